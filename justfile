@@ -1,0 +1,43 @@
+# Recipes for working on latprof; `just check` is what CI runs.
+
+python := env("LATPROF_PYTHON", "python")
+
+# Everything that CI does.
+check: test static
+
+# All but the tests.
+static: lint types layers docs package
+
+# Style and likely mistakes.
+lint:
+    {{python}} -m ruff check src tests tools bench
+    {{python}} -m ruff format --check src tests tools bench
+
+# Types, tests included.
+types:
+    {{python}} -m mypy
+
+# Who may import whom.
+layers:
+    cd src && lint-imports --config ../pyproject.toml
+
+# Generated pages and examples are up to date.
+docs:
+    {{python}} tools/docs.py --check
+
+# All tests.
+test:
+    {{python}} -m pytest -n auto
+
+# Wheel and sdist build; the wheel installs alone and runs.
+package:
+    {{python}} tools/check_package.py
+
+# Write generated pages anew.
+write-docs:
+    {{python}} tools/docs.py
+
+# Put the code into shape.
+format:
+    {{python}} -m ruff check --fix src tests tools bench
+    {{python}} -m ruff format src tests tools bench

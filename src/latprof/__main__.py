@@ -1,0 +1,6 @@
+"""`python -m latprof`."""
+
+from latprof.cli import main
+
+if __name__ == "__main__":
+    main()

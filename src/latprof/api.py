@@ -1,0 +1,103 @@
+"""latprof as a library: read logs, get a trace, get percentiles.
+
+import latprof
+trace = latprof.load(["~/.claude/projects"])
+trace.to_frame()
+latprof.summarize(trace, by=["trigger", "model"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import Final
+
+import numpy as np
+
+from latprof.errors import UsageError
+from latprof.ingest import Reading, read_inputs
+from latprof.report.document import Analysis
+from latprof.report.words import describe
+from latprof.stats import BY_KEYS, Filters, Summary, keep, summarize
+from latprof.stats.summary import DEFAULT_QUANTILES
+from latprof.trace import Trace
+
+__all__ = ["DEFAULT_GROUPINGS", "Loaded", "analyze", "load", "read"]
+
+DEFAULT_GROUPINGS: Final[tuple[tuple[str, ...], ...]] = (("trigger",), ("model",), ("trigger", "model"))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A trace and how its files read."""
+
+    trace: Trace
+    reading: Reading = field(repr=False)
+
+
+def read(
+    paths: Sequence[str],
+    *,
+    filters: Filters | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Loaded:
+    """Read files, folders, globs or `-`; without paths the agents' own folders.
+
+    Raises UsageError for a path that does not exist, NothingReadable when nothing could be read.
+    """
+    reading = read_inputs(paths, progress=progress)
+    trace = Trace.from_calls(reading.calls)
+    reading.calls = []
+    return Loaded(keep(trace, filters) if filters is not None else trace, reading)
+
+
+def load(paths: Sequence[str]) -> Trace:
+    """The calls of the given logs as a trace. Raises as `read` does."""
+    return read(paths).trace
+
+
+def analyze(
+    loaded: Loaded,
+    *,
+    by: Sequence[str] = (),
+    quantiles: Sequence[float] = DEFAULT_QUANTILES,
+    tz: tzinfo = UTC,
+) -> Analysis:
+    """Percentiles over all calls and for each grouping, with the words that go with them.
+
+    `by` groups by all its keys together; without it there are tables per trigger, per model and
+    per both. Raises UsageError for an unknown key.
+    """
+    unknown = [key for key in by if key not in BY_KEYS]
+    if unknown:
+        raise UsageError(f"Cannot group by {', '.join(unknown)}: choose from {', '.join(BY_KEYS)}.")
+    trace, reading = loaded.trace, loaded.reading
+    groupings = ((), tuple(dict.fromkeys(by))) if by else ((), *DEFAULT_GROUPINGS)
+    summaries = tuple(_summaries(trace, groupings, quantiles, tz))
+    middle = summaries[0] if 0.5 in quantiles else summarize(trace, quantiles=(0.5,), tz=tz)
+    return Analysis(
+        files=reading.files,
+        sessions=summaries[0].sessions,
+        calls=len(trace),
+        agents=tuple(sorted({str(agent) for agent in trace.texts["agent"]})),
+        problems=reading.problem_counts(),
+        since=_extreme(trace, "sent_at", np.nanmin),
+        until=_extreme(trace, "last_output_at", np.nanmax),
+        quantiles=tuple(quantiles),
+        summaries=summaries,
+        notes=describe(trace, middle),
+        tz=tz,
+        problem_list=tuple(reading.problems),
+    )
+
+
+def _summaries(
+    trace: Trace, groupings: Sequence[tuple[str, ...]], quantiles: Sequence[float], tz: tzinfo
+) -> list[Summary]:
+    return [summarize(trace, by, quantiles=quantiles, tz=tz) for by in groupings]
+
+
+def _extreme(trace: Trace, column: str, choose: Callable[..., np.float64]) -> float | None:
+    values = trace.numbers[column]
+    return None if np.isnan(values).all() else float(choose(values))

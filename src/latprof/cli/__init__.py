@@ -1,0 +1,61 @@
+"""The command line: one module per command; errors end here as one sentence."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from latprof import __version__
+from latprof.cli.analyze import analyze
+from latprof.cli.export import export
+from latprof.cli.schema import schema
+from latprof.errors import LatprofError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="latprof",
+    help="Where does the time of your coding agent go? Reads session logs, shows honest latency figures.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 fine, 2 wrong usage, 3 nothing readable. latprof never uses the network.",
+)
+app.command()(analyze)
+app.command()(export)
+app.command()(schema)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback signature
+    if wanted:
+        typer.echo(f"latprof {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    ctx: typer.Context,
+    version: Annotated[  # noqa: ARG001, FBT002 - handled by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the trace-back of an error.")] = False,  # noqa: FBT002
+) -> None:
+    ctx.obj = {"debug": debug}
+
+
+def main() -> None:
+    """Run the program; a user's mistake becomes one sentence on standard error and an exit code."""
+    try:
+        app()
+    except LatprofError as error:
+        if "--debug" in sys.argv[1:]:
+            raise
+        typer.echo(f"latprof: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of the pipe went away (`latprof ... | head`): not an error.
+        sys.stderr.close()
+        sys.exit(0)

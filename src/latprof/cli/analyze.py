@@ -1,0 +1,104 @@
+"""`latprof analyze`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latprof.cli import options
+from latprof.errors import NothingReadable, UsageError
+
+if TYPE_CHECKING:
+    from latprof.report import Document
+
+__all__ = ["analyze"]
+
+
+def analyze(  # noqa: PLR0913 - one argument per option
+    paths: options.Paths = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Group by trigger, model, provider, project, session, agent, version, effort, speed, context, "
+            "part (main or sub-agent), day, hour, weekday; several with commas. [trigger; model]"
+        ),
+    ] = None,
+    percentiles: Annotated[str, typer.Option(help="Which percentiles.")] = "10,50,90,99",
+    since: options.Since = None,
+    until: options.Until = None,
+    last: options.Last = None,
+    model: options.ModelOption = None,
+    project: options.ProjectOption = None,
+    trigger: options.TriggerOption = None,
+    agent: options.AgentOption = None,
+    session: options.SessionOption = None,
+    tz: options.TzOption = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="table, json, csv or md. [by the output file's name, else table]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,  # noqa: FBT002
+    output: options.Output = None,
+    csv: Annotated[str | None, typer.Option("--csv", help="Also write the figures as CSV to this file.")] = None,
+    problems: Annotated[bool, typer.Option("--problems", help="List what could not be read.")] = False,  # noqa: FBT002
+    force: options.Force = False,  # noqa: FBT002
+) -> None:
+    """Show how long calls wait, how fast they generate, and what the logs cannot tell."""
+    from latprof import api
+    from latprof.report import build_document
+
+    chosen = _format(format_name, as_json=as_json, output=output)
+    quantiles = _quantiles(percentiles)
+    zone = options.zone_of(tz)
+    filters = options.filters_of(
+        since=since, until=until, last=last, models=model, projects=project, triggers=trigger,
+        agents=agent, sessions=session, tz=zone,
+    )  # fmt: skip
+    with options.progress_bar() as progress:
+        loaded = api.read(paths or [], filters=filters, progress=progress)
+    analysis = api.analyze(loaded, by=options.split(by), quantiles=quantiles, tz=zone)
+    document = build_document(analysis, list_problems=problems)
+    if csv is not None:
+        options.write_output(_render(document, "csv", csv), csv, force=force)
+    options.write_output(_render(document, chosen, output), output, force=force)
+    if not loaded.reading.files:
+        raise NothingReadable("No file of a known format was found; list them with --problems.")
+
+
+def _format(name: str | None, *, as_json: bool, output: str | None) -> str:
+    from latprof.report import RENDERERS, renderer
+
+    if as_json:
+        if name not in {None, "json"}:
+            raise UsageError("Give --json or --format, not both.")
+        return "json"
+    if name is None:
+        matching = [item for item in RENDERERS if output and output.endswith(renderer(item).suffix)]
+        return matching[0] if matching else "table"
+    if name not in RENDERERS:
+        raise UsageError(f"No format is called {name}: choose from {', '.join(RENDERERS)}.")
+    return name
+
+
+def _quantiles(text: str) -> tuple[float, ...]:
+    """'10,50,99.9' -> (0.1, 0.5, 0.999), sorted. Raises UsageError."""
+    try:
+        percents = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        percents = []
+    if not percents or not all(0 < percent < 100 for percent in percents):
+        raise UsageError(f"--percentiles {text} is no list of numbers between 0 and 100: write it as 10,50,90.")
+    return tuple(round(percent / 100, 8) for percent in percents)
+
+
+def _render(document: Document, name: str, target: str | None) -> bytes:
+    from latprof.report import renderer
+    from latprof.report.renderers.base import Screen
+
+    to_screen = target in {None, "-"} and sys.stdout.isatty()
+    width = shutil.get_terminal_size((120, 24)).columns if to_screen or "COLUMNS" in os.environ else 120
+    colour = to_screen and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return renderer(name).render(document, Screen(width=width, colour=colour)).encode("utf-8", "replace")

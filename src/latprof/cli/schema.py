@@ -1,0 +1,25 @@
+"""`latprof schema`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from latprof.errors import UsageError
+
+__all__ = ["schema"]
+
+
+def schema(
+    name: Annotated[str, typer.Argument(help="call (a line of export) or analyze (the JSON of analyze).")] = "call",
+) -> None:
+    """Print the JSON Schema of latprof's own data."""
+    import json
+
+    from latprof.schema import analyze_schema, call_schema
+
+    makers = {"call": call_schema, "analyze": analyze_schema}
+    if name not in makers:
+        raise UsageError(f"No schema is called {name}: choose from {', '.join(makers)}.")
+    typer.echo(json.dumps(makers[name](), indent=2, sort_keys=True))

@@ -1,0 +1,35 @@
+"""The errors a user can cause, each with the exit code it ends the program with.
+
+    LatprofError            1   (never raised itself)
+    ├── UsageError          2   an option or argument that cannot be used
+    │   └── OutputExists    2   a file that would be overwritten
+    └── NothingReadable     3   no given path could be read
+
+Bad lines in logs are not errors: they become counted `latprof.model.Problem` values.
+"""
+
+from __future__ import annotations
+
+__all__ = ["LatprofError", "NothingReadable", "OutputExists", "UsageError"]
+
+
+class LatprofError(Exception):
+    """A mistake the user can mend; its text is one sentence with the next step."""
+
+    exit_code = 1
+
+
+class UsageError(LatprofError):
+    """An option or argument that cannot be used."""
+
+    exit_code = 2
+
+
+class OutputExists(UsageError):
+    """The output file is there already and was not to be replaced."""
+
+
+class NothingReadable(LatprofError):
+    """No given path could be read."""
+
+    exit_code = 3

@@ -1,0 +1,127 @@
+"""A response and what led to it -> the public `Call`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from latprof.formats.claude_code.pairing import Pairing
+from latprof.formats.claude_code.parts import Usage
+from latprof.formats.claude_code.responses import Response
+from latprof.formats.claude_code.transcript import Transcript
+from latprof.model import Block, Call
+
+__all__ = ["call_of"]
+
+_CLOCK_TOLERANCE_S: Final = 0.05
+_PROVIDER_OF_ID: Final = {"msg_bdrk_": "aws.bedrock", "msg_vrtx_": "gcp.vertex_ai"}
+
+
+def call_of(transcript: Transcript, response: Response, pairing: Pairing) -> Call:
+    """Make the call record; never raises, unknown parts stay None."""
+    first, part = response.first, response.parts[0]
+    usage = response.usage()
+    non_streamed = response.whole or pairing.fell_back
+    broken = response.cut or response.broken_off(non_streamed=non_streamed)
+    source = response.final_source(interrupted=broken)
+    call = Call(
+        agent="claude-code",
+        session_id=first.session_id or "",
+        message_id=part.message_id,
+        request_id=part.request_id,
+        agent_version=first.version,
+        agent_id=response.thread or None,
+        provider=_provider(part.message_id, part.request_id, part.model),
+        model=part.model,
+        requested_model=part.requested_model,
+        project=first.project,
+        effort=part.effort,
+        speed_mode=usage.speed,
+        trigger=pairing.trigger,
+        trigger_at=pairing.trigger_at,
+        stop_reason=response.stop_reason,
+        attempts=pairing.attempts,
+    )
+    _set_tokens(call, usage, source)
+    call.blocks = _blocks(transcript, response, usage, final=source is not None, timed=not non_streamed)
+    call.flags = _flags(response, pairing, usage, broken=broken, non_streamed=non_streamed)
+    _set_instants(call, response, pairing, non_streamed=non_streamed)
+    return call
+
+
+def _provider(message_id: str, request_id: str | None, model: str | None) -> str | None:
+    """Who answered, as far as the shape of the ids tells."""
+    for prefix, provider in _PROVIDER_OF_ID.items():
+        if message_id.startswith(prefix):
+            return provider
+    claude = (model or "").startswith("claude-")
+    return "anthropic" if claude and (request_id or "").startswith("req_") else None
+
+
+def _set_tokens(call: Call, usage: Usage, source: str | None) -> None:
+    parts = (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+    known = [value for value in parts if value is not None]
+    call.input_tokens = sum(known) if known and sum(known) > 0 else None
+    call.cache_read_tokens = usage.cache_read_tokens
+    call.cache_write_tokens = usage.cache_write_tokens
+    call.output_tokens_source = source
+    if source is not None:
+        call.output_tokens = usage.output_tokens
+        call.reasoning_tokens = usage.thinking_tokens
+
+
+def _blocks(transcript: Transcript, response: Response, usage: Usage, *, final: bool, timed: bool) -> tuple[Block, ...]:
+    blocks = response.blocks
+    tool_ids = iter(tool_id for part in response.parts for tool_id in part.tool_ids)
+    for block in blocks:
+        if block.type == "tool_use" and (tool_id := next(tool_ids, None)) is not None:
+            result = transcript.result_of(tool_id)
+            block.result_at = result.at if result is not None else None
+        if not timed:
+            block.start_at = None
+    thoughts = [block for block in blocks if block.type == "thinking"]
+    if final and len(thoughts) == 1 and usage.thinking_tokens:
+        thoughts[0].tokens = usage.thinking_tokens
+    return blocks
+
+
+def _flags(response: Response, pairing: Pairing, usage: Usage, *, broken: bool, non_streamed: bool) -> tuple[str, ...]:
+    first_at = response.first.at
+    late = pairing.trigger_at is not None and first_at is not None and pairing.trigger_at > first_at
+    raised = {
+        "interrupted": broken,
+        "retried": pairing.attempts > 1,
+        "non_streamed": non_streamed,
+        "burst": not non_streamed and response.is_burst(),
+        "server_tools": usage.server_tools,
+        "multi_iteration": usage.iterations > 1,
+        "sidechain": response.thread is not None,
+        "embedded": response.first.embedded,
+        "timestamp_unreliable": response.shared_stamp,
+        "clock_step": late or response.steps_back() or _starts_before_sent(response, pairing),
+        "suspended": pairing.attempts == 1 and not non_streamed and response.sleeps(pairing.sent_at),
+        "fast": usage.speed == "fast",
+    }
+    return tuple(name for name, on in raised.items() if on)
+
+
+def _starts_before_sent(response: Response, pairing: Pairing) -> bool:
+    """A block that starts before its request was sent, or ends before it, shows a clock step."""
+    first = response.first
+    if pairing.sent_at is None or first.at is None:
+        return False
+    if first.at < pairing.sent_at - _CLOCK_TOLERANCE_S:
+        return True
+    start = response.first_start(None)
+    return start is not None and start < pairing.sent_at - _CLOCK_TOLERANCE_S
+
+
+def _set_instants(call: Call, response: Response, pairing: Pairing, *, non_streamed: bool) -> None:
+    call.sent_at, call.sent_source = pairing.sent_at, pairing.sent_source
+    ends = response.ends
+    if ends:
+        call.last_output_at, call.last_output_source = max(ends), "last_block_end"
+    if non_streamed:
+        return
+    start = response.first_start(pairing.sent_at)
+    if start is not None:
+        call.first_output_at, call.first_output_source = start, "block_start"

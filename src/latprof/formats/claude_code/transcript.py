@@ -1,0 +1,190 @@
+"""The lines of one file, indexed: who follows whom, which lines make a response."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from latprof.formats.claude_code.lines import USER_KINDS, Line, LineKind
+from latprof.formats.claude_code.responses import Response
+
+__all__ = ["Transcript"]
+
+_SHORT_ID: Final = 16
+_SHARED_STAMP_LINES: Final = 5
+_TALK: Final = USER_KINDS | {LineKind.RESPONSE}
+_LOOK_THROUGH: Final = frozenset({LineKind.PASSING, LineKind.HOOK, LineKind.SYNTHETIC, LineKind.QUEUED})
+
+ResponseKey = tuple[str | None, bool, str, str | None, int]
+
+
+@dataclass(slots=True)
+class Transcript:
+    """Everything that the pairing rules look up, filled by `add` in file order."""
+
+    by_uuid: dict[str, Line] = field(default_factory=dict)
+    responses: dict[ResponseKey, Response] = field(default_factory=dict)
+    of_line: dict[int, Response] = field(default_factory=dict)
+    results: dict[str, Line] = field(default_factory=dict)
+    owner_of_tool: dict[str, Response] = field(default_factory=dict)
+    requests: dict[str, Line] = field(default_factory=dict)
+    requests_of: dict[str | None, list[Line]] = field(default_factory=dict)
+    errors_of: dict[str | None, list[Line]] = field(default_factory=dict)
+    referenced: set[str] = field(default_factory=set)
+    last_number_of: dict[str | None, int] = field(default_factory=dict)
+    _ambiguous_tools: set[str] = field(default_factory=set)
+    _endings: list[Line] = field(default_factory=list)
+    _generation: dict[str | None, int] = field(default_factory=dict)
+    _last_embedded: dict[str, str | None] = field(default_factory=dict)
+    _run: list[Line] = field(default_factory=list)
+    _shared: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, lines: Iterable[Line]) -> Transcript:
+        """Index lines given in file order."""
+        transcript = cls()
+        for line in lines:
+            transcript.add(line)
+        transcript._close()
+        return transcript
+
+    def add(self, line: Line) -> None:
+        """Take the next line; a uuid that was there before is a copy and is left out."""
+        if line.embedded:
+            self._chain_embedded(line)
+        if line.uuid is not None:
+            if line.uuid in self.by_uuid:
+                return
+            self.by_uuid[line.uuid] = line
+        if line.kind is not LineKind.PASSING:
+            self._index(line)
+        if not line.embedded:
+            self._watch_stamps(line)
+            if line.kind in _TALK:
+                self.last_number_of[line.thread] = line.number
+
+    def walk_up(self, line: Line) -> Iterator[Line]:
+        """The lines above, nearest first; ends at a root, a missing line or a loop."""
+        seen: set[str] = set()
+        parent = line.parent
+        while parent is not None and parent not in seen:
+            seen.add(parent)
+            above = self.by_uuid.get(parent)
+            if above is None:
+                return
+            yield above
+            parent = above.parent
+
+    def response_above(self, line: Line) -> Response | None:
+        """The response that a line follows directly, with nothing but harness lines between."""
+        for above in self.walk_up(line):
+            if above.kind is LineKind.RESPONSE:
+                return self.of_line.get(id(above))
+            if above.kind not in _LOOK_THROUGH:
+                return None
+        return None
+
+    def result_of(self, tool_id: str) -> Line | None:
+        """The line with a tool's result; None when the id is shared, as in redacted logs."""
+        return None if tool_id in self._ambiguous_tools else self.results.get(tool_id)
+
+    def requests_before(self, request: Line) -> Iterator[Line]:
+        """Request lines of the same thread above the given one, nearest first."""
+        lines = self.requests_of[request.thread]
+        index = bisect_left(lines, request.number, key=lambda line: line.number)
+        return reversed(lines[max(0, index - 100) : index])
+
+    def _index(self, line: Line) -> None:
+        if line.kind is LineKind.RESPONSE:
+            self._add_response(line)
+        elif line.kind in USER_KINDS:
+            self._add_user(line)
+        elif line.kind is LineKind.API_ERROR:
+            self.errors_of.setdefault(line.thread, []).append(line)
+        elif line.kind is LineKind.REQUEST and line.request_id not in self.requests:
+            self.requests[line.request_id or ""] = line
+            self.requests_of.setdefault(line.thread, []).append(line)
+        elif line.kind is LineKind.SYNTHETIC and line.truncates:
+            self._endings.append(line)
+
+    def _add_user(self, line: Line) -> None:
+        for tool_id in line.tool_ids:
+            self.results.setdefault(tool_id, line)
+        if line.kind is not LineKind.TOOL_RESULT:
+            self._generation[line.thread] = self._generation.get(line.thread, 0) + 1
+        if line.kind in {LineKind.INTERRUPT, LineKind.CUT_NOTE}:
+            self._endings.append(line)
+
+    def _add_response(self, line: Line) -> None:
+        part = line.part
+        if part is None:
+            return
+        # Without a request id an id may repeat, so a new prompt starts a new response.
+        generation = -1 if part.request_id else self._generation.get(line.thread, 0)
+        key = (line.thread, line.embedded, part.message_id, part.request_id, generation)
+        response = self.responses.get(key)
+        if response is None or self._reuses_id(line, response):
+            if response is not None:
+                self.responses[(line.thread, line.embedded, part.message_id, str(line.number), generation)] = response
+            response = self.responses[key] = Response(thread=line.thread)
+        response.lines.append(line)
+        self.of_line[id(line)] = response
+        if part.request_ref is not None:
+            self.referenced.add(part.request_ref)
+        for tool_id in part.tool_ids:
+            if self.owner_of_tool.setdefault(tool_id, response) is not response:
+                self._ambiguous_tools.add(tool_id)
+
+    def _reuses_id(self, line: Line, response: Response) -> bool:
+        """A short id without request id, once all tools of the response have answered, is a new one."""
+        part = line.part
+        if part is None or part.request_id or len(part.message_id) >= _SHORT_ID:
+            return False
+        tools = [tool_id for known in response.parts for tool_id in known.tool_ids]
+        return bool(tools) and all(tool_id in self.results for tool_id in tools)
+
+    def _chain_embedded(self, line: Line) -> None:
+        """Embedded lines have no parent of their own: each follows the agent's line before it."""
+        thread = line.thread or ""
+        line.uuid = f"embedded/{line.uuid or line.number}"
+        if line.uuid in self.by_uuid:
+            return
+        line.parent = self._last_embedded.get(thread)
+        self._last_embedded[thread] = line.uuid
+
+    def _watch_stamps(self, line: Line) -> None:
+        """Collect runs of lines that share a stamp: five or more of several responses are re-stamped."""
+        if line.kind not in _TALK:
+            return
+        if self._run and self._run[-1].at != line.at:
+            self._end_run()
+        self._run.append(line)
+
+    def _end_run(self) -> None:
+        run, self._run = self._run, []
+        if len(run) < _SHARED_STAMP_LINES or run[0].at is None:
+            return
+        touched = {id(self.of_line[id(line)]): self.of_line[id(line)] for line in run if id(line) in self.of_line}
+        if len(touched) > 1:
+            for response in touched.values():
+                response.shared_stamp = True
+
+    def _close(self) -> None:
+        self._end_run()
+        for line in self._endings:
+            response = self._ended_by(line)
+            if response is not None:
+                response.cut = True
+
+    def _ended_by(self, line: Line) -> Response | None:
+        if line.interrupted_id is not None:
+            for response in self.responses.values():
+                if response.parts and response.parts[0].message_id == line.interrupted_id:
+                    return response
+            return None
+        above = self.response_above(line)
+        if above is None or (line.kind is LineKind.INTERRUPT and above.stop_reason is not None):
+            return None
+        return above

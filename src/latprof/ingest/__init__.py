@@ -1,0 +1,9 @@
+"""Find files, tell their format, read them, merge copies of the same call."""
+
+from __future__ import annotations
+
+from latprof.ingest.find import Found, find
+from latprof.ingest.merge import merge
+from latprof.ingest.read import Reading, read_inputs
+
+__all__ = ["Found", "Reading", "find", "merge", "read_inputs"]

@@ -1,0 +1,143 @@
+"""Paths as the user gave them -> files to read."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+from latprof.errors import NothingReadable, UsageError
+from latprof.formats import Format, Source
+from latprof.model import Problem
+
+__all__ = ["Found", "default_roots", "find"]
+
+_PACKED: Final = (".gz", ".zst")
+
+
+@dataclass(slots=True)
+class Found:
+    """The sources in a fixed order, their sizes, and what could not be looked at."""
+
+    sources: list[Source] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    _seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def add_file(self, path: Path) -> None:
+        """Take a file once, however many links lead to it."""
+        try:
+            status = path.stat()
+        except OSError as error:
+            self.problems.append(_problem(path, error))
+            return
+        if status.st_ino:  # some Windows file systems have no file ids
+            identity = (status.st_dev, status.st_ino)
+            if identity in self._seen:
+                return
+            self._seen.add(identity)
+        self.sources.append(Source.from_path(path))
+        self.sizes.append(status.st_size)
+
+
+def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
+    """Resolve files, folders, globs and `-`; without paths the agents' own folders.
+
+    Folders are walked with hidden ones and through links, each folder once, and give the files
+    with a suffix that a format knows; a file named outright is taken whatever its suffix.
+
+    Raises UsageError for a path that does not exist, NothingReadable when no path was given and
+    no agent's folder is there.
+    """
+    found = Found()
+    if not paths:
+        roots = default_roots(formats)
+        if not roots:
+            raise NothingReadable(_no_roots(formats))
+        paths = [str(root) for root in roots]
+    suffixes = _suffixes(formats)
+    for text in paths:
+        if text == "-":
+            found.sources.append(_standard_input())
+            found.sizes.append(0)
+            continue
+        for path in _expand(text):
+            if path.is_dir():
+                _walk(path, suffixes, found)
+            else:
+                found.add_file(path)
+    return found
+
+
+def default_roots(formats: Sequence[Format]) -> list[Path]:
+    """The folders of the agents on this computer that exist; environment variables win."""
+    roots: list[Path] = []
+    for item in formats:
+        moved = [Path(os.environ[name], below) for name, below in item.env_roots.items() if os.environ.get(name)]
+        roots += moved or [Path(root).expanduser() for root in item.roots]
+    return [root for root in dict.fromkeys(roots) if root.is_dir()]
+
+
+def _no_roots(formats: Sequence[Format]) -> str:
+    places = ", ".join(root for item in formats for root in item.roots)
+    return f"No agent logs found in {places}: give the folder with the logs, for example `latprof analyze DIR`."
+
+
+def _suffixes(formats: Sequence[Format]) -> tuple[str, ...]:
+    plain = {suffix for item in formats for suffix in item.suffixes}
+    return tuple(sorted(plain | {suffix + packed for suffix in plain for packed in _PACKED}))
+
+
+def _expand(text: str) -> list[Path]:
+    path = Path(text).expanduser()
+    if os.path.lexists(path):
+        return [path]
+    if glob.has_magic(text):
+        # Path.glob knows no absolute patterns and hides nothing by choice
+        matches = sorted(glob.glob(str(path), recursive=True, include_hidden=True))  # noqa: PTH207
+        if matches:
+            return [Path(match) for match in matches]
+        raise UsageError(f"No file matches {text}: check the pattern.")
+    raise UsageError(f"No such file or folder: {text}.")
+
+
+def _walk(root: Path, suffixes: tuple[str, ...], found: Found) -> None:
+    def report(error: OSError) -> None:
+        found.problems.append(_problem(Path(error.filename or root), error))
+
+    visited: set[str] = set()
+    for folder, names, files in os.walk(root, onerror=report, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in visited:
+            names.clear()
+            continue
+        visited.add(real)
+        names.sort()
+        for name in sorted(files):
+            if name.endswith(suffixes):
+                found.add_file(Path(folder, name))
+
+
+def _problem(path: Path, error: OSError) -> Problem:
+    kind = "no_permission" if isinstance(error, PermissionError) else "unreadable"
+    return Problem(kind, str(path), None, type(error).__name__)
+
+
+def _standard_input() -> Source:
+    """Standard input kept in a file without a name, because it is looked at before it is read."""
+    kept = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the source
+    shutil.copyfileobj(sys.stdin.buffer, kept)
+    kept.flush()
+
+    def reopen() -> IO[bytes]:
+        stream = os.fdopen(os.dup(kept.fileno()), "rb")
+        stream.seek(0)
+        return stream
+
+    return Source(path="-", open_raw=reopen)

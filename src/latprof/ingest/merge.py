@@ -1,0 +1,82 @@
+"""One call per request: copies of the same call from several files become one.
+
+Copies come from resumed, forked and checkpointed sessions, from backups, and from progress
+lines that embed a sub-agent's messages. The result does not depend on the order of the files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from latprof.model import SENT_SOURCES, Call
+
+__all__ = ["Merger", "merge"]
+
+
+@dataclass(slots=True)
+class Merger:
+    """Takes calls one by one and keeps the best copy of each."""
+
+    copies: int = 0
+    _best: dict[str, Call] = field(default_factory=dict)
+    _sessions: dict[str, set[str]] = field(default_factory=dict)
+    _ends: dict[str, float] = field(default_factory=dict)
+
+    def add(self, call: Call) -> None:
+        """Take a call from any file."""
+        end = call.last_output_at
+        if end is not None:
+            self._ends[call.session_id] = max(end, self._ends.get(call.session_id, end))
+        key = call.call_id
+        known = self._best.get(key)
+        if known is None:
+            self._best[key] = call
+            return
+        self.copies += 1
+        if known.session_id != call.session_id:
+            self._sessions.setdefault(key, {known.session_id}).add(call.session_id)
+        if _evidence(call) > _evidence(known):
+            self._best[key] = call
+
+    def calls(self) -> list[Call]:
+        """The merged calls. A call copied into a later session belongs to the session that ended first."""
+        merged: list[Call] = []
+        for key, call in self._best.items():
+            sessions = self._sessions.get(key)
+            if sessions:
+                owner = min(sessions, key=lambda name: (self._ends.get(name, float("inf")), name))
+                call = replace(call, session_id=owner)  # noqa: PLW2901
+            merged.append(call)
+        return merged
+
+
+def merge(calls: list[Call]) -> list[Call]:
+    """Merge a list of calls; see `Merger`."""
+    merger = Merger()
+    for call in calls:
+        merger.add(call)
+    return merger.calls()
+
+
+def _evidence(call: Call) -> tuple[Any, ...]:
+    """How much a copy tells: its own file before an embed, then more blocks, then a later state.
+
+    An interruption or a tool's result is written after the response, so the copy that has it was
+    taken later and knows more. The last parts only make the choice independent of the order.
+    """
+    rank = {source: -position for position, source in enumerate(SENT_SOURCES)}
+    first = call.first_block_at
+    return (
+        "embedded" not in call.flags,
+        len(call.blocks),
+        "interrupted" in call.flags,
+        sum(block.result_at is not None for block in call.blocks),
+        call.output_tokens is not None,
+        call.trigger != "unknown",
+        rank.get(call.sent_source or "", -len(rank)),
+        call.attempts or 0,
+        -(first if first is not None else float("inf")),
+        -(call.sent_at if call.sent_at is not None else float("inf")),
+        repr(call),
+    )

@@ -1,0 +1,97 @@
+"""Sources -> merged calls and counted problems."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from latprof.errors import NothingReadable
+from latprof.formats import Format, Source, formats
+from latprof.ingest.find import find
+from latprof.ingest.merge import Merger
+from latprof.model import Call, Problem
+
+__all__ = ["Reading", "read_inputs"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read: `files` counts the files that a format claimed."""
+
+    calls: list[Call] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    files: int = 0
+    files_without_calls: int = 0
+    size_bytes: int = 0
+    copies: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+
+    def problem_counts(self) -> dict[str, int]:
+        """Number of problems of each kind."""
+        return dict(sorted(Counter(problem.kind for problem in self.problems).items()))
+
+
+def read_inputs(
+    paths: Sequence[str], *, known: Sequence[Format] | None = None, progress: Progress | None = None
+) -> Reading:
+    """Read all given paths; `progress` is called with bytes done and bytes in all.
+
+    Raises UsageError for a path that does not exist, NothingReadable when nothing given could be
+    read at all.
+    """
+    known = formats() if known is None else known
+    found = find(paths, known)
+    reading = Reading(problems=list(found.problems), size_bytes=sum(found.sizes))
+    merger = Merger()
+    done = 0
+    opened = 0
+    for source, size in zip(found.sources, found.sizes, strict=True):
+        opened += _read_one(source, known, reading, merger)
+        done += size
+        if progress is not None:
+            progress(done, reading.size_bytes)
+    reading.calls = merger.calls()
+    reading.copies = merger.copies
+    if not opened and reading.problems:
+        first = reading.problems[0]
+        raise NothingReadable(
+            f"Nothing could be read: {first.path} ({first.detail or first.kind}); check its permissions."
+        )
+    return reading
+
+
+def _read_one(source: Source, known: Sequence[Format], reading: Reading, merger: Merger) -> bool:
+    """Read one source into the merger; False when it could not be opened."""
+    head = _head(source, reading)
+    if head is None:
+        return False
+    if not head.strip():
+        reading.problems.append(Problem("empty_file", source.path))
+        return True
+    claimed = next((item for item in known if item.sniff(source.path, head)), None)
+    if claimed is None:
+        reading.problems.append(Problem("unknown_format", source.path))
+        return True
+    reading.files += 1
+    reading.formats[claimed.name] += 1
+    calls = 0
+    for item in claimed.read(source):
+        if isinstance(item, Call):
+            merger.add(item)
+            calls += 1
+        else:
+            reading.problems.append(item)
+    reading.files_without_calls += calls == 0
+    return True
+
+
+def _head(source: Source, reading: Reading) -> bytes | None:
+    try:
+        return source.head()
+    except Exception as error:  # noqa: BLE001 - any decompressor may fail in its own way on bad bytes
+        kind = "no_permission" if isinstance(error, PermissionError) else "unreadable"
+        reading.problems.append(Problem(kind, source.path, None, type(error).__name__))
+        return None

@@ -1,0 +1,24 @@
+"""Summaries -> a neutral document -> text in a chosen format."""
+
+from __future__ import annotations
+
+from latprof.report.build import build_document
+from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table
+from latprof.report.export import EXPORT_FORMATS, export_calls
+from latprof.report.renderers import RENDERERS, Renderer, renderer
+
+__all__ = [
+    "EXPORT_FORMATS",
+    "RENDERERS",
+    "Analysis",
+    "Cell",
+    "Column",
+    "Document",
+    "Note",
+    "Renderer",
+    "Section",
+    "Table",
+    "build_document",
+    "export_calls",
+    "renderer",
+]

@@ -1,0 +1,177 @@
+"""Analysis -> document: which tables a reader sees first, and in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from latprof.metrics import metric
+from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table
+from latprof.stats import MetricRow, Summary
+from latprof.units import UNKNOWN, format_count, format_instant, format_share, format_value
+
+__all__ = ["build_document"]
+
+_WAIT: Final = ("ttft_s", "first_block_s", "wall_s", "tool_s")
+_SPEED: Final = ("decode_tps", "wall_tps", "as_logged_decode_tps")
+_SIZE: Final = ("input_tokens", "cache_hit_share", "output_tokens", "reasoning_tokens")
+_WAITING: Final = "Waiting by {}, in seconds"
+_GENERATION: Final = "Generation speed by {}, in tokens per second"
+_SIZES: Final = "Sizes by {}, in tokens"
+_TABLES: Final = {_WAITING: _WAIT, _GENERATION: _SPEED, _SIZES: _SIZE}
+_ALL_TABLES: Final = tuple(_TABLES)
+# The two groupings that are shown unasked leave out what does not differ by them.
+_TABLES_BY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
+    ("trigger",): (_WAITING,),
+    ("model",): (_WAITING, _GENERATION),
+    ("trigger", "model"): (),
+}
+_LEGEND: Final = (
+    "How to read the tables: ≤ and ≥ mark bounds, the true value lies on that side; coverage is the share of the "
+    "group's calls that have such a value; n<30 means refused, needs 30 calls; – means no interval, too few "
+    "sessions; intervals respect that calls of one session are alike. The intervals of all percentiles are in "
+    "--json and --csv."
+)
+_PROBLEM_LINES: Final = 200
+_SIGN: Final = {"upper": "≤ ", "lower": "≥ "}
+_PROBLEMS: Final = {
+    "bad_line": "lines that are not JSON",
+    "cut_line": "last lines that are cut off",
+    "empty_file": "empty files",
+    "no_permission": "files or folders without permission",
+    "no_time": "lines without a time",
+    "request_without_response": "requests that got no response",
+    "unknown_format": "files of no known format",
+    "unreadable": "files that could not be read to the end",
+}
+
+
+def build_document(analysis: Analysis, *, list_problems: bool = False) -> Document:
+    """Arrange an analysis: waiting and speed for each grouping, then what it means, then problems."""
+    sections: list[Section] = []
+    for summary in analysis.summaries:
+        sections += _grouping(summary, analysis.quantiles)
+    legend = (Note(_LEGEND),) if sections else ()
+    sections.append(Section("In words", (*(Note(text) for text in analysis.notes), *legend)))
+    if analysis.problems:
+        sections.append(_problems(analysis, list_problems=list_problems))
+    return Document(_title(analysis), tuple(sections), analysis)
+
+
+def _title(analysis: Analysis) -> str:
+    span = ""
+    first, last = format_instant(analysis.since, analysis.tz), format_instant(analysis.until, analysis.tz)
+    if first and last:
+        span = f", {first[:10]} to {last[:10]}"
+    agents = f" ({', '.join(analysis.agents)})" if analysis.agents else ""
+    return (
+        f"latprof: {format_count(analysis.calls)} calls, {format_count(analysis.sessions)} sessions, "
+        f"{format_count(analysis.files)} files{agents}{span}"
+    )
+
+
+def _grouping(summary: Summary, quantiles: Sequence[float]) -> Iterable[Section]:
+    """The tables of one grouping; groupings that are only for machines have none."""
+    name = " and ".join(summary.by)
+    chosen = _TABLES_BY.get(summary.by, _ALL_TABLES) if summary.by else ()
+    tables = [
+        _table(title.format(name), summary, keys, quantiles) for title, keys in _TABLES.items() if title in chosen
+    ]
+    shown = tuple(table for table in tables if table.rows)
+    if shown:
+        yield Section(f"By {name}", shown)
+
+
+def _table(title: str, summary: Summary, keys: Sequence[str], quantiles: Sequence[float]) -> Table:
+    by = summary.by
+    columns = (
+        *(Column(key, "left") for key in by),
+        Column("metric", "left"),
+        Column("kind", "left"),
+        Column("n", "right", 1),
+        Column("coverage", "right", 2),
+        *(Column(_percentile(q), "right", 0 if q in {0.5, 0.9} else 3) for q in quantiles),
+        *(Column(f"{_percentile(q)} 95 %", "right", 2) for q in _shown_interval(quantiles)),
+    )
+    wanted = sorted(
+        (row for row in summary.rows if row.metric in keys),
+        key=lambda row: (_group_order(summary, row), keys.index(row.metric)),
+    )
+    rows = tuple(_cells(row, by, quantiles, previous) for row, previous in zip(wanted, [None, *wanted], strict=False))
+    return Table(title, columns, rows)
+
+
+def _percentile(probability: float) -> str:
+    return f"p{probability * 100:g}"
+
+
+def _shown_interval(quantiles: Sequence[float]) -> tuple[float, ...]:
+    """The interval column is the median's, or the first percentile's where there is no median."""
+    return (0.5,) if 0.5 in quantiles else tuple(quantiles[:1])
+
+
+def _group_order(summary: Summary, row: MetricRow) -> tuple[int, str]:
+    """Largest groups first, unless the grouping has an order of its own (time, size)."""
+    key = "\x00".join(row.group[part] or "\uffff" for part in summary.by)
+    ordered = {"day", "hour", "weekday", "context", "version"} & set(summary.by)
+    return (0 if ordered else -row.calls, key)
+
+
+def _cells(
+    row: MetricRow, by: Sequence[str], quantiles: Sequence[float], previous: MetricRow | None
+) -> tuple[Cell, ...]:
+    repeated = previous is not None and previous.group == row.group
+    declared = metric(row.metric)
+    sign = _SIGN[declared.side] if declared.side and row.kind == "bound" else ""
+    minor = row.kind == "as_logged"
+    return (
+        *(Cell("" if repeated else row.group[key] or "unknown") for key in by),
+        Cell(row.metric, minor),
+        Cell(row.kind.replace("_", "-"), minor),
+        Cell(format_count(row.n), minor),
+        Cell(format_share(row.coverage), minor),
+        *(Cell(_value(row, q, sign), minor) for q in quantiles),
+        *(Cell(_interval(row, q), minor=True) for q in _shown_interval(quantiles)),
+    )
+
+
+def _value(row: MetricRow, probability: float, sign: str) -> str:
+    value = row.quantiles[probability]
+    if value is None:
+        needed = row.refused.get(probability, "").split(" ")[1:2]
+        return f"n<{needed[0]}" if needed else UNKNOWN
+    return sign + format_value(value, row.unit)
+
+
+def _interval(row: MetricRow, probability: float) -> str:
+    low, high = row.intervals[probability]
+    if low is None and high is None:
+        return UNKNOWN
+    return f"{_end(low, row.unit)} … {_end(high, row.unit)}"
+
+
+def _end(value: float | None, unit: str) -> str:
+    return "?" if value is None else format_value(value, unit)
+
+
+def _problems(analysis: Analysis, *, list_problems: bool) -> Section:
+    total = sum(analysis.problems.values())
+    words = "; ".join(f"{format_count(count)} {_PROBLEMS.get(kind, kind)}" for kind, count in analysis.problems.items())
+    hint = "" if list_problems else " List them with --problems."
+    line = Note(f"{format_count(total)} problem{'s' if total != 1 else ''}: {words}.{hint}")
+    if not list_problems:
+        return Section("Problems", (line,))
+    shown = analysis.problem_list[:_PROBLEM_LINES]
+    rows = tuple(
+        (
+            Cell(problem.kind),
+            Cell(problem.path),
+            Cell("" if problem.line is None else str(problem.line)),
+            Cell(problem.detail, minor=True),
+        )
+        for problem in shown
+    )
+    rest = len(analysis.problem_list) - len(shown)
+    columns = (Column("kind", "left"), Column("file", "left"), Column("line"), Column("reason", "left"))
+    more = f"and {format_count(rest)} more" if rest > 0 else ""
+    return Section("Problems", (line, Table("Problems", columns, rows, more)))

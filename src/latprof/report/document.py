@@ -1,0 +1,84 @@
+"""What a report says, before it is text: sections of tables and notes, and the data behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import Literal
+
+from latprof.model import Problem
+from latprof.stats import Summary
+
+__all__ = ["Analysis", "Cell", "Column", "Document", "Note", "Section", "Table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The result of an analysis: figures per grouping, and what the figures rest on.
+
+    `summaries` holds one summary per grouping, each over the same calls, the first over all of them.
+    """
+
+    files: int
+    sessions: int
+    calls: int
+    agents: tuple[str, ...]
+    problems: dict[str, int]
+    since: float | None
+    until: float | None
+    quantiles: tuple[float, ...]
+    summaries: tuple[Summary, ...]
+    notes: tuple[str, ...]
+    tz: tzinfo = UTC
+    problem_list: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's heading and how its cells stand."""
+
+    title: str
+    align: Literal["left", "right"] = "right"
+    priority: int = 0  # columns of a higher number are the first to go when there is no room
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell's text; `minor` cells are drawn faintly where that is possible."""
+
+    text: str
+    minor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with a title that says the units."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A paragraph in words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with what stands below it."""
+
+    title: str
+    items: tuple[Table | Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A report that any renderer can draw."""
+
+    title: str
+    sections: tuple[Section, ...]
+    analysis: Analysis

@@ -1,0 +1,136 @@
+"""Calls, one row each, as CSV, JSON Lines or Parquet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Any, Final
+
+from latprof.model import Block
+from latprof.report.cells import spreadsheet_safe
+from latprof.trace import EXPORT_COLUMNS, Trace
+from latprof.units import format_instant
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["EXPORT_FORMATS", "export_calls", "records"]
+
+_DIGITS: Final = 6
+_INTEGERS: Final = frozenset(name for name in EXPORT_COLUMNS if name.endswith("_tokens") or name == "attempts")
+
+
+def export_calls(trace: Trace, format_name: str, *, tz: tzinfo = UTC) -> bytes:
+    """The calls as bytes of the format. Raises KeyError for an unknown format."""
+    return EXPORT_FORMATS[format_name](trace, tz)
+
+
+def records(trace: Trace, tz: tzinfo = UTC) -> Iterator[dict[str, Any]]:
+    """One dict per call with the names of `latprof.schema.ApiCall`; instants as ISO texts."""
+    columns = {name: trace.column(name).tolist() for name in EXPORT_COLUMNS if name != "flags"}
+    for row in range(len(trace)):
+        record = {name: _plain(name, columns[name][row], tz) for name in columns}
+        record["flags"] = list(trace.flags[row])
+        record["blocks"] = [_block(block, tz) for block in trace.blocks[row]]
+        yield record
+
+
+def _plain(name: str, value: Any, tz: tzinfo) -> Any:
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        if name.endswith("_at"):
+            return format_instant(value, tz)
+        return int(value) if name in _INTEGERS else round(value, _DIGITS)
+    return value
+
+
+def _block(block: Block, tz: tzinfo) -> dict[str, Any]:
+    return {
+        "type": block.type,
+        "start_at": format_instant(block.start_at, tz),
+        "end_at": format_instant(block.end_at, tz),
+        "characters": block.characters,
+        "tokens": block.tokens,
+        "name": block.name,
+        "result_at": format_instant(block.result_at, tz),
+        "signature_characters": block.signature_characters,
+    }
+
+
+def _csv(trace: Trace, tz: tzinfo) -> bytes:
+    frame = trace.to_frame()
+    for name in EXPORT_COLUMNS:
+        if name.endswith("_at"):
+            frame[name] = [format_instant(_or_none(at), tz) for at in trace.column(name)]
+        elif frame[name].dtype == object or str(frame[name].dtype).startswith(("str", "string")):
+            frame[name] = [None if value is None else spreadsheet_safe(str(value)) for value in trace.column(name)]
+        elif frame[name].dtype == float:
+            frame[name] = frame[name].round(_DIGITS)
+    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "replace")
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _jsonl(trace: Trace, tz: tzinfo) -> bytes:
+    import orjson
+
+    return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records(trace, tz))
+
+
+def _parquet(trace: Trace, _: tzinfo) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(_arrow_table(trace), sink, compression="zstd")
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
+
+
+def _arrow_table(trace: Trace) -> pa.Table:
+    import pyarrow as pa
+
+    stamp = pa.timestamp("ms", tz="UTC")
+    arrays: dict[str, pa.Array] = {}
+    for name in EXPORT_COLUMNS:
+        values = trace.column(name).tolist()
+        if name.endswith("_at"):
+            arrays[name] = pa.array([_millis(value) for value in values], pa.int64()).cast(stamp)
+        elif name in _INTEGERS:
+            arrays[name] = pa.array([None if math.isnan(v) else int(v) for v in values], pa.int64())
+        elif name == "flags":
+            arrays[name] = pa.array([list(flags) for flags in trace.flags], pa.list_(pa.string()))
+        elif trace.column(name).dtype == object:
+            arrays[name] = pa.array(values, pa.string())
+        else:
+            arrays[name] = pa.array([None if math.isnan(v) else round(v, _DIGITS) for v in values], pa.float64())
+    block = pa.struct(
+        [
+            ("type", pa.string()), ("start_at", stamp), ("end_at", stamp), ("characters", pa.int64()),
+            ("tokens", pa.int64()), ("name", pa.string()), ("result_at", stamp),
+            ("signature_characters", pa.int64()),
+        ]
+    )  # fmt: skip
+    rows = [[_arrow_block(item) for item in blocks] for blocks in trace.blocks]
+    arrays["blocks"] = pa.array(rows, pa.list_(block))
+    return pa.table(arrays)
+
+
+def _arrow_block(block: Block) -> dict[str, Any]:
+    record = {name: getattr(block, name) for name in Block.__slots__}
+    return {name: _millis(value) if name.endswith("_at") else value for name, value in record.items()}
+
+
+def _millis(value: float | None) -> int | None:
+    return None if value is None or math.isnan(value) else round(value * 1000)
+
+
+EXPORT_FORMATS: Final[dict[str, Callable[[Trace, tzinfo], bytes]]] = {
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
+}

@@ -1,0 +1,27 @@
+"""What a renderer is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from latprof.report.document import Document
+
+__all__ = ["Renderer", "Screen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The place where text is shown: its width in characters, whether colour is welcome."""
+
+    width: int = 120
+    colour: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Draws a document as text. `suffix` chooses it by the name of an output file."""
+
+    name: str
+    suffix: str
+    render: Callable[[Document, Screen], str]

@@ -1,0 +1,98 @@
+"""Tables for a terminal or a pipe."""
+
+from __future__ import annotations
+
+import io
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from latprof.report.document import Cell, Column, Document, Note, Table
+from latprof.report.renderers.base import Renderer, Screen
+
+__all__ = ["RENDERER"]
+
+_UNLIMITED = 10_000
+
+
+def _render(document: Document, screen: Screen) -> str:
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=max(screen.width, 40),
+        force_terminal=screen.colour,
+        color_system="standard" if screen.colour else None,
+        no_color=not screen.colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    console.print(Text(document.title, style="bold"))
+    for section in document.sections:
+        for item in section.items:
+            console.print()
+            console.print(_note(item) if isinstance(item, Note) else _table(item, console))
+    lines = (line.rstrip() for line in stream.getvalue().splitlines())
+    return "\n".join(lines) + "\n"
+
+
+def _note(note: Note) -> Padding:
+    return Padding(Text(_safe(note.text)), 0)
+
+
+def _table(table: Table, console: Console) -> RichTable:
+    """The whole table if there is room; else without its least important columns, one level at a time."""
+    levels = sorted({column.priority for column in table.columns}, reverse=True)
+    drawn = _draw(table, levels[0])
+    wide = console.options.update(width=_UNLIMITED)
+    for level in levels:
+        drawn = _draw(table, level)
+        if console.measure(drawn, options=wide).maximum <= console.width:
+            break
+    return drawn
+
+
+def _draw(table: Table, level: int) -> RichTable:
+    kept = [index for index, column in enumerate(table.columns) if column.priority <= level]
+    drawn = RichTable(
+        title=Text(table.title, style="bold"),
+        title_justify="left",
+        caption=Text(_caption(table, level)),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for index in kept:
+        _add_column(drawn, table.columns[index])
+    for row in table.rows:
+        drawn.add_row(*(_text(row[index]) for index in kept))
+    return drawn
+
+
+def _caption(table: Table, level: int) -> str:
+    """The table's own caption, and the names of columns that found no room."""
+    gone = [column.title for column in table.columns if column.priority > level]
+    missing = f"No room for: {', '.join(gone)}." if gone else ""
+    return " ".join(part for part in (table.caption, missing) if part)
+
+
+def _add_column(drawn: RichTable, column: Column) -> None:
+    left = column.align == "left"
+    drawn.add_column(Text(column.title, style="bold"), justify=column.align, no_wrap=not left, overflow="fold")
+
+
+def _text(cell: Cell) -> Text:
+    return Text(_safe(cell.text), style="dim" if cell.minor else "")
+
+
+def _safe(text: str) -> str:
+    """Names come from logs: control characters must not reach a terminal."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+RENDERER = Renderer(name="table", suffix=".txt", render=_render)

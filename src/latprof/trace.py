@@ -1,0 +1,249 @@
+"""A set of calls as columns, and the durations that follow from their instants.
+
+Numbers are float64 arrays with NaN for "not known" inside; NaN never leaves as a number. Text
+columns are object arrays with None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.model import EXACT_FIRST_OUTPUT_SOURCES, EXACT_SENT_SOURCES, Block, Call
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["EXPORT_COLUMNS", "MIN_DECODE_S", "Trace"]
+
+Floats = NDArray[np.float64]
+Texts = NDArray[np.object_]
+Mask = NDArray[np.bool_]
+
+# Shorter decoding than this cannot be timed to 2 % with stamps that are good to a few ms.
+MIN_DECODE_S: Final = 0.25
+# A person answers these tools, so their time is not a tool's time.
+_ASKING_TOOLS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
+
+_TEXT: Final = (
+    "agent", "agent_version", "session_id", "agent_id", "call_id", "message_id", "request_id", "provider",
+    "project", "model", "requested_model", "effort", "speed_mode", "trigger", "sent_source",
+    "first_output_source", "last_output_source", "output_tokens_kind", "output_tokens_source", "stop_reason",
+)  # fmt: skip
+_INSTANTS: Final = ("trigger_at", "sent_at", "first_output_at", "last_output_at", "first_block_at")
+_COUNTS: Final = (
+    "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "attempts",
+)  # fmt: skip
+
+EXPORT_COLUMNS: Final[tuple[str, ...]] = (
+    "agent", "agent_version", "session_id", "agent_id", "call_id", "message_id", "request_id", "project",
+    "provider", "model", "requested_model", "effort", "speed_mode", "trigger", "trigger_at", "sent_at",
+    "sent_source", "first_output_at", "first_output_source", "last_output_at", "last_output_source", "ttft_s",
+    "ttft_kind", "first_block_s", "wall_s", "wall_kind", "wall_tps", "decode_tps", "decode_kind",
+    "output_tokens", "output_tokens_kind", "output_tokens_source", "input_tokens", "cache_read_tokens",
+    "cache_write_tokens", "reasoning_tokens", "tool_s", "attempts", "stop_reason", "flags",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Calls as columns of equal length, in the order of their send times."""
+
+    texts: dict[str, Texts]
+    numbers: dict[str, Floats]
+    flags: Texts
+    blocks: tuple[tuple[Block, ...], ...]
+
+    @classmethod
+    def from_calls(cls, calls: Sequence[Call]) -> Trace:
+        """Make columns of the calls, sorted by time and id."""
+        ordered = sorted(calls, key=_order)
+        texts = {name: _objects([getattr(call, name) or None for call in ordered]) for name in _TEXT}
+        numbers = {name: _floats([getattr(call, name) for call in ordered]) for name in _INSTANTS + _COUNTS}
+        numbers["tool_s"] = _floats([_tool_s(call.blocks) for call in ordered])
+        flags = _objects([call.flags for call in ordered])
+        return cls(texts, numbers, flags, tuple(call.blocks for call in ordered))
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def select(self, mask: Mask) -> Trace:
+        """The calls where the mask is true."""
+        rows = np.flatnonzero(mask)
+        return Trace(
+            {name: column[rows] for name, column in self.texts.items()},
+            {name: column[rows] for name, column in self.numbers.items()},
+            self.flags[rows],
+            tuple(self.blocks[row] for row in rows),
+        )
+
+    def flag(self, name: str) -> Mask:
+        """Which calls carry the flag."""
+        return np.fromiter((name in flags for flags in self.flags), dtype=np.bool_, count=len(self))
+
+    def _any_flag(self, *names: str) -> Mask:
+        mask = np.zeros(len(self), dtype=np.bool_)
+        for name in names:
+            mask |= self.flag(name)
+        return mask
+
+    def _source_in(self, column: str, sources: frozenset[str]) -> Mask:
+        return np.fromiter((s in sources for s in self.texts[column]), dtype=np.bool_, count=len(self))
+
+    @cached_property
+    def _timed(self) -> Mask:
+        return ~self._any_flag("clock_step", "suspended", "timestamp_unreliable")
+
+    @cached_property
+    def _plain(self) -> Mask:
+        """Calls that count for token rates: complete, streamed, answered at the first attempt."""
+        bad = self._any_flag("interrupted", "retried", "non_streamed", "server_tools", "multi_iteration")
+        return self._timed & ~bad
+
+    @cached_property
+    def sent_exactly(self) -> Mask:
+        """Calls whose send time the log states."""
+        return self._source_in("sent_source", EXACT_SENT_SOURCES)
+
+    @cached_property
+    def first_output_exactly(self) -> Mask:
+        """Calls whose first token the log states."""
+        return self._source_in("first_output_source", EXACT_FIRST_OUTPUT_SOURCES)
+
+    def _span(self, since: str, until: str, where: Mask) -> Floats:
+        span = self.numbers[until] - self.numbers[since]
+        return np.where(where & (span >= 0), span, np.nan)
+
+    @cached_property
+    def ttft_s(self) -> Floats:
+        """Sent to first token, s; only where both are stated (kind exact)."""
+        where = self._timed & self.sent_exactly & self.first_output_exactly & ~self.flag("non_streamed")
+        return self._span("sent_at", "first_output_at", where)
+
+    @cached_property
+    def first_block_s(self) -> Floats:
+        """Sent to the end of the first block, s: an upper bound of TTFT."""
+        return self._span("sent_at", "first_block_at", self._timed & ~self.flag("non_streamed"))
+
+    @cached_property
+    def wall_s(self) -> Floats:
+        """Sent to last output, s, of complete calls; exact where the send time is, else an upper bound."""
+        return self._span("sent_at", "last_output_at", self._timed & ~self.flag("interrupted"))
+
+    @cached_property
+    def wall_tps(self) -> Floats:
+        """`output_tokens / wall_s`, tok/s, of plain calls with final tokens."""
+        wall = np.where(self._plain & (self.wall_s > 0), self.wall_s, np.nan)
+        return self.numbers["output_tokens"] / wall
+
+    @cached_property
+    def decode_tps(self) -> Floats:
+        """`(output_tokens - 1) / (last output - first token)`, tok/s; exact, needs no send time."""
+        where = self._plain & self.first_output_exactly & ~self.flag("burst")
+        decode_s = self._span("first_output_at", "last_output_at", where)
+        tokens = self.numbers["output_tokens"] - 1
+        decode_s = np.where((decode_s >= MIN_DECODE_S) & (tokens > 0), decode_s, np.nan)
+        return tokens / decode_s
+
+    @cached_property
+    def as_logged_ttft_s(self) -> Floats:
+        """First line minus trigger line, s: the formula that takes a block's end for the first token."""
+        return self._span("trigger_at", "first_block_at", self._timed)
+
+    @cached_property
+    def as_logged_decode_tps(self) -> Floats:
+        """`output_tokens / (last line - first line)`, tok/s: leaves out the first block's time."""
+        span = self._span("first_block_at", "last_output_at", self._timed)
+        return self.numbers["output_tokens"] / np.where(span > 0, span, np.nan)
+
+    @cached_property
+    def cache_hit_share(self) -> Floats:
+        """`cache_read_tokens / input_tokens`."""
+        tokens = self.numbers["input_tokens"]
+        return self.numbers["cache_read_tokens"] / np.where(tokens > 0, tokens, np.nan)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """A column by its export name: numbers with NaN, texts with None.
+
+        Raises KeyError for a name that is no column.
+        """
+        if name in self.texts:
+            return self.texts[name]
+        if name in self.numbers:
+            return self.numbers[name]
+        if name == "flags":
+            return _objects([" ".join(flags) or None for flags in self.flags])
+        if name in _KINDS:
+            return self._kind_column(name)
+        if name in _DERIVED:
+            derived: Floats = getattr(self, name)
+            return derived
+        raise KeyError(name)
+
+    def _kind_column(self, name: str) -> Texts:
+        measure = _KINDS[name]
+        known = ~np.isnan(self.column(measure))
+        exact = self.sent_exactly if measure == "wall_s" else np.ones(len(self), dtype=np.bool_)
+        kinds = np.where(exact, "exact", "bound").astype(np.object_)
+        kinds[~known] = None
+        return kinds
+
+    def to_frame(self) -> pd.DataFrame:
+        """The export columns as a pandas frame: UTC instants, nullable integers, None for unknown."""
+        import pandas as pd
+
+        data: dict[str, Any] = {}
+        for name in EXPORT_COLUMNS:
+            column = self.column(name)
+            if name in _INSTANTS:
+                # Rounded to whole milliseconds first: the logs hold no more, a float shows dust.
+                millis = pd.array(np.round(column * 1000), dtype="Float64")
+                data[name] = pd.to_datetime(pd.Series(millis).astype("Int64"), unit="ms", utc=True)
+            elif name in _COUNTS:
+                data[name] = pd.Series(column).astype("Int64")
+            else:
+                data[name] = pd.Series(column)
+        return pd.DataFrame(data)
+
+
+_KINDS: Final = {"ttft_kind": "ttft_s", "wall_kind": "wall_s", "decode_kind": "decode_tps"}
+_DERIVED: Final = frozenset(
+    {
+        "ttft_s", "first_block_s", "wall_s", "wall_tps", "decode_tps", "as_logged_ttft_s",
+        "as_logged_decode_tps", "cache_hit_share",
+    }
+)  # fmt: skip
+
+
+def _order(call: Call) -> tuple[float, str]:
+    at = call.sent_at if call.sent_at is not None else call.last_output_at
+    return (at if at is not None else float("inf"), call.call_id)
+
+
+def _objects(values: Sequence[object]) -> Texts:
+    column = np.empty(len(values), dtype=np.object_)
+    for row, value in enumerate(values):
+        column[row] = value
+    return column
+
+
+def _floats(values: Sequence[float | None]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _tool_s(blocks: tuple[Block, ...]) -> float | None:
+    """From the end of the first tool call to the last result, s; tools that ask a person are left out."""
+    spans = [
+        (block.end_at, block.result_at)
+        for block in blocks
+        if block.end_at is not None and block.result_at is not None and block.name not in _ASKING_TOOLS
+    ]
+    if not spans:
+        return None
+    span = max(result for _, result in spans) - min(end for end, _ in spans)
+    return span if span >= 0 else None

@@ -1,0 +1,48 @@
+"""Build sdist and wheel, install the wheel alone in a new environment, run it on the fixtures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*command: str, cwd: Path = ROOT) -> str:
+    """Run a command and give its output; a failure ends the check with that output."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"failed: {' '.join(command)}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def main() -> None:
+    """Exit with 1 when an archive misses what it must hold or the installed program does not run."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        run(sys.executable, "-m", "build", "--outdir", str(out), str(ROOT))
+        (wheel,), (sdist,) = out.glob("*.whl"), out.glob("*.tar.gz")
+        names = zipfile.ZipFile(wheel).namelist()
+        missing = [name for name in ("latprof/py.typed", "latprof/cli/__init__.py") if name not in names]
+        with tarfile.open(sdist) as archive:
+            held = {"/".join(name.split("/")[1:]) for name in archive.getnames()}
+        missing += [name for name in ("README.md", "LICENSE", "CHANGELOG.md", "justfile") if name not in held]
+        if missing:
+            sys.exit(f"missing in the archives: {', '.join(missing)}")
+        venv.create(out / "env", with_pip=True)
+        scripts = out / "env" / ("Scripts" if os.name == "nt" else "bin")
+        run(str(scripts / "python"), "-m", "pip", "install", "-q", str(wheel), cwd=out)
+        table = run(str(scripts / "latprof"), "analyze", str(ROOT / "fixtures"), cwd=out)
+        if "Waiting by trigger" not in table:
+            sys.exit("the installed program shows no table")
+        print(f"{wheel.name} and {sdist.name} build, install and run")
+
+
+if __name__ == "__main__":
+    main()

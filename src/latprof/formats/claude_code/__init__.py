@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Final
 
+import orjson
+
 from latprof.formats.base import Format, Source
 from latprof.formats.claude_code.calls import call_of
 from latprof.formats.claude_code.lines import BadLine, Line, decode
@@ -22,18 +24,41 @@ from latprof.model import Call, Problem
 __all__ = ["FORMAT"]
 
 _AGENT_FILE: Final = re.compile(r"^agent-(?P<id>[^.]+)\.jsonl")
-_LINE_TYPES: Final = re.compile(
-    rb'"type"\s*:\s*"(?:user|assistant|system|summary|progress|attachment|queue-operation|api-request'
-    rb'|file-history-snapshot|permission-mode|mode|last-prompt|ai-title)"'
-)
-_SESSION_KEYS: Final = (b'"sessionId"', b'"leafUuid"', b'"parentUuid"', b'"messageId"')
+# Types that no other agent's log has together with these keys.
+_OWN_TYPES: Final = frozenset(
+    {
+        "ai-title", "api-request", "attachment", "atis-latch", "file-history-snapshot", "last-prompt", "mode",
+        "permission-mode", "progress", "queue-operation", "summary",
+    }
+)  # fmt: skip
+_OWN_KEYS: Final = ("sessionId", "leafUuid", "parentUuid", "messageId")
+_TALK_KEYS: Final = ("uuid", "parentUuid", "sessionId")
+_CUT_LINE_KEYS: Final = (b'"parentUuid"', b'"isSidechain"', b'"userType"')
+_SNIFFED_LINES: Final = 50
 
 
 def _sniff(_: str, head: bytes) -> bool:
-    """Told by content: lines with a known `type` and one of the keys only these transcripts have."""
-    if not head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
+    """Told by content: one of the first lines has the shape that only these transcripts have."""
+    lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    if any(_is_own(raw) for raw in lines[:_SNIFFED_LINES]):
+        return True
+    # The first line may be longer than what is looked at.
+    return len(lines) == 1 and lines[0].startswith(b"{") and all(key in head for key in _CUT_LINE_KEYS)
+
+
+def _is_own(raw: bytes) -> bool:
+    try:
+        record = orjson.loads(raw)
+    except orjson.JSONDecodeError:
         return False
-    return _LINE_TYPES.search(head) is not None and any(key in head for key in _SESSION_KEYS)
+    if not isinstance(record, dict):
+        return False
+    kind, message = record.get("type"), record.get("message")
+    if kind in {"user", "assistant"}:
+        return isinstance(message, dict) and "content" in message and all(key in record for key in _TALK_KEYS)
+    if kind == "system":
+        return "isSidechain" in record and "userType" in record
+    return kind in _OWN_TYPES and any(key in record for key in _OWN_KEYS)
 
 
 def _read(source: Source) -> Iterator[Call | Problem]:

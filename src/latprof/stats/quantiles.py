@@ -1,18 +1,26 @@
 """A quantile and its 95 % interval when the calls come in sessions.
 
 Calls of one session share a network, a model's busy hour, a context that grows: they are not
-independent, and an interval that takes them so is too narrow. The interval here turns the
-question around (Woodruff, Confidence intervals for medians and other position measures, JASA
-47, 1952): the share of calls at or below the sample quantile is a proportion p, its variance
-over sessions is the usual between-cluster one, and the limits of p give, read on the ordered
-sample, the limits of the quantile. The limits of p are Wilson's with the effective sample size
-p(1-p)/var (Korn and Graubard, Analysis of Health Surveys, 1999) and Student's t with one degree
-of freedom less than there are sessions. No resampling: the result does not depend on a seed.
+independent, and an interval that takes them so is too narrow (it holds the true median in 40 %
+of cases where it says 95 %; see `bench/interval_coverage.py`).
+
+The interval here holds every value x for which "x is the quantile" is not refuted by the
+sessions. If x is the p-quantile, each session's score S = (its calls at or below x) - p (its
+calls) has mean zero over sessions, whatever the dependence inside them, so a t test on the scores
+of the G sessions decides: the idea of Woodruff (Confidence intervals for medians and other
+position measures, JASA 47, 1952), to read the limits of a share on the ordered sample, with the
+variance taken under the hypothesis, as score tests do (Cox and Hinkley, Theoretical Statistics,
+1974, section 9.3). Sessions of very different size or level count for less than their number:
+the degrees of freedom are (sum |S|)^2 / (sum S^2) - 1, the participation ratio of the scores, at
+least 1 and at most G - 1. Nothing is resampled: the result does not depend on a seed.
+
+Measured coverage is 92 to 99 % where sessions differ strongly (`bench/interval_coverage.py`).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
@@ -43,32 +51,53 @@ def quantile_interval(
     `ordered` holds the values from small to large, `sessions` the session's number of each. A
     side that the data cannot bound is None; with one session both are.
     """
-    n = len(ordered)
-    labels, counts = np.unique(sessions, return_inverse=True)
+    labels, members = np.unique(sessions, return_inverse=True)
     if len(labels) < _MIN_SESSIONS or not 0 < probability < 1:
         return None, None
-    below = (np.arange(n) < probability * n).astype(np.float64)
-    excess = np.bincount(counts, weights=below - below.mean(), minlength=len(labels))
-    clusters = len(labels)
-    variance = clusters / (clusters - 1) * float(excess @ excess) / n**2
-    spread = probability * (1 - probability)
-    effective = min(float(n), spread / variance) if variance > 0 else float(n)
-    low, high = _wilson(probability, effective, student_t_quantile(0.5 + _CONFIDENCE / 2, clusters - 1))
-    return _value_at(ordered, low, n, upper=False), _value_at(ordered, high, n, upper=True)
+    scores = _Scores(members, np.bincount(members).astype(np.float64), probability)
+    n = len(ordered)
+    centre = min(max(round(probability * n), 0), n)
+    low, high = _edge(scores, centre, -1, n), _edge(scores, centre, n + 1, n)
+    return (
+        None if low < 0 else float(ordered[max(low - 1, 0)]),
+        None if high > n else float(ordered[min(high, n) - 1]),
+    )
 
 
-def _wilson(p: float, n: float, t: float) -> tuple[float, float]:
-    centre = (p + t * t / (2 * n)) / (1 + t * t / n)
-    half = t / (1 + t * t / n) * math.sqrt(p * (1 - p) / n + t * t / (4 * n * n))
-    return centre - half, centre + half
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """The test whether the quantile can lie behind a given number of the smallest calls."""
+
+    members: NDArray[np.int64]
+    sizes: NDArray[np.float64]
+    probability: float
+
+    def allows(self, rank: int) -> bool:
+        """Whether the first `rank` calls can be those at or below the quantile."""
+        sessions = len(self.sizes)
+        below = np.bincount(self.members[:rank], minlength=sessions)
+        score = below - self.probability * self.sizes
+        total, squares = float(score.sum()), float(score @ score)
+        variance = (squares * sessions - total * total) / (sessions - 1)
+        if variance <= 0:
+            return total == 0
+        effective = float(np.abs(score).sum()) ** 2 / squares
+        degrees = round(min(max(effective - 1, 1), sessions - 1))
+        return abs(total) <= student_t_quantile(0.5 + _CONFIDENCE / 2, degrees) * math.sqrt(variance)
 
 
-def _value_at(ordered: NDArray[np.float64], share: float, n: int, *, upper: bool) -> float | None:
-    """The order statistic at a limit of the share, moved outwards; None beyond the sample's ends."""
-    rank = math.ceil(share * n) if upper else math.floor(share * n) - 1
-    if rank < 0 or rank > n - 1:
-        return None
-    return float(ordered[rank])
+def _edge(scores: _Scores, inside: int, outside: int, n: int) -> int:
+    """The last rank that is allowed between one that is and the end; `outside` when all are."""
+    last = min(max(outside, 0), n)
+    if scores.allows(last):
+        return outside
+    while abs(last - inside) > 1:
+        middle = (inside + last) // 2
+        if scores.allows(middle):
+            inside = middle
+        else:
+            last = middle
+    return inside
 
 
 def student_t_quantile(probability: float, degrees: int) -> float:

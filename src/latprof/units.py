@@ -45,7 +45,7 @@ def format_value(value: float | None, unit: str) -> str:
         return f"{value:,.0f}"
     if magnitude >= 10:
         return f"{value:.1f}"
-    return f"{value:.2f}"
+    return f"{value:.2f}" if magnitude >= 0.1 or magnitude == 0 else f"{value:.3f}"
 
 
 def format_instant(at: float | None, tz: tzinfo | None = None) -> str | None:

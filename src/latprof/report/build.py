@@ -10,7 +10,7 @@ from latprof.report.document import Analysis, Cell, Column, Document, Note, Sect
 from latprof.stats import MetricRow, Summary
 from latprof.units import UNKNOWN, format_count, format_instant, format_share, format_value
 
-__all__ = ["build_document"]
+__all__ = ["PROBLEMS", "build_document"]
 
 _WAIT: Final = ("ttft_s", "first_block_s", "wall_s", "tool_s")
 _SPEED: Final = ("decode_tps", "wall_tps", "as_logged_decode_tps")
@@ -34,7 +34,7 @@ _LEGEND: Final = (
 )
 _PROBLEM_LINES: Final = 200
 _SIGN: Final = {"upper": "≤ ", "lower": "≥ "}
-_PROBLEMS: Final = {
+PROBLEMS: Final = {
     "bad_line": "lines that are not JSON",
     "cut_line": "last lines that are cut off",
     "empty_file": "empty files",
@@ -156,7 +156,7 @@ def _end(value: float | None, unit: str) -> str:
 
 def _problems(analysis: Analysis, *, list_problems: bool) -> Section:
     total = sum(analysis.problems.values())
-    words = "; ".join(f"{format_count(count)} {_PROBLEMS.get(kind, kind)}" for kind, count in analysis.problems.items())
+    words = "; ".join(f"{format_count(count)} {PROBLEMS.get(kind, kind)}" for kind, count in analysis.problems.items())
     hint = "" if list_problems else " List them with --problems."
     line = Note(f"{format_count(total)} problem{'s' if total != 1 else ''}: {words}.{hint}")
     if not list_problems:

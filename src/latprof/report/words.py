@@ -79,8 +79,8 @@ def _speed(trace: Trace, rows: _Rows) -> str:
         parts.append(f"Over the whole call, waiting included: {least}{text}.")
     if final < len(trace):
         parts.append(
-            f"{format_count(len(trace) - final)} calls ({format_share(1 - final / len(trace))}) hold only a "
-            "placeholder for output tokens, or were cut off; no rate uses them."
+            f"Without a final count of output tokens, and so in no rate: {format_count(len(trace) - final)} calls "
+            f"({format_share(1 - final / len(trace))}), which hold only a placeholder or were cut off."
         )
     return " ".join(parts)
 

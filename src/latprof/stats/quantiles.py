@@ -58,9 +58,10 @@ def quantile_interval(
     n = len(ordered)
     centre = min(max(round(probability * n), 0), n)
     low, high = _edge(scores, centre, -1, n), _edge(scores, centre, n + 1, n)
+    # With k calls at or below it, the quantile lies between the k-th and the next value.
     return (
         None if low < 0 else float(ordered[max(low - 1, 0)]),
-        None if high > n else float(ordered[min(high, n) - 1]),
+        None if high > n else float(ordered[min(high, n - 1)]),
     )
 
 

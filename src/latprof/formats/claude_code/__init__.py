@@ -68,7 +68,7 @@ def _read(source: Source) -> Iterator[Call | Problem]:
     yield from problems
     answered: set[str] = set(transcript.referenced)
     # A response, and what was tried before it, belong to one call.
-    for response in transcript.responses.values():
+    for response in sorted(transcript.responses.values(), key=lambda item: item.first.number):
         pairing = pair(transcript, response)
         answered.update(pairing.lost_requests)
         yield call_of(transcript, response, pairing)

@@ -188,7 +188,7 @@ def _text_of_block(block: object) -> str:
 def _user_kind(record: dict[str, Any], text: str, *, has_results: bool) -> LineKind:
     origin = record.get("origin")
     origin_kind = origin.get("kind") if isinstance(origin, dict) else None
-    if text.startswith(_CUT_NOTE) or record.get("turnCompanion") is True:
+    if text.startswith(_CUT_NOTE) or (record.get("turnCompanion") is True and record.get("isMeta") is True):
         return LineKind.CUT_NOTE
     if has_results:
         return LineKind.TOOL_RESULT

@@ -1,7 +1,7 @@
 """Write the generated pages and examples of the documentation, or check that they are up to date.
 
-    python tools/docs.py           writes
-    python tools/docs.py --check   exits with 1 and names what is stale
+python tools/docs.py           writes
+python tools/docs.py --check   exits with 1 and names what is stale
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ def cli() -> str:
 
 def metrics() -> str:
     """The glossary of metrics."""
-    rows = ["# Metrics\n", "| name | meaning | unit | formula | a bound is | OpenTelemetry |", "|---|---|---|---|---|---|"]
+    rows = [
+        "# Metrics\n",
+        "| name | meaning | unit | formula | a bound is | OpenTelemetry |",
+        "|---|---|---|---|---|---|",
+    ]
     for item in METRICS:
         side = {"upper": "≥ the true value", "lower": "≤ the true value", None: ""}[item.side]
         otel = f"`{item.otel}`" if item.otel else ""
@@ -127,9 +131,7 @@ def pages() -> dict[Path, str]:
 
 def main() -> None:
     """Write or check."""
-    stale = [
-        path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
         if stale:
             sys.exit("stale, run `just write-docs`: " + ", ".join(str(path.relative_to(ROOT)) for path in stale))

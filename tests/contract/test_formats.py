@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ def test_every_lost_line_still_reads(case: Path) -> None:
 
 def _in_order(instants: list[float | None]) -> bool:
     known = [instant for instant in instants if instant is not None]
-    return all(later >= earlier - ORDER_TOLERANCE_S for earlier, later in zip(known, known[1:], strict=False))
+    return all(later >= earlier - ORDER_TOLERANCE_S for earlier, later in pairwise(known))
 
 
 @pytest.mark.parametrize("case", CASES, ids=ids)

@@ -82,7 +82,7 @@ def zone_of(name: str | None) -> tzinfo:
     if name is None or name.upper() == "UTC":
         return UTC
     if name == "local":
-        return local_zone()
+        return _local_zone()
     from zoneinfo import ZoneInfo
 
     try:
@@ -91,7 +91,7 @@ def zone_of(name: str | None) -> tzinfo:
         raise UsageError(f"No time zone is called {name}: write it as Europe/Berlin, UTC or local.") from None
 
 
-def local_zone() -> tzinfo:
+def _local_zone() -> tzinfo:
     """The computer's own zone with all its changes of offset; a fixed offset where it has no name."""
     from zoneinfo import ZoneInfo
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -39,24 +40,27 @@ class Source:
         """Bytes in memory, such as standard input."""
         return cls(path=path, open_raw=lambda: io.BytesIO(data))
 
-    def open(self) -> IO[bytes]:
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
         """Open for reading; gzip and zstd are told by their first bytes, not by the name.
 
         Raises OSError when the file cannot be opened.
         """
-        raw = self.open_raw()
-        magic = raw.read(4)
-        raw.seek(0)
-        if magic.startswith(_GZIP_MAGIC):
-            import gzip
+        with self.open_raw() as raw:
+            magic = raw.read(4)
+            raw.seek(0)
+            if magic.startswith(_GZIP_MAGIC):
+                import gzip
 
-            return io.BufferedReader(gzip.GzipFile(fileobj=raw))
-        if magic == _ZSTD_MAGIC:
-            import zstandard
+                with gzip.GzipFile(fileobj=raw) as packed:
+                    yield io.BufferedReader(packed)
+            elif magic == _ZSTD_MAGIC:
+                import zstandard
 
-            stream = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-            return io.BufferedReader(stream)
-        return raw
+                with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as packed:
+                    yield io.BufferedReader(packed)
+            else:
+                yield raw
 
     def head(self) -> bytes:
         """The first 64 KiB, for sniffing. Raises OSError, EOFError or the decompressor's error."""

@@ -16,7 +16,7 @@ import orjson
 
 from latprof.formats.claude_code.parts import Part, part_of
 
-__all__ = ["BadLine", "Line", "LineKind", "decode"]
+__all__ = ["USER_KINDS", "BadLine", "Line", "LineKind", "decode", "seconds_of"]
 
 # Stamps outside these years are damage, not time.
 _EARLIEST_S: Final = datetime(2020, 1, 1, tzinfo=UTC).timestamp()

@@ -1,30 +1,47 @@
-"""Write the generated pages and examples of the documentation, or check that they are up to date.
+"""Write the generated pages and the printed examples of the documentation, or check them.
 
-python tools/docs.py           writes
-python tools/docs.py --check   exits with 1 and names what is stale
+    python tools/docs.py           writes
+    python tools/docs.py --check   exits with 1 and names what is stale
+
+Generated pages come from the code. In all other pages every block marked `console` is run, each
+page in a folder of its own with a copy of `fixtures` and a home folder that holds the same logs;
+so is every block marked `python`. Where `<!-- output -->` stands before a `console` block, or before
+the `text` block after a `python` block, the output is put in; `<!-- output lines 1-20 -->` takes a part.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import latprof
+from latprof import errors
 from latprof.formats import formats
 from latprof.metrics import METRICS
-from latprof.model import FLAGS
+from latprof.model import EXACT_FIRST_OUTPUT_SOURCES, EXACT_SENT_SOURCES, FLAGS, KINDS, SENT_SOURCES, TRIGGERS
 from latprof.report.build import PROBLEMS
 from latprof.schema import ApiBlock, ApiCall, analyze_schema, call_schema
+from latprof.stats import min_calls
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 COMMANDS = ("analyze", "export", "schema")
 GENERATED = "<!-- made by tools/docs.py -->\n\n"
-EXAMPLE = re.compile(r"(<!-- output: (?P<command>[^\n]*) -->\n```text\n).*?(```\n<!-- end output -->)", re.DOTALL)
-TRIGGERS = {
+FENCE = re.compile(
+    r"^(?P<mark><!-- output(?: lines (?P<first>\d+)-(?P<last>\d+))? -->\n)?"
+    r"```(?P<language>\w+)\n(?P<body>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+PROGRAM = "import sys; sys.argv[0] = 'latprof'; from latprof.cli import main; main()"
+TRIGGER_MEANINGS = {
     "user": "a person's message, a queued or a steering one included",
     "tool_result": "the result of a tool, or of several that ran at once",
     "subagent": "the first call of a sub-agent; its later calls are `tool_result` with the flag `sidechain`",
@@ -34,114 +51,272 @@ TRIGGERS = {
     "synthetic": "a load generator",
     "unknown": "the chain to the cause is broken",
 }
+KIND_MEANINGS = {
+    "exact": "both ends have a stated meaning in the log, good to 50 ms or 2 %",
+    "bound": "the true value is at most (≤) or at least (≥) this",
+    "estimate": "from a model of many calls, with an interval; no metric has this kind yet",
+    "as_logged": "the obvious formula, wrong by structure; only for comparison with older reports",
+}
+SOURCE_MEANINGS = {
+    "otel_attempt": "telemetry states it; no reader gives this yet",
+    "api_request_line": "the log has a line for the attempt that answered",
+    "request_sent_wall": "the stream of a headless run states it; no reader gives this yet",
+    "retry_adjusted": "end of the wait that the last error line names",
+    "hook_adjusted": "a hook's line between the trigger and the response",
+    "trigger_line": "the line that led to the call",
+    "otel_first_content": "telemetry states it; no reader gives this yet",
+    "block_start": "end of the first block less its duration, both stated",
+}
+
+
+class Example(Exception):  # noqa: N818 - a failed example, named by what it is
+    """A command in a page that failed."""
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """A fixed width, no colour, this checkout's package, and nothing of the user's own agents."""
+    kept = {name: value for name, value in os.environ.items() if name != "CLAUDE_CONFIG_DIR"}
+    package = str(Path(latprof.__file__).resolve().parent.parent)
+    return kept | {"COLUMNS": "100", "NO_COLOR": "1", "TERMINAL_WIDTH": "100", "PYTHONPATH": package} | more
 
 
 def program(*arguments: str) -> str:
     """What latprof prints with these arguments, at a width of 100 characters."""
-    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERMINAL_WIDTH": "100"}
-    command = [sys.executable, "-m", "latprof", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, check=True)
     return done.stdout.decode()
+
+
+class Desk:
+    """A folder in which the examples of one page run, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.place, home, tools = folder / "here", folder / "home", folder / "bin"
+        shutil.copytree(ROOT / "fixtures", self.place / "fixtures")
+        shutil.copytree(ROOT / "fixtures", home / ".claude" / "projects")
+        tools.mkdir()
+        for name, line in (("latprof", f'-c "{PROGRAM}"'), ("python", "")):
+            script = tools / name
+            script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {line} "$@"\n', encoding="utf-8")
+            script.chmod(0o755)
+        path = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
+        self.environment = _environment(HOME=str(home), USERPROFILE=str(home), PATH=path, TZ="UTC")
+
+    def run(self, command: list[str], given: str = "") -> str:
+        """Both outputs of a command. Raises Example when it fails."""
+        done = subprocess.run(
+            command, cwd=self.place, env=self.environment, input=given.encode(), check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        if done.returncode:
+            raise Example(f"{given or command[-1]}\n{done.stdout.decode()}")
+        return "\n".join(line.rstrip() for line in done.stdout.decode().splitlines()) + "\n"
+
+
+def filled(text: str) -> str:
+    """The page with its examples run and their output put in. Raises Example when one fails."""
+    if not any(block["language"] in {"console", "python"} for block in FENCE.finditer(text)):
+        return text
+    printed = ""
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Desk(Path(folder))
+
+        def fill(block: re.Match[str]) -> str:
+            nonlocal printed
+            body = block["body"]
+            if block["language"] == "python":
+                printed = desk.run([sys.executable, "-"], body)
+            elif block["language"] == "console":
+                shown = "".join(_session(desk, body, block))
+                body = shown if block["mark"] else body
+            elif block["mark"]:
+                body = _part(printed, block)
+            return f"{block['mark'] or ''}```{block['language']}\n{body}```"
+
+        return FENCE.sub(fill, text)
+
+
+def _session(desk: Desk, body: str, block: re.Match[str]) -> Iterator[str]:
+    for line in body.splitlines():
+        if line.startswith("$ "):
+            yield line + "\n" + _part(desk.run(["sh", "-c", line[2:]]), block)
+
+
+def _part(printed: str, block: re.Match[str]) -> str:
+    """The lines that the mark asks for; dots stand where lines are left out."""
+    lines = printed.strip("\n").splitlines()
+    first, last = int(block["first"] or 1), int(block["last"] or len(lines))
+    chosen = lines[first - 1 : last]
+    return "".join(f"{line}\n" for line in [*["…"] * (first > 1), *chosen, *["…"] * (last < len(lines))])
+
+
+def _table(*heads: str, rows: Iterator[tuple[str, ...]]) -> list[str]:
+    return ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads), *("| " + " | ".join(r) + " |" for r in rows)]
+
+
+def _page(*lines: str) -> str:
+    return GENERATED + "\n".join(lines).rstrip() + "\n"
 
 
 def cli() -> str:
     """Help of each command."""
     parts = ["# Commands\n", "```text\n" + program("--help").strip() + "\n```\n"]
     parts += [f"## latprof {name}\n\n```text\n{program(name, '--help').strip()}\n```\n" for name in COMMANDS]
-    return "\n".join(line.rstrip() for line in "\n".join(parts).splitlines()) + "\n"
+    parts += ["What the program exits with stands in [Exit codes](exit-codes.md)."]
+    return _page(*(line.rstrip() for line in "\n".join(parts).splitlines()))
 
 
 def metrics() -> str:
-    """The glossary of metrics."""
-    rows = [
+    """The glossary of metrics, the kinds, and the number of calls that a percentile needs."""
+    side = {"upper": "≥ the true value", "lower": "≤ the true value", None: ""}
+    rows = (
+        (f"`{m.key}`", m.label, m.unit, m.formula, side[m.side], f"`{m.otel}`" if m.otel else "")
+        for m in METRICS
+    )
+    needed = ((f"p{p * 100:g}", str(min_calls(p))) for p in (0.5, 0.75, 0.9, 0.95, 0.99))
+    return _page(
         "# Metrics\n",
-        "| name | meaning | unit | formula | a bound is | OpenTelemetry |",
-        "|---|---|---|---|---|---|",
-    ]
-    for item in METRICS:
-        side = {"upper": "≥ the true value", "lower": "≤ the true value", None: ""}[item.side]
-        otel = f"`{item.otel}`" if item.otel else ""
-        rows.append(f"| `{item.key}` | {item.label} | {item.unit} | {item.formula} | {side} | {otel} |")
-    return "\n".join(rows) + "\n"
+        "Which calls count for which metric stands in [Measurement](../explanation/measurement.md).\n",
+        *_table("name", "meaning", "unit", "formula", "a bound is", "OpenTelemetry", rows=rows),
+        "\n## Kinds\n",
+        *_table("kind", "meaning", rows=((f"`{kind}`", KIND_MEANINGS[kind]) for kind in KINDS)),
+        "\n## Calls needed\n",
+        "Below this number a percentile is refused; p10 needs as many as p90.\n",
+        *_table("percentile", "calls", rows=needed),
+    )
 
 
 def call() -> str:
-    """The fields of a call."""
-    rows = ["# The call record\n", "One row of `latprof export`; [JSON Schema](call.schema.json).\n"]
-    rows += ["| field | meaning |", "|---|---|"]
-    rows += [f"| `{name}` | {field.description or ''} |" for name, field in ApiCall.model_fields.items()]
-    rows += ["\n## A block\n", "JSON Lines and Parquet only.\n", "| field | meaning |", "|---|---|"]
-    rows += [f"| `{name}` | {field.description or name} |" for name, field in ApiBlock.model_fields.items()]
-    return "\n".join(rows) + "\n"
+    """The fields of a call and of a block, and how instants were observed."""
+    fields = ((f"`{name}`", field.description or "") for name, field in ApiCall.model_fields.items())
+    parts = ((f"`{name}`", field.description or name) for name, field in ApiBlock.model_fields.items())
+    exact = EXACT_SENT_SOURCES | EXACT_FIRST_OUTPUT_SOURCES
+    first = sorted(EXACT_FIRST_OUTPUT_SOURCES, reverse=True)
+    sources = [("`sent_source`", name) for name in SENT_SOURCES]
+    sources += [("`first_output_source`", name) for name in first]
+    rows = ((a, f"`{b}`", SOURCE_MEANINGS[b], "yes" if b in exact else "no, early") for a, b in sources)
+    return _page(
+        "# The call record\n",
+        "One row of `latprof export`; [JSON Schema](call.schema.json). Nothing known is null, in CSV an empty cell.\n",
+        *_table("field", "meaning", rows=fields),
+        "\n## A block\n",
+        "JSON Lines and Parquet only.\n",
+        *_table("field", "meaning", rows=parts),
+        "\n## How an instant was observed\n",
+        "Best first. `last_output_source` is always `last_block_end` so far.\n",
+        *_table("field", "value", "meaning", "exact", rows=rows),
+    )
 
 
-def vocabulary() -> str:
-    """Triggers, flags, kinds of problem."""
-    rows = ["# Triggers, flags, problems\n", "## Triggers\n", "| trigger | why the call was made |", "|---|---|"]
-    rows += [f"| `{name}` | {meaning} |" for name, meaning in TRIGGERS.items()]
-    rows += ["\n## Flags\n", "| flag | meaning |", "|---|---|"]
-    rows += [f"| `{name}` | {meaning} |" for name, meaning in FLAGS.items()]
-    rows += ["\n## Problems\n", "Counted by kind, listed with `--problems`.\n", "| kind | counts |", "|---|---|"]
-    rows += [f"| `{name}` | {meaning} |" for name, meaning in PROBLEMS.items()]
-    return "\n".join(rows) + "\n"
+def flags_and_triggers() -> str:
+    """Why a call was made and what is special about it."""
+    triggers = ((f"`{name}`", TRIGGER_MEANINGS[name]) for name in TRIGGERS)
+    return _page(
+        "# Triggers and flags\n",
+        "## Triggers\n",
+        *_table("trigger", "why the call was made", rows=triggers),
+        "\n## Flags\n",
+        "Which flag keeps a call out of which metric stands in [Measurement](../explanation/measurement.md).\n",
+        *_table("flag", "meaning", rows=((f"`{name}`", meaning) for name, meaning in FLAGS.items())),
+    )
+
+
+def problems() -> str:
+    """What is counted when an input cannot be used."""
+    return _page(
+        "# Problems\n",
+        "What could not be used is counted by kind and listed with `--problems`. A problem names file and line,",
+        "never the line's text. Problems do not change the exit code as long as a file was read.\n",
+        *_table("kind", "counts", rows=((f"`{name}`", meaning) for name, meaning in PROBLEMS.items())),
+    )
+
+
+def exit_codes() -> str:
+    """What the program exits with, from the errors' own words."""
+    found = [item for _, item in inspect.getmembers(errors, inspect.isclass) if item is not errors.LatprofError]
+    found.sort(key=lambda item: (item.exit_code, item.__name__))
+    rows = ((str(item.exit_code), f"`{item.__name__}`", inspect.getdoc(item) or "") for item in found)
+    return _page(
+        "# Exit codes\n",
+        "0 means that the command did its work, also when there were problems in some lines or no call was found.",
+        "An error is one sentence on standard error: what, where, and what to do. `latprof --debug COMMAND …` shows",
+        "the trace-back. The names are those of `latprof.errors`, for use as a library.\n",
+        *_table("code", "error", "meaning", rows=rows),
+    )
 
 
 def format_pages() -> str:
     """What each format can show, with notes on precision."""
-    parts = ["# Formats\n"]
+    parts = ["# Formats\n", "A file is told by its content, not by its name. gzip and zstd are read as they are.\n"]
     for item in formats():
         parts.append(f"## {item.title}\n")
         parts.append("Looked for in " + ", ".join(f"`{root}`" for root in item.roots) + ".")
-        parts.append("Moved by " + ", ".join(f"`{name}`" for name in item.env_roots) + ".\n")
+        moved = (f"`{name}` (then in its folder `{below}`)" for name, below in item.env_roots.items())
+        parts.append("Moved by " + ", ".join(moved) + ".")
+        endings = ", ".join(f"`{suffix}`" for suffix in item.suffixes)
+        parts.append(f"In folders, files that end in {endings} are read, packed with `.gz` or `.zst` too.\n")
         keys = [f"`{metric.key}`" for metric in METRICS if metric.key in item.observes]
         parts.append("Can show: " + ", ".join(keys) + ".\n")
         notes = REFERENCE / "notes" / f"{item.name}.md"
         if notes.exists():
             parts.append(notes.read_text(encoding="utf-8"))
-    return "\n".join(parts).rstrip() + "\n"
+    return _page(*parts)
 
 
-def filled(text: str) -> str:
-    """The text with the output of each example command put in."""
-
-    def fill(match: re.Match[str]) -> str:
-        output = program(*match["command"].split()[1:])
-        return match[1] + output + match[3]
-
-    return EXAMPLE.sub(fill, text)
-
-
-def pages() -> dict[Path, str]:
-    """Every generated file with what it should hold."""
-    made = {
-        REFERENCE / "cli.md": GENERATED + cli(),
-        REFERENCE / "metrics.md": GENERATED + metrics(),
-        REFERENCE / "call.md": GENERATED + call(),
-        REFERENCE / "vocabulary.md": GENERATED + vocabulary(),
-        REFERENCE / "formats.md": GENERATED + format_pages(),
+def generated() -> dict[Path, str]:
+    """The pages that come from the code alone."""
+    return {
+        REFERENCE / "cli.md": cli(),
+        REFERENCE / "metrics.md": metrics(),
+        REFERENCE / "call.md": call(),
+        REFERENCE / "flags-and-triggers.md": flags_and_triggers(),
+        REFERENCE / "problems.md": problems(),
+        REFERENCE / "exit-codes.md": exit_codes(),
+        REFERENCE / "formats.md": format_pages(),
         REFERENCE / "call.schema.json": json.dumps(call_schema(), indent=2, sort_keys=True) + "\n",
         REFERENCE / "analyze.schema.json": json.dumps(analyze_schema(), indent=2, sort_keys=True) + "\n",
     }
-    written = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    for path in written:
-        if path not in made:
+
+
+def written() -> list[Path]:
+    """The pages that a person writes."""
+    top = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")]
+    below = [path for path in sorted((ROOT / "docs").rglob("*.md")) if path.parent != REFERENCE]
+    return top + below
+
+
+def pages() -> dict[Path, str]:
+    """Every page with what it should hold. Raises Example, naming the page."""
+    made = generated()
+    for path in written():
+        try:
             made[path] = filled(path.read_text(encoding="utf-8"))
+        except Example as failed:
+            raise Example(f"{path.relative_to(ROOT)}: {failed}") from None
     return made
+
+
+def stale(made: dict[Path, str]) -> list[Path]:
+    """The pages that do not hold what they should."""
+    return [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
 
 
 def main() -> None:
     """Write or check."""
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    try:
+        made = pages()
+    except Example as failed:
+        sys.exit(f"an example fails, {failed}")
+    old = stale(made)
     if "--check" in sys.argv[1:]:
-        if stale:
-            sys.exit("stale, run `just write-docs`: " + ", ".join(str(path.relative_to(ROOT)) for path in stale))
+        if old:
+            names = ", ".join(path.relative_to(ROOT).as_posix() for path in old)
+            sys.exit(f"stale, run `just write-docs`: {names}")
         print("docs are up to date")
         return
-    made = pages()
-    for path in stale:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    for path in old:
         path.write_text(made[path], encoding="utf-8")
-        print(f"wrote {path.relative_to(ROOT)}")
+        print(f"wrote {path.relative_to(ROOT).as_posix()}")
 
 
 if __name__ == "__main__":

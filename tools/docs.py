@@ -6,7 +6,8 @@
 Generated pages come from the code. In all other pages every block marked `console` is run, each
 page in a folder of its own with a copy of `fixtures` and a home folder that holds the same logs;
 so is every block marked `python`. Where `<!-- output -->` stands before a `console` block, or before
-the `text` block after a `python` block, the output is put in; `<!-- output lines 1-20 -->` takes a part.
+the `text` block after a `python` block, the output is put in; `<!-- output lines 1-20 -->` takes a part
+of it, `<!-- output from Words -->` what follows from the line that begins with these words.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import latprof
 from latprof import errors
+from latprof.errors import LatprofError
 from latprof.formats import formats
 from latprof.metrics import METRICS
 from latprof.model import EXACT_FIRST_OUTPUT_SOURCES, EXACT_SENT_SOURCES, FLAGS, KINDS, SENT_SOURCES, TRIGGERS
@@ -36,7 +38,7 @@ REFERENCE = ROOT / "docs" / "reference"
 COMMANDS = ("analyze", "export", "schema")
 GENERATED = "<!-- made by tools/docs.py -->\n\n"
 FENCE = re.compile(
-    r"^(?P<mark><!-- output(?: lines (?P<first>\d+)-(?P<last>\d+))? -->\n)?"
+    r"^(?P<mark><!-- output(?: lines (?P<first>\d+)-(?P<last>\d+)| from (?P<words>[^\n]+))? -->\n)?"
     r"```(?P<language>\w+)\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -69,7 +71,7 @@ SOURCE_MEANINGS = {
 }
 
 
-class Example(Exception):  # noqa: N818 - a failed example, named by what it is
+class Example(Exception):
     """A command in a page that failed."""
 
 
@@ -145,7 +147,9 @@ def _session(desk: Desk, body: str, block: re.Match[str]) -> Iterator[str]:
 def _part(printed: str, block: re.Match[str]) -> str:
     """The lines that the mark asks for; dots stand where lines are left out."""
     lines = printed.strip("\n").splitlines()
-    first, last = int(block["first"] or 1), int(block["last"] or len(lines))
+    first, last = int(block["first"] or 1), min(int(block["last"] or len(lines)), len(lines))
+    if block["words"]:
+        first = next(number for number, line in enumerate(lines, 1) if line.startswith(block["words"]))
     chosen = lines[first - 1 : last]
     return "".join(f"{line}\n" for line in [*["…"] * (first > 1), *chosen, *["…"] * (last < len(lines))])
 
@@ -169,10 +173,7 @@ def cli() -> str:
 def metrics() -> str:
     """The glossary of metrics, the kinds, and the number of calls that a percentile needs."""
     side = {"upper": "≥ the true value", "lower": "≤ the true value", None: ""}
-    rows = (
-        (f"`{m.key}`", m.label, m.unit, m.formula, side[m.side], f"`{m.otel}`" if m.otel else "")
-        for m in METRICS
-    )
+    rows = ((f"`{m.key}`", m.label, m.unit, m.formula, side[m.side], f"`{m.otel}`" if m.otel else "") for m in METRICS)
     needed = ((f"p{p * 100:g}", str(min_calls(p))) for p in (0.5, 0.75, 0.9, 0.95, 0.99))
     return _page(
         "# Metrics\n",
@@ -194,10 +195,11 @@ def call() -> str:
     first = sorted(EXACT_FIRST_OUTPUT_SOURCES, reverse=True)
     sources = [("`sent_source`", name) for name in SENT_SOURCES]
     sources += [("`first_output_source`", name) for name in first]
-    rows = ((a, f"`{b}`", SOURCE_MEANINGS[b], "yes" if b in exact else "no, early") for a, b in sources)
+    rows = ((a, f"`{b}`", SOURCE_MEANINGS[b], "yes" if b in exact else "no") for a, b in sources)
     return _page(
         "# The call record\n",
-        "One row of `latprof export`; [JSON Schema](call.schema.json). Nothing known is null, in CSV an empty cell.\n",
+        "One row of `latprof export`; [JSON Schema](call.schema.json). What is not known is null, in CSV an empty",
+        "cell.\n",
         *_table("field", "meaning", rows=fields),
         "\n## A block\n",
         "JSON Lines and Parquet only.\n",
@@ -233,7 +235,8 @@ def problems() -> str:
 
 def exit_codes() -> str:
     """What the program exits with, from the errors' own words."""
-    found = [item for _, item in inspect.getmembers(errors, inspect.isclass) if item is not errors.LatprofError]
+    every = [getattr(errors, name) for name in errors.__all__]
+    found = [item for item in every if issubclass(item, LatprofError) and item is not LatprofError]
     found.sort(key=lambda item: (item.exit_code, item.__name__))
     rows = ((str(item.exit_code), f"`{item.__name__}`", inspect.getdoc(item) or "") for item in found)
     return _page(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latprof.cli import options
+from latprof.cli.selection import Selection, selects_calls, split
 from latprof.errors import NothingReadable, UsageError
 
 if TYPE_CHECKING:
@@ -18,31 +19,29 @@ if TYPE_CHECKING:
 __all__ = ["analyze"]
 
 
+@selects_calls
 def analyze(  # noqa: PLR0913 - one argument per option
-    paths: options.Paths = None,
+    selection: Selection,
     by: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="KEY",
             help="Group by trigger, model, provider, project, session, agent, version, effort, speed, context, "
-            "part (main or sub-agent), day, hour, weekday; several with commas. [trigger; model]"
+            "part (main or sub-agent), day, hour, weekday; several with commas. [trigger; model]",
         ),
     ] = None,
-    percentiles: Annotated[str, typer.Option(help="Which percentiles.")] = "10,50,90,99",
-    since: options.Since = None,
-    until: options.Until = None,
-    last: options.Last = None,
-    model: options.ModelOption = None,
-    project: options.ProjectOption = None,
-    trigger: options.TriggerOption = None,
-    agent: options.AgentOption = None,
-    session: options.SessionOption = None,
-    tz: options.TzOption = None,
+    percentiles: Annotated[str, typer.Option(metavar="LIST", help="Which percentiles.")] = "10,50,90,99",
     format_name: Annotated[
-        str | None, typer.Option("--format", help="table, json, csv or md. [by the output file's name, else table]")
+        str | None,
+        typer.Option(
+            "--format", metavar="NAME", help="table, json, csv or md. [by the output file's name, else table]"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,  # noqa: FBT002
     output: options.Output = None,
-    csv: Annotated[str | None, typer.Option("--csv", help="Also write the figures as CSV to this file.")] = None,
+    csv: Annotated[
+        str | None, typer.Option("--csv", metavar="FILE", help="Also write the figures as CSV to this file.")
+    ] = None,
     problems: Annotated[bool, typer.Option("--problems", help="List what could not be read.")] = False,  # noqa: FBT002
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
@@ -52,14 +51,8 @@ def analyze(  # noqa: PLR0913 - one argument per option
 
     chosen = _format(format_name, as_json=as_json, output=output)
     quantiles = _quantiles(percentiles)
-    zone = options.zone_of(tz)
-    filters = options.filters_of(
-        since=since, until=until, last=last, models=model, projects=project, triggers=trigger,
-        agents=agent, sessions=session, tz=zone,
-    )  # fmt: skip
-    with options.progress_bar() as progress:
-        loaded = api.read(paths or [], filters=filters, progress=progress)
-    analysis = api.analyze(loaded, by=options.split(by), quantiles=quantiles, tz=zone)
+    loaded = selection.read()
+    analysis = api.analyze(loaded, by=split(by), quantiles=quantiles, tz=selection.zone)
     document = build_document(analysis, list_problems=problems)
     if csv is not None:
         options.write_output(_render(document, "csv", csv), csv, force=force)

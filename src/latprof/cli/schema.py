@@ -12,7 +12,9 @@ __all__ = ["schema"]
 
 
 def schema(
-    name: Annotated[str, typer.Argument(help="call (a line of export) or analyze (the JSON of analyze).")] = "call",
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="call (a line of export) or analyze (the JSON of analyze).")
+    ] = "call",
 ) -> None:
     """Print the JSON Schema of latprof's own data."""
     import json

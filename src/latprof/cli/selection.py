@@ -1,0 +1,190 @@
+"""Which calls a command works on: paths, filters and time zone, the same for every command.
+
+A command takes one argument `selection` and is decorated with `selects_calls`; the options are put
+into its signature for typer, so that each is declared once.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latprof.cli.options import progress_bar
+from latprof.errors import UsageError
+from latprof.units import parse_duration_s
+
+if TYPE_CHECKING:
+    from latprof.api import Loaded
+    from latprof.stats import Filters
+
+__all__ = ["Selection", "now", "selects_calls", "split", "zone_of"]
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Files, folders, globs or - for standard input. Without any: the logs of the agents on this computer.",
+        metavar="PATH",
+        show_default=False,
+    ),
+]
+Since = Annotated[str | None, typer.Option(metavar="TIME", help="Only calls sent from this day or time on (ISO 8601).")]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Only calls sent before this time; a day is included whole (ISO 8601)."),
+]
+Last = Annotated[str | None, typer.Option(help="Only the last while: 90m, 36h, 7d, 2w.", metavar="SPAN")]
+ModelOption = Annotated[
+    list[str] | None, typer.Option("--model", metavar="NAME", help="Only these models (* and ? match).")
+]
+ProjectOption = Annotated[
+    list[str] | None,
+    typer.Option("--project", metavar="NAME", help="Only these projects: path, last folder, or pattern."),
+]
+TriggerOption = Annotated[list[str] | None, typer.Option("--trigger", metavar="NAME", help="Only these triggers.")]
+AgentOption = Annotated[list[str] | None, typer.Option("--agent", metavar="NAME", help="Only these agents.")]
+SessionOption = Annotated[
+    list[str] | None, typer.Option("--session", metavar="ID", help="Only these sessions (ids or patterns).")
+]
+TzOption = Annotated[
+    str | None,
+    typer.Option("--tz", metavar="ZONE", help="Time zone for days, hours and times: UTC, Europe/Berlin, local. [UTC]"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The calls that the user asked for."""
+
+    paths: list[str]
+    filters: Filters
+    zone: tzinfo
+
+    def read(self) -> Loaded:
+        """Read the logs with a progress bar on terminals. Raises as `latprof.api.read` does."""
+        from latprof import api
+
+        with progress_bar() as progress:
+            return api.read(self.paths, filters=self.filters, progress=progress)
+
+
+def selects_calls(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command with an argument `selection` the options that make one."""
+    own = [item for item in inspect.signature(command, eval_str=True).parameters.values() if item.name != "selection"]
+    shared = list(inspect.signature(_selection, eval_str=True).parameters.values())
+    parameters = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in (shared[0], *own, *shared[1:])]
+
+    @functools.wraps(command)
+    def with_selection(**values: Any) -> None:
+        chosen = {item.name: values.pop(item.name) for item in shared}
+        command(selection=_selection(**chosen), **values)
+
+    with_selection.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_selection.__annotations__ = {item.name: item.annotation for item in parameters}
+    return with_selection
+
+
+def _selection(  # noqa: PLR0913 - one argument per option
+    paths: Paths = None,
+    since: Since = None,
+    until: Until = None,
+    last: Last = None,
+    model: ModelOption = None,
+    project: ProjectOption = None,
+    trigger: TriggerOption = None,
+    agent: AgentOption = None,
+    session: SessionOption = None,
+    tz: TzOption = None,
+) -> Selection:
+    """Turn the options' texts into values. Raises UsageError."""
+    from latprof.stats import Filters
+
+    if last is not None and since is not None:
+        raise UsageError("Give --since or --last, not both.")
+    zone = zone_of(tz)
+    filters = Filters(
+        since=_last(last) if last is not None else _moment(since, zone, whole_day=False),
+        until=_moment(until, zone, whole_day=True),
+        models=split(model),
+        projects=split(project),
+        triggers=_triggers(trigger),
+        agents=split(agent),
+        sessions=split(session),
+    )
+    return Selection(paths or [], filters, zone)
+
+
+def _triggers(texts: Sequence[str] | None) -> tuple[str, ...]:
+    from latprof.model import TRIGGERS
+
+    chosen = split(texts)
+    wrong = [name for name in chosen if name not in TRIGGERS and not set(name) & {"*", "?"}]
+    if wrong:
+        raise UsageError(f"No trigger is called {', '.join(wrong)}: choose from {', '.join(TRIGGERS)}.")
+    return chosen
+
+
+def now() -> float:
+    """The time now, epoch seconds; tests put their own clock here."""
+    return datetime.now(UTC).timestamp()
+
+
+def split(values: Sequence[str] | None) -> tuple[str, ...]:
+    """`--by a,b --by c` -> ('a', 'b', 'c')."""
+    return tuple(part.strip() for value in values or () for part in value.split(",") if part.strip())
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """The time zone of that name. Raises UsageError."""
+    if name is None or name.upper() == "UTC":
+        return UTC
+    if name == "local":
+        return _local_zone()
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        raise UsageError(f"No time zone is called {name}: write it as Europe/Berlin, UTC or local.") from None
+
+
+def _local_zone() -> tzinfo:
+    """The computer's own zone with all its changes of offset; a fixed offset where it has no name."""
+    from zoneinfo import ZoneInfo
+
+    names = [os.environ.get("TZ", "").lstrip(":")]
+    link = Path("/etc/localtime")
+    if link.is_symlink():
+        names.append(str(link.resolve()).partition("zoneinfo/")[2])
+    for name in names:
+        try:
+            return ZoneInfo(name)
+        except (OSError, ValueError, LookupError):
+            continue
+    return datetime.now(UTC).astimezone().tzinfo or UTC
+
+
+def _last(text: str) -> float:
+    try:
+        return now() - parse_duration_s(text)
+    except ValueError:
+        raise UsageError(f"--last {text} is no span of time: write it as 90m, 36h, 7d or 2w.") from None
+
+
+def _moment(text: str | None, tz: tzinfo, *, whole_day: bool) -> float | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text} is no time: write it as 2026-03-31 or 2026-03-31T18:00.") from None
+    if whole_day and len(text) == len("2026-03-31"):
+        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_999)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=tz)).timestamp()

@@ -3,7 +3,7 @@
     LatprofError            1   (never raised itself)
     ├── UsageError          2   an option or argument that cannot be used
     │   └── OutputExists    2   a file that would be overwritten
-    └── NothingReadable     3   no given path could be read
+    └── NothingReadable     3   nothing given could be read, or held a known log
 
 Bad lines in logs are not errors: they become counted `latprof.model.Problem` values.
 """
@@ -30,6 +30,6 @@ class OutputExists(UsageError):
 
 
 class NothingReadable(LatprofError):
-    """No given path could be read."""
+    """No given path could be read, or none held a log of a known format."""
 
     exit_code = 3

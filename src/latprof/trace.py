@@ -65,7 +65,7 @@ class Trace:
         ordered = sorted(calls, key=_order)
         texts = {name: _objects([getattr(call, name) or None for call in ordered]) for name in _TEXT}
         numbers = {name: _floats([getattr(call, name) for call in ordered]) for name in _INSTANTS + _COUNTS}
-        numbers["tool_s"] = _floats([_tool_s(call.blocks) for call in ordered])
+        numbers["tools_span_s"] = _floats([_tool_s(call.blocks) for call in ordered])
         flags = _objects([call.flags for call in ordered])
         return cls(texts, numbers, flags, tuple(call.blocks for call in ordered))
 
@@ -134,6 +134,11 @@ class Trace:
     def wall_s(self) -> Floats:
         """Sent to last output, s, of complete calls; exact where the send time is, else an upper bound."""
         return self._span("sent_at", "last_output_at", self._timed & ~self.flag("interrupted"))
+
+    @cached_property
+    def tool_s(self) -> Floats:
+        """End of the first tool call to the last result, s; permission waits and hooks included."""
+        return np.where(self._timed, self.numbers["tools_span_s"], np.nan)
 
     @cached_property
     def wall_tps(self) -> Floats:
@@ -215,7 +220,7 @@ _KINDS: Final = {"ttft_kind": "ttft_s", "wall_kind": "wall_s", "decode_kind": "d
 _DERIVED: Final = frozenset(
     {
         "ttft_s", "first_block_s", "wall_s", "wall_tps", "decode_tps", "as_logged_ttft_s",
-        "as_logged_decode_tps", "cache_hit_share",
+        "as_logged_decode_tps", "cache_hit_share", "tool_s",
     }
 )  # fmt: skip
 

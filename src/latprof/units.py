@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 
-__all__ = ["UNKNOWN", "format_count", "format_instant", "format_share", "format_value", "parse_duration_s"]
+__all__ = [
+    "UNKNOWN",
+    "format_count",
+    "format_counted",
+    "format_instant",
+    "format_share",
+    "format_value",
+    "parse_duration_s",
+]
 
 UNKNOWN = "–"
 _SECONDS_PER = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -13,6 +21,11 @@ _SECONDS_PER = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 def format_count(value: int) -> str:
     """1234567 -> '1,234,567'."""
     return f"{value:,}"
+
+
+def format_counted(value: int, noun: str) -> str:
+    """(1, 'call') -> '1 call', (2, 'call') -> '2 calls'."""
+    return f"{format_count(value)} {noun}{'' if value == 1 else 's'}"
 
 
 def format_share(value: float | None) -> str:

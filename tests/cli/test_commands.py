@@ -84,10 +84,38 @@ def test_no_logs_on_this_computer_is_nothing_readable(run: Run) -> None:
     assert "~/.claude/projects" in one_line(done.stderr)
 
 
+def test_without_a_command_the_help_is_shown(run: Run) -> None:
+    """Exit code 0 and the list of commands."""
+    done = run()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"analyze" in done.stdout
+
+
+def test_few_calls_are_named_not_hidden(run: Run) -> None:
+    """One call has no percentile; the output says so instead of showing an empty table."""
+    log = Log()
+    log.prompt(0)
+    log.answer(3, "msg_a", text())
+    shown = run("analyze", "-", stdin=log.data()).stdout.decode()
+    assert "1 call, 1 session, 1 file" in shown
+    assert "Too few calls for any percentile: user (1)." in shown
+
+
+@pytest.mark.parametrize("arguments", [("--nope",), ("analyze", "--nope"), ("nope",), ("analyze", "--by")])
+def test_wrong_words_are_one_sentence_too(run: Run, arguments: tuple[str, ...]) -> None:
+    """Mistakes that the option parser finds end the same way."""
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert "latprof --help" in one_line(done.stderr)
+
+
 def test_a_folder_without_logs_is_nothing_readable(run: Run, tmp_path: Path) -> None:
     """Exit code 3 where no file of a known format is found."""
     (tmp_path / "empty").mkdir()
-    assert run("analyze", "empty").returncode == 3
+    for command in ("analyze", "export"):
+        done = run(command, "empty")
+        assert (done.returncode, done.stdout) == (3, b"")
+        assert "No log of a known format" in one_line(done.stderr)
 
 
 def test_default_roots_follow_the_agents_variable(run: Run, tmp_path: Path) -> None:
@@ -295,8 +323,9 @@ HOSTILE = "=cmd|'/c calc'!A1 [red]x[/red] <script>alert(1)</script> | `a` \x1b[3
 def test_hostile_names_are_harmless_everywhere(run: Run, tmp_path: Path) -> None:
     """No formula in a cell, no escape code on a terminal, no markup in Markdown."""
     log = Log(version=HOSTILE)
-    log.prompt(0)
-    log.answer(3, "msg_a", text(), model=HOSTILE)
+    for turn in range(8):
+        log.prompt(100 * turn)
+        log.answer(100 * turn + 3, f"msg_{turn}", text(), model=HOSTILE)
     (tmp_path / "s.jsonl").write_bytes(log.data())
     table = run("analyze", "s.jsonl", "--by", "model").stdout.decode()
     assert "\x1b" not in table

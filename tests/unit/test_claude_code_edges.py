@@ -135,13 +135,36 @@ def test_final_counts_on_all_lines_are_counted_once() -> None:
 
 
 def test_no_stop_reason_in_a_version_that_writes_it_means_interrupted() -> None:
-    """Case 8: lines of new versions have `stop_details`; a null stop reason there is a cut response."""
+    """Case 8: where whole responses have the reason on every line, a null one is a cut response."""
     log = Log(version="2.1.200")
     log.prompt(0)
-    log.answer(3, "msg_a", text(2000), stop=None, tokens=usage(900), extra={"stop_details": None})
-    call = only(log.calls())
-    assert call.flags == ("interrupted",)
-    assert call.output_tokens is None
+    log.answer(3, "msg_whole", text(), extra={"stop_details": None})
+    log.answer(4, "msg_whole", tool("t1"), extra={"stop_details": None})
+    log.result(5, "t1")
+    log.answer(8, "msg_a", text(2000), stop=None, tokens=usage(900), extra={"stop_details": None})
+    calls = by_message(log.calls())
+    assert (calls["msg_whole"].flags, calls["msg_whole"].output_tokens) == ((), 50)
+    assert (calls["msg_a"].flags, calls["msg_a"].output_tokens) == (("interrupted",), None)
+
+
+def test_a_version_that_stops_on_last_lines_only_does_not_make_placeholders_interrupted() -> None:
+    """Case 5 in 2.1.59 to 2.1.91: no stop reason and a placeholder; the call is whole, its tokens unknown."""
+    log = Log(version="2.1.91")
+    log.prompt(0)
+    log.answer(3, "msg_whole", text(), stop=None, tokens=usage(2), extra={"stop_details": None})
+    log.answer(4, "msg_whole", tool("t1"), extra={"stop_details": None})
+    log.result(5, "t1")
+    log.answer(8, "msg_a", text(2000), stop=None, tokens=usage(900), extra={"stop_details": None})
+    calls = by_message(log.calls())
+    assert (calls["msg_a"].flags, calls["msg_a"].output_tokens) == ((), None)
+
+
+def test_a_backend_without_stop_details_gives_whole_responses() -> None:
+    """A key that this service never sends is not missed."""
+    log = Log(version="2.1.329")
+    log.prompt(0)
+    log.answer(3, "msg_a", text(), apiBlockIndex=0, model="glm-5.1")
+    assert (only(log.calls()).flags, only(log.calls()).output_tokens) == ((), 50)
 
 
 def test_the_interrupt_line_marks_the_response_before_it() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -18,7 +18,7 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="latprof",
     help="Where does the time of your coding agent go? Reads session logs, shows honest latency figures.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -41,21 +41,36 @@ def _options(
     version: Annotated[  # noqa: ARG001, FBT002 - handled by its callback
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the trace-back of an error.")] = False,  # noqa: FBT002
+    debug: Annotated[  # noqa: ARG001, FBT002 - read where errors end
+        bool, typer.Option("--debug", help="Show the trace-back of an error.")
+    ] = False,
 ) -> None:
-    ctx.obj = {"debug": debug}
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
 
 
 def main() -> None:
     """Run the program; a user's mistake becomes one sentence on standard error and an exit code."""
     try:
-        app()
+        sys.exit(app(prog_name="latprof", standalone_mode=False))
     except LatprofError as error:
         if "--debug" in sys.argv[1:]:
             raise
-        typer.echo(f"latprof: {error}", err=True)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        _fail("stopped.", 130)
     except BrokenPipeError:
         # The reader of the pipe went away (`latprof ... | head`): not an error.
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        # typer's own usage errors share no public base class; they all can say what is wrong.
+        describe = getattr(error, "format_message", None)
+        if describe is None:
+            raise
+        _fail(f"{describe().rstrip('.')}; see latprof --help.", 2)
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
+    typer.echo(f"latprof: {sentence}", err=True)
+    sys.exit(code)

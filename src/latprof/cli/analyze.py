@@ -11,7 +11,7 @@ import typer
 
 from latprof.cli import options
 from latprof.cli.selection import Selection, selects_calls, split
-from latprof.errors import NothingReadable, UsageError
+from latprof.errors import UsageError
 
 if TYPE_CHECKING:
     from latprof.report import Document
@@ -57,8 +57,6 @@ def analyze(  # noqa: PLR0913 - one argument per option
     if csv is not None:
         options.write_output(_render(document, "csv", csv), csv, force=force)
     options.write_output(_render(document, chosen, output), output, force=force)
-    if not loaded.reading.files:
-        raise NothingReadable("No file of a known format was found; list them with --problems.")
 
 
 def _format(name: str | None, *, as_json: bool, output: str | None) -> str:

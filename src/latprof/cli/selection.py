@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latprof.cli.options import progress_bar
-from latprof.errors import UsageError
+from latprof.errors import NothingReadable, UsageError
 from latprof.units import parse_duration_s
 
 if TYPE_CHECKING:
@@ -68,11 +68,23 @@ class Selection:
     zone: tzinfo
 
     def read(self) -> Loaded:
-        """Read the logs with a progress bar on terminals. Raises as `latprof.api.read` does."""
+        """Read the logs with a progress bar on terminals.
+
+        Raises as `latprof.api.read` does, and NothingReadable when no file is a known log.
+        """
         from latprof import api
 
         with progress_bar() as progress:
-            return api.read(self.paths, filters=self.filters, progress=progress)
+            loaded = api.read(self.paths, filters=self.filters, progress=progress)
+        if not loaded.reading.files:
+            raise NothingReadable(_nothing(loaded.reading.problem_counts()))
+        return loaded
+
+
+def _nothing(problems: dict[str, int]) -> str:
+    counts = ", ".join(f"{kind} {count}" for kind, count in problems.items())
+    seen = f" among these files ({counts})" if counts else ""
+    return f"No log of a known format was found{seen}: give the folder in which the agent keeps its sessions."
 
 
 def selects_calls(command: Callable[..., None]) -> Callable[..., None]:

@@ -8,11 +8,11 @@ from typing import Final
 from latprof.metrics import metric
 from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table
 from latprof.stats import MetricRow, Summary
-from latprof.units import UNKNOWN, format_count, format_instant, format_share, format_value
+from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
 
 __all__ = ["PROBLEMS", "build_document"]
 
-_WAIT: Final = ("ttft_s", "first_block_s", "wall_s", "tool_s")
+_WAIT: Final = ("ttft_s", "first_block_s", "as_logged_ttft_s", "wall_s", "tool_s")
 _SPEED: Final = ("decode_tps", "wall_tps", "as_logged_decode_tps")
 _SIZE: Final = ("input_tokens", "cache_hit_share", "output_tokens", "reasoning_tokens")
 _WAITING: Final = "Waiting by {}, in seconds"
@@ -35,7 +35,7 @@ _LEGEND: Final = (
 _PROBLEM_LINES: Final = 200
 _SIGN: Final = {"upper": "≤ ", "lower": "≥ "}
 PROBLEMS: Final = {
-    "bad_line": "lines that are not JSON",
+    "bad_line": "lines that cannot be used",
     "cut_line": "last lines that are cut off",
     "empty_file": "empty files",
     "no_permission": "files or folders without permission",
@@ -65,8 +65,8 @@ def _title(analysis: Analysis) -> str:
         span = f", {first[:10]} to {last[:10]}"
     agents = f" ({', '.join(analysis.agents)})" if analysis.agents else ""
     return (
-        f"latprof: {format_count(analysis.calls)} calls, {format_count(analysis.sessions)} sessions, "
-        f"{format_count(analysis.files)} files{agents}{span}"
+        f"latprof: {format_counted(analysis.calls, 'call')}, {format_counted(analysis.sessions, 'session')}, "
+        f"{format_counted(analysis.files, 'file')}{agents}{span}"
     )
 
 
@@ -77,7 +77,7 @@ def _grouping(summary: Summary, quantiles: Sequence[float]) -> Iterable[Section]
     tables = [
         _table(title.format(name), summary, keys, quantiles) for title, keys in _TABLES.items() if title in chosen
     ]
-    shown = tuple(table for table in tables if table.rows)
+    shown = tuple(table if table.rows else Note(table.caption) for table in tables if table.rows or table.caption)
     if shown:
         yield Section(f"By {name}", shown)
 
@@ -94,11 +94,28 @@ def _table(title: str, summary: Summary, keys: Sequence[str], quantiles: Sequenc
         *(Column(f"{_percentile(q)} 95 %", "right", 2) for q in _shown_interval(quantiles)),
     )
     wanted = sorted(
-        (row for row in summary.rows if row.metric in keys),
+        (row for row in summary.rows if row.metric in keys and _says_something(row)),
         key=lambda row: (_group_order(summary, row), keys.index(row.metric)),
     )
     rows = tuple(_cells(row, by, quantiles, previous) for row, previous in zip(wanted, [None, *wanted], strict=False))
-    return Table(title, columns, rows)
+    return Table(title, columns, rows, _too_few(summary, keys))
+
+
+def _says_something(row: MetricRow) -> bool:
+    """Whether there are calls enough for at least one percentile."""
+    return any(value is not None for value in row.quantiles.values())
+
+
+def _too_few(summary: Summary, keys: Sequence[str]) -> str:
+    """Names of the groups that have calls, but too few for any percentile of these metrics."""
+    calls = {tuple(row.group.values()): row.calls for row in summary.rows if row.metric in keys}
+    shown = {tuple(row.group.values()) for row in summary.rows if row.metric in keys and _says_something(row)}
+    names = [
+        f"{', '.join(name or 'unknown' for name in group)} ({format_count(count)})"
+        for group, count in calls.items()
+        if group not in shown
+    ]
+    return f"Too few calls for any percentile: {'; '.join(names)}." if names else ""
 
 
 def _percentile(probability: float) -> str:
@@ -163,9 +180,9 @@ def _end(value: float | None, unit: str) -> str:
 
 def _problems(analysis: Analysis, *, list_problems: bool) -> Section:
     total = sum(analysis.problems.values())
-    words = "; ".join(f"{format_count(count)} {PROBLEMS.get(kind, kind)}" for kind, count in analysis.problems.items())
+    words = "; ".join(f"{PROBLEMS.get(kind, kind)}: {format_count(count)}" for kind, count in analysis.problems.items())
     hint = "" if list_problems else " List them with --problems."
-    line = Note(f"{format_count(total)} problem{'s' if total != 1 else ''}: {words}.{hint}")
+    line = Note(f"{format_counted(total, 'problem')}: {words}.{hint}")
     if not list_problems:
         return Section("Problems", (line,))
     shown = analysis.problem_list[:_PROBLEM_LINES]

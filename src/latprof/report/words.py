@@ -11,7 +11,10 @@ from latprof.units import format_count, format_share, format_value
 __all__ = ["describe"]
 
 _Rows = dict[tuple[str, str], MetricRow]
-_NOTABLE_FLAGS = ("interrupted", "retried", "non_streamed", "suspended", "clock_step", "timestamp_unreliable")
+_NOTABLE_FLAGS = (
+    "interrupted", "retried", "non_streamed", "burst", "server_tools", "multi_iteration", "suspended", "clock_step",
+    "timestamp_unreliable",
+)  # fmt: skip
 
 
 def describe(trace: Trace, overall: Summary) -> tuple[str, ...]:
@@ -44,11 +47,11 @@ def _first_token(trace: Trace, rows: _Rows) -> str:
             f"({format_share(known / len(trace))}), those that begin with thinking or a tool call; "
             f"median {_median(exact) or 'not shown, too few calls'}."
         )
-    if known < len(trace) and bound is not None:
+    if known < len(trace) and (least := _median(bound)) is not None:
         start = "For the others it" if known else "First token: it"
         parts.append(
             f"{start} is not in these logs, which stamp the end of each block: it came at most "
-            f"{_median(bound) or 'an unknown time'} after sending at the median (time to the end of the first block)."
+            f"{least} after sending at the median (time to the end of the first block)."
         )
     return " ".join(parts)
 
@@ -79,8 +82,8 @@ def _speed(trace: Trace, rows: _Rows) -> str:
         parts.append(f"Over the whole call, waiting included: {least}{text}.")
     if final < len(trace):
         parts.append(
-            f"Without a final count of output tokens, and so in no rate: {format_count(len(trace) - final)} calls "
-            f"({format_share(1 - final / len(trace))}), which hold only a placeholder or were cut off."
+            f"Calls without a final count of output tokens, and so in no rate: {format_count(len(trace) - final)} "
+            f"({format_share(1 - final / len(trace))}); they hold only a placeholder or were cut off."
         )
     return " ".join(parts)
 
@@ -105,10 +108,12 @@ def _plain_median(row: MetricRow | None) -> str | None:
 
 def _left_out(trace: Trace) -> str:
     counts = [(name, int(trace.flag(name).sum())) for name in _NOTABLE_FLAGS]
-    found = [f"{format_count(count)} {name} ({FLAGS[name]})" for name, count in counts if count]
+    found = [f"{name} {format_count(count)} ({FLAGS[name]})" for name, count in counts if count]
     if not found:
         return ""
     return (
-        "Kept out of rates: " + "; ".join(found) + ". Requests cut off before their first block leave no line "
+        "Kept out of rates, or of the durations that they spoil: "
+        + "; ".join(found)
+        + ". Requests cut off before their first block leave no line "
         "in most versions, so the slowest waits may be missing."
     )

@@ -21,8 +21,10 @@ def call_of(transcript: Transcript, response: Response, pairing: Pairing) -> Cal
     first, part = response.first, response.parts[0]
     usage = response.usage()
     non_streamed = response.whole or pairing.fell_back
-    broken = response.cut or response.broken_off(non_streamed=non_streamed)
-    source = response.final_source(interrupted=broken)
+    stepped = response.drop_impossible_starts(pairing.sent_at)
+    habit = transcript.habit_of(response)
+    broken = response.cut or response.broken_off(habit, non_streamed=non_streamed)
+    source = response.final_source(habit, interrupted=broken)
     call = Call(
         agent="claude-code",
         session_id=first.session_id or "",
@@ -43,7 +45,7 @@ def call_of(transcript: Transcript, response: Response, pairing: Pairing) -> Cal
     )
     _set_tokens(call, usage, source)
     call.blocks = _blocks(transcript, response, usage, final=source is not None, timed=not non_streamed)
-    call.flags = _flags(response, pairing, usage, broken=broken, non_streamed=non_streamed)
+    call.flags = _flags(response, pairing, usage, broken=broken, non_streamed=non_streamed, stepped=stepped)
     _set_instants(call, response, pairing, non_streamed=non_streamed)
     return call
 
@@ -84,7 +86,9 @@ def _blocks(transcript: Transcript, response: Response, usage: Usage, *, final: 
     return blocks
 
 
-def _flags(response: Response, pairing: Pairing, usage: Usage, *, broken: bool, non_streamed: bool) -> tuple[str, ...]:
+def _flags(
+    response: Response, pairing: Pairing, usage: Usage, *, broken: bool, non_streamed: bool, stepped: bool
+) -> tuple[str, ...]:
     first_at = response.first.at
     late = pairing.trigger_at is not None and first_at is not None and pairing.trigger_at > first_at
     raised = {
@@ -97,22 +101,17 @@ def _flags(response: Response, pairing: Pairing, usage: Usage, *, broken: bool, 
         "sidechain": response.thread is not None,
         "embedded": response.first.embedded,
         "timestamp_unreliable": response.shared_stamp,
-        "clock_step": late or response.steps_back() or _starts_before_sent(response, pairing),
+        "clock_step": stepped or late or response.steps_back() or _ends_before_sent(response, pairing),
         "suspended": pairing.attempts == 1 and not non_streamed and response.sleeps(pairing.sent_at),
         "fast": usage.speed == "fast",
     }
     return tuple(name for name, on in raised.items() if on)
 
 
-def _starts_before_sent(response: Response, pairing: Pairing) -> bool:
-    """A block that starts before its request was sent, or ends before it, shows a clock step."""
-    first = response.first
-    if pairing.sent_at is None or first.at is None:
-        return False
-    if first.at < pairing.sent_at - _CLOCK_TOLERANCE_S:
-        return True
-    start = response.first_start(None)
-    return start is not None and start < pairing.sent_at - _CLOCK_TOLERANCE_S
+def _ends_before_sent(response: Response, pairing: Pairing) -> bool:
+    """A block that ended before its request was sent shows a clock step."""
+    end = response.first.at
+    return pairing.sent_at is not None and end is not None and end < pairing.sent_at - _CLOCK_TOLERANCE_S
 
 
 def _set_instants(call: Call, response: Response, pairing: Pairing, *, non_streamed: bool) -> None:
@@ -122,6 +121,6 @@ def _set_instants(call: Call, response: Response, pairing: Pairing, *, non_strea
         call.last_output_at, call.last_output_source = max(ends), "last_block_end"
     if non_streamed:
         return
-    start = response.first_start(pairing.sent_at)
+    start = response.first_start()
     if start is not None:
         call.first_output_at, call.first_output_source = start, "block_start"

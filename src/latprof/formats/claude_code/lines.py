@@ -120,7 +120,8 @@ def _line_of(record: dict[str, Any], number: int, default_thread: str | None) ->
         return _attachment(record, number, default_thread)
     if kind == "api-request":
         return _request(record, number, default_thread)
-    return None
+    # A type that is not known may still stand in the chain.
+    return _base(record, number, LineKind.PASSING, default_thread) if _text(record.get("uuid")) else None
 
 
 def _base(record: dict[str, Any], number: int, kind: LineKind, default_thread: str | None) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -10,7 +11,7 @@ from latprof.formats.claude_code.lines import Line
 from latprof.formats.claude_code.parts import Part, Usage
 from latprof.model import LONG_GAP_S, Block
 
-__all__ = ["Response"]
+__all__ = ["Habit", "Response"]
 
 _BURST_GAP_S: Final = 0.02
 _BURST_CHARACTERS: Final = 100
@@ -19,6 +20,29 @@ _CLOCK_TOLERANCE_S: Final = 0.05
 _LARGEST_PLACEHOLDER: Final = 100
 _RATIO_CHARACTERS: Final = 400
 _CHARACTERS_PER_TOKEN: Final = 4
+
+
+@dataclass(slots=True)
+class Habit:
+    """What the responses of one version in one file have in common."""
+
+    has_stop_details: bool = False
+    stops_on_every_line: int = 0
+    stops_on_some_lines: int = 0
+
+    def see(self, parts: list[Part]) -> None:
+        """Take note of one more response."""
+        self.has_stop_details |= any(part.has_stop_details for part in parts)
+        with_reason = sum(part.stop_reason is not None for part in parts)
+        if len(parts) > 1 and with_reason == len(parts):
+            self.stops_on_every_line += 1
+        elif 0 < with_reason < len(parts):
+            self.stops_on_some_lines += 1
+
+    @property
+    def always_stops(self) -> bool:
+        """Whether this version writes the stop reason on every line of a whole response."""
+        return self.stops_on_every_line > 0 and self.stops_on_some_lines == 0
 
 
 @dataclass(slots=True)
@@ -79,11 +103,12 @@ class Response:
             speed=next((part.usage.speed for part in reversed(parts) if part.usage.speed), None),
         )
 
-    def final_source(self, *, interrupted: bool) -> str | None:
+    def final_source(self, habit: Habit, *, interrupted: bool) -> str | None:
         """Which rule says that the output count is final; None when none does.
 
-        Decided per call from its own lines, never from the version: a stop reason; else counts
-        that changed from line to line; else a count that fits the visible text.
+        Decided from the data, never from the version: a stop reason; else counts that changed
+        from line to line; else a count that fits the visible text, on lines older than
+        `stop_details`, which came with the versions that always write the stop reason.
         """
         largest = _largest([part.usage.output_tokens for part in self.parts])
         if interrupted or not largest:
@@ -92,25 +117,26 @@ class Response:
             return "stop_reason"
         if len({part.usage.output_tokens for part in self.parts}) > 1:
             return "changed"
+        if habit.has_stop_details:
+            return None
         visible = sum(block.characters or 0 for block in self.blocks)
         if visible > _RATIO_CHARACTERS and largest >= 0.5 * visible / _CHARACTERS_PER_TOKEN:
             return "ratio"
         return None
 
-    def broken_off(self, *, non_streamed: bool) -> bool:
-        """Whether the lines themselves show that the stream ended early.
+    def broken_off(self, habit: Habit, *, non_streamed: bool) -> bool:
+        """Whether the lines show that the stream ended early.
 
-        Newer versions write `end_turn` and the start count when a stream breaks; such lines lack
-        `stop_details`, which all whole responses of these versions have, or carry a timed
-        thinking block and no thinking tokens.
+        Either the stop reason is missing where the same version writes it on every line; or, as
+        newer versions write `end_turn` and the start count when a stream breaks, `stop_details`
+        is missing where the version has it, or a timed thinking block has no thinking tokens.
         """
         parts = self.parts
         if non_streamed or not parts:
             return False
         if self.stop_reason is None:
-            return self.thread is None and any(part.has_stop_details for part in parts)
-        new = any(part.block_index is not None for part in parts)
-        if new and not any(part.has_stop_details for part in parts):
+            return habit.always_stops
+        if habit.has_stop_details and not any(part.has_stop_details for part in parts):
             return True
         return any(_thought_without_tokens(part) for part in parts)
 
@@ -125,15 +151,27 @@ class Response:
             previous = line.at if line.at is not None else previous
         return False
 
-    def first_start(self, sent_at: float | None) -> float | None:
+    def drop_impossible_starts(self, sent_at: float | None) -> bool:
+        """Forget block starts before the line above them, or before sending; whether there were any.
+
+        Durations come from a clock that never steps, stamps do not: such a start shows a step.
+        """
+        dropped = False
+        earliest = sent_at
+        for line in self.lines:
+            for block in line.part.blocks if line.part is not None else ():
+                limit = -math.inf if earliest is None else earliest - _CLOCK_TOLERANCE_S
+                if block.start_at is not None and block.start_at < limit:
+                    block.start_at, dropped = None, True
+            earliest = line.at if line.at is not None else earliest
+        return dropped
+
+    def first_start(self) -> float | None:
         """Start of the first block, where its line has the block's number and duration."""
         part = self.first.part
         if part is None or part.block_index != 0 or not part.has_duration or len(part.blocks) != 1:
             return None
-        start = part.blocks[0].start_at
-        if start is None or (sent_at is not None and start < sent_at - _CLOCK_TOLERANCE_S):
-            return None
-        return start
+        return part.blocks[0].start_at
 
     def steps_back(self) -> bool:
         """Whether the clock went backwards between its blocks."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from latprof.formats.claude_code.lines import USER_KINDS, Line, LineKind
-from latprof.formats.claude_code.responses import Response
+from latprof.formats.claude_code.responses import Habit, Response
 
 __all__ = ["Transcript"]
 
@@ -34,6 +34,7 @@ class Transcript:
     errors_of: dict[str | None, list[Line]] = field(default_factory=dict)
     referenced: set[str] = field(default_factory=set)
     last_number_of: dict[str | None, int] = field(default_factory=dict)
+    _habits: dict[tuple[str | None, bool], Habit] = field(default_factory=dict)
     _ambiguous_tools: set[str] = field(default_factory=set)
     _endings: list[Line] = field(default_factory=list)
     _generation: dict[str | None, int] = field(default_factory=dict)
@@ -95,6 +96,10 @@ class Transcript:
         lines = self.requests_of[request.thread]
         index = bisect_left(lines, request.number, key=lambda line: line.number)
         return reversed(lines[max(0, index - 100) : index])
+
+    def habit_of(self, response: Response) -> Habit:
+        """What responses of the same version, in main or side threads, have in common here."""
+        return self._habits[response.first.version, response.thread is None]
 
     def _index(self, line: Line) -> None:
         if line.kind is LineKind.RESPONSE:
@@ -177,6 +182,9 @@ class Transcript:
             response = self._ended_by(line)
             if response is not None:
                 response.cut = True
+        for response in self.responses.values():
+            key = (response.first.version, response.thread is None)
+            self._habits.setdefault(key, Habit()).see(response.parts)
 
     def _ended_by(self, line: Line) -> Response | None:
         if line.interrupted_id is not None:

@@ -15,6 +15,8 @@ import numpy as np
 
 from latprof.stats.quantiles import min_calls, quantile_interval
 
+MEAN_CALLS = 40
+
 
 def naive(ordered: np.ndarray, p: float) -> tuple[float, float]:
     """Interval by the normal approximation of the binomial, sessions ignored."""
@@ -30,6 +32,29 @@ def holds(truth: float, ends: tuple[float | None, float | None]) -> bool:
     return (low is None or low <= truth) and (high is None or truth <= high)
 
 
+def coverage(
+    rng: np.random.Generator, sessions: int, p: float, spread: tuple[float, float], repeats: int
+) -> tuple[float, float, float]:
+    """Share of repeats in which the interval holds the truth, in which the naive one does, with an open end."""
+    between, within = spread
+    truth = math.exp(NormalDist().inv_cdf(p) * math.hypot(between, within))
+    good = plain = open_ended = calls = 0
+    for _ in range(repeats):
+        sizes = 1 + rng.geometric(1 / MEAN_CALLS, size=sessions)
+        owners = np.repeat(np.arange(sessions), sizes)
+        levels = rng.normal(0, between, size=sessions)
+        values = np.exp(levels[owners] + rng.normal(0, within, size=len(owners)))
+        order = np.argsort(values)
+        if len(values) < min_calls(p):
+            continue
+        ends = quantile_interval(values[order], owners[order].astype(np.int64), p)
+        good += holds(truth, ends)
+        plain += holds(truth, naive(values[order], p))
+        open_ended += None in ends
+        calls += 1
+    return good / calls, plain / calls, open_ended / calls
+
+
 def main() -> None:
     """Print coverage per number of sessions and percentile."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -37,30 +62,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)
-    between, within = 0.4, 0.6
-    print("| sessions | calls | percentile | covered | covered, sessions ignored | without an end |")
-    print("|---:|---:|---:|---:|---:|---:|")
-    for sessions, mean_calls in ((5, 40), (10, 40), (20, 40), (40, 40), (100, 40)):
-        for p in (0.1, 0.5, 0.9):
-            truth = math.exp(NormalDist().inv_cdf(p) * math.hypot(between, within))
-            good = plain = open_ended = calls = 0
-            for _ in range(arguments.repeats):
-                sizes = 1 + rng.geometric(1 / mean_calls, size=sessions)
-                owners = np.repeat(np.arange(sessions), sizes)
-                levels = rng.normal(0, between, size=sessions)
-                values = np.exp(levels[owners] + rng.normal(0, within, size=len(owners)))
-                order = np.argsort(values)
-                if len(values) < min_calls(p):
-                    continue
-                ends = quantile_interval(values[order], owners[order].astype(np.int64), p)
-                good += holds(truth, ends)
-                plain += holds(truth, naive(values[order], p))
-                open_ended += None in ends
-                calls += 1
-            print(
-                f"| {sessions} | {mean_calls * sessions} | p{p * 100:g} | {good / calls:.1%} | {plain / calls:.1%} "
-                f"| {open_ended / calls:.1%} |"
-            )
+    print("| between, within | sessions | percentile | covered | covered, sessions ignored | without an end |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for between, within in ((0.4, 0.6), (1.0, 0.5)):
+        for sessions in (8, 15, 40, 100):
+            for p in (0.1, 0.5, 0.9):
+                shares = coverage(rng, sessions, p, (between, within), arguments.repeats)
+                cells = " | ".join(f"{share:.1%}" for share in shares)
+                print(f"| {between}, {within} | {sessions} | p{p * 100:g} | {cells} |")
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class Trace:
     def from_calls(cls, calls: Sequence[Call]) -> Trace:
         """Make columns of the calls, sorted by time and id."""
         ordered = sorted(calls, key=_order)
-        texts = {name: _objects([getattr(call, name) or None for call in ordered]) for name in _TEXT}
+        texts = {name: _objects([_text(name, call) for call in ordered]) for name in _TEXT}
         numbers = {name: _floats([getattr(call, name) for call in ordered]) for name in _INSTANTS + _COUNTS}
         numbers["tools_span_s"] = _floats([_tool_s(call.blocks) for call in ordered])
         flags = _objects([call.flags for call in ordered])
@@ -211,6 +211,8 @@ class Trace:
                 data[name] = pd.to_datetime(pd.Series(millis).astype("Int64"), unit="ms", utc=True)
             elif name in _COUNTS:
                 data[name] = pd.Series(column).astype("Int64")
+            elif column.dtype == object:
+                data[name] = pd.Series(column, dtype="string")
             else:
                 data[name] = pd.Series(column)
         return pd.DataFrame(data)
@@ -228,6 +230,12 @@ _DERIVED: Final = frozenset(
 def _order(call: Call) -> tuple[float, str]:
     at = call.sent_at if call.sent_at is not None else call.last_output_at
     return (at if at is not None else float("inf"), call.call_id)
+
+
+def _text(name: str, call: Call) -> str | None:
+    """A text of a call; only the session is never unknown, it may be nameless."""
+    value: str | None = getattr(call, name)
+    return value or ("" if name == "session_id" else None)
 
 
 def _objects(values: Sequence[object]) -> Texts:

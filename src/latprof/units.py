@@ -54,11 +54,13 @@ def format_value(value: float | None, unit: str) -> str:
     if unit in {"tokens", "1"}:
         return f"{value:,.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.1f}"
     magnitude = abs(value)
-    if magnitude >= 100:
+    if 0 < magnitude < 0.0005:
+        return "<0.001"
+    if magnitude >= 99.95:
         return f"{value:,.0f}"
-    if magnitude >= 10:
+    if magnitude >= 9.995:
         return f"{value:.1f}"
-    return f"{value:.2f}" if magnitude >= 0.1 or magnitude == 0 else f"{value:.3f}"
+    return f"{value:.2f}" if magnitude >= 0.0995 or magnitude == 0 else f"{value:.3f}"
 
 
 def format_instant(at: float | None, tz: tzinfo | None = None) -> str | None:

@@ -51,6 +51,7 @@ def analyze(  # noqa: PLR0913 - one argument per option
 
     chosen = _format(format_name, as_json=as_json, output=output)
     quantiles = _quantiles(percentiles)
+    options.check_targets(output, csv, inputs=selection.paths, force=force)
     loaded = selection.read()
     analysis = api.analyze(loaded, by=split(by), quantiles=quantiles, tz=selection.zone)
     document = build_document(analysis, list_problems=problems)
@@ -80,8 +81,8 @@ def _quantiles(text: str) -> tuple[float, ...]:
         percents = sorted({float(part) for part in text.split(",")})
     except ValueError:
         percents = []
-    if not percents or not all(0 < percent < 100 for percent in percents):
-        raise UsageError(f"--percentiles {text} is no list of numbers between 0 and 100: write it as 10,50,90.")
+    if not percents or not all(0.001 <= percent <= 99.999 for percent in percents):
+        raise UsageError(f"--percentiles {text} is no list of numbers from 0.001 to 99.999: write it as 10,50,90.")
     return tuple(round(percent / 100, 8) for percent in percents)
 
 
@@ -89,7 +90,7 @@ def _render(document: Document, name: str, target: str | None) -> bytes:
     from latprof.report import renderer
     from latprof.report.renderers.base import Screen
 
-    to_screen = target in {None, "-"} and sys.stdout.isatty()
+    to_screen = target in {None, "-"} and sys.stdout is not None and sys.stdout.isatty()
     width = shutil.get_terminal_size((120, 24)).columns if to_screen or "COLUMNS" in os.environ else 120
     colour = to_screen and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return renderer(name).render(document, Screen(width=width, colour=colour)).encode("utf-8", "replace")

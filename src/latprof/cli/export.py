@@ -29,6 +29,7 @@ def export(
     chosen = format_name or next((name for name in EXPORT_FORMATS if output and output.endswith("." + name)), "csv")
     if chosen not in EXPORT_FORMATS:
         raise UsageError(f"No format is called {chosen}: choose from {', '.join(EXPORT_FORMATS)}.")
+    options.check_targets(output, inputs=selection.paths, force=force)
     loaded = selection.read()
     options.write_output(export_calls(loaded.trace, chosen, tz=selection.zone), output, force=force)
     if output not in {None, "-"}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +13,41 @@ import typer
 
 from latprof.errors import OutputExists, UsageError
 
-__all__ = ["Force", "Output", "progress_bar", "write_output"]
+__all__ = ["Force", "Output", "check_targets", "progress_bar", "write_output"]
 
 Output = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file; - is standard output.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace an output file that is there.")]
+
+
+def check_targets(*targets: str | None, inputs: Sequence[str], force: bool) -> None:
+    """Refuse before anything is read: a file that is there, one named twice, a log that is read.
+
+    Raises OutputExists, UsageError.
+    """
+    named = [Path(target).expanduser() for target in targets if target not in {None, "-"} and target is not None]
+    if len({path.absolute() for path in named}) < len(named):
+        raise UsageError(f"{named[0]} is named for two outputs: give each its own file.")
+    for path in named:
+        if path.exists() and any(Path(source).exists() and path.samefile(source) for source in inputs):
+            raise UsageError(f"{path} is one of the logs to read: give the output another name.")
+        if path.exists() and not force:
+            raise OutputExists(f"{path} is there already: give another name, or --force to replace it.")
+
+
+def _write_standard_output(data: bytes) -> None:
+    """A reader that goes away ends the program quietly; a full or closed output is named."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Nothing more can be written, not even by the interpreter when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
+    except (OSError, ValueError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or "it is closed"
+        raise UsageError(f"Cannot write to standard output ({reason}): use -o FILE.") from None
 
 
 def write_output(data: bytes, target: str | None, *, force: bool) -> None:
@@ -28,8 +57,7 @@ def write_output(data: bytes, target: str | None, *, force: bool) -> None:
     written.
     """
     if target is None or target == "-":
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        _write_standard_output(data)
         return
     path = Path(target).expanduser()
     if path.exists() and not force:
@@ -43,7 +71,7 @@ def write_output(data: bytes, target: str | None, *, force: bool) -> None:
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
     """A bar on standard error while reading, on a terminal only."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield None
         return
     from rich.console import Console

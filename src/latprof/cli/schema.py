@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from latprof.cli import options
 from latprof.errors import UsageError
 
 __all__ = ["schema"]
@@ -24,4 +25,5 @@ def schema(
     makers = {"call": call_schema, "analyze": analyze_schema}
     if name not in makers:
         raise UsageError(f"No schema is called {name}: choose from {', '.join(makers)}.")
-    typer.echo(json.dumps(makers[name](), indent=2, sort_keys=True))
+    text = json.dumps(makers[name](), indent=2, sort_keys=True) + "\n"
+    options.write_output(text.encode(), None, force=False)

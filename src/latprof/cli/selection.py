@@ -197,6 +197,6 @@ def _moment(text: str | None, tz: tzinfo, *, whole_day: bool) -> float | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text} is no time: write it as 2026-03-31 or 2026-03-31T18:00.") from None
-    if whole_day and len(text) == len("2026-03-31"):
+    if whole_day and not set(text) & {"T", " ", ":"}:
         moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_999)
     return (moment if moment.tzinfo else moment.replace(tzinfo=tz)).timestamp()

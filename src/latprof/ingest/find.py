@@ -68,7 +68,7 @@ def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
             found.sizes.append(0)
             continue
         for path in _expand(text):
-            if path.is_dir():
+            if _is_folder(path):
                 _walk(path, suffixes, found)
             else:
                 found.add_file(path)
@@ -77,15 +77,21 @@ def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
 
 def default_roots(formats: Sequence[Format]) -> list[Path]:
     """The folders of the agents on this computer that exist; environment variables win."""
-    roots: list[Path] = []
+    roots = [_home(place) for place in _places(formats)]
+    return [root for root in dict.fromkeys(roots) if _is_folder(root)]
+
+
+def _places(formats: Sequence[Format]) -> list[str]:
+    """Where each agent keeps its logs: where its variable points, else the usual folders."""
+    places: list[str] = []
     for item in formats:
-        moved = [Path(os.environ[name], below) for name, below in item.env_roots.items() if os.environ.get(name)]
-        roots += moved or [Path(root).expanduser() for root in item.roots]
-    return [root for root in dict.fromkeys(roots) if root.is_dir()]
+        moved = [str(Path(os.environ[name], below)) for name, below in item.env_roots.items() if os.environ.get(name)]
+        places += moved or item.roots
+    return places
 
 
 def _no_roots(formats: Sequence[Format]) -> str:
-    places = ", ".join(root for item in formats for root in item.roots)
+    places = ", ".join(str(place) for place in _places(formats))
     return f"No agent logs found in {places}: give the folder with the logs, for example `latprof analyze DIR`."
 
 
@@ -95,7 +101,7 @@ def _suffixes(formats: Sequence[Format]) -> tuple[str, ...]:
 
 
 def _expand(text: str) -> list[Path]:
-    path = Path(text).expanduser()
+    path = _home(text)
     if os.path.lexists(path):
         return [path]
     if glob.has_magic(text):
@@ -105,6 +111,21 @@ def _expand(text: str) -> list[Path]:
             return [Path(match) for match in matches]
         raise UsageError(f"No file matches {text}: check the pattern.")
     raise UsageError(f"No such file or folder: {text}.")
+
+
+def _home(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UsageError(f"No home folder is known for {text}: write the path in full.") from None
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder that may be looked at."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _walk(root: Path, suffixes: tuple[str, ...], found: Found) -> None:

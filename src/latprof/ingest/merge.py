@@ -71,6 +71,7 @@ def _evidence(call: Call) -> tuple[Any, ...]:
         "embedded" not in call.flags,
         len(call.blocks),
         "interrupted" in call.flags,
+        "timestamp_unreliable" in call.flags,
         sum(block.result_at is not None for block in call.blocks),
         call.output_tokens is not None,
         call.trigger != "unknown",

@@ -57,9 +57,8 @@ def read_inputs(
     reading.copies = merger.copies
     if not opened and reading.problems:
         first = reading.problems[0]
-        raise NothingReadable(
-            f"Nothing could be read: {first.path} ({first.detail or first.kind}); check its permissions."
-        )
+        advice = "check its permissions" if first.kind == "no_permission" else "give a plain file, or pipe it in as -"
+        raise NothingReadable(f"Nothing could be read: {first.path} ({first.detail or first.kind}); {advice}.")
     return reading
 
 

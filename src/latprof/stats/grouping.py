@@ -66,13 +66,14 @@ def _matches(
 
 
 def _text_matches(value: str, pattern: str) -> bool:
-    return fnmatchcase(value.lower(), pattern.lower())
+    """Whole match; only `*` and `?` are special, for names may hold brackets."""
+    return fnmatchcase(value.lower(), pattern.lower().replace("[", "[[]"))
 
 
 def _project_matches(value: str, pattern: str) -> bool:
     """A project is named by its whole path, its last folder, or a pattern of either."""
     last = value.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    return _text_matches(value, pattern.rstrip("/")) or _text_matches(last, pattern)
+    return _text_matches(value, pattern.rstrip("/") or pattern) or _text_matches(last, pattern)
 
 
 def group_rows(trace: Trace, by: Sequence[str], tz: tzinfo = UTC) -> dict[GroupKey, NDArray[np.int64]]:

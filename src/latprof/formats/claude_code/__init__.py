@@ -33,7 +33,7 @@ _OWN_TYPES: Final = frozenset(
 )  # fmt: skip
 _OWN_KEYS: Final = ("sessionId", "leafUuid", "parentUuid", "messageId")
 _TALK_KEYS: Final = ("uuid", "parentUuid", "sessionId")
-_CUT_LINE_KEYS: Final = (b'"parentUuid"', b'"isSidechain"', b'"userType"')
+_CUT_LINE_KEYS: Final = (b'"parentUuid"', b'"userType"', b'"cwd"')
 _SNIFFED_LINES: Final = 50
 
 
@@ -42,8 +42,9 @@ def _sniff(_: str, head: bytes) -> bool:
     lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if any(_is_own(raw) for raw in lines[:_SNIFFED_LINES]):
         return True
-    # The first line may be longer than what is looked at.
-    return len(lines) == 1 and lines[0].startswith(b"{") and all(key in head for key in _CUT_LINE_KEYS)
+    # A line may be longer than what is looked at.
+    cut = lines[-1]
+    return cut.startswith(b"{") and b'"isSidechain"' in cut and any(key in cut for key in _CUT_LINE_KEYS)
 
 
 def _is_own(raw: bytes) -> bool:

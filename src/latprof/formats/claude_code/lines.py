@@ -22,6 +22,7 @@ __all__ = ["USER_KINDS", "BadLine", "Line", "LineKind", "decode", "seconds_of"]
 _EARLIEST_S: Final = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 _LATEST_S: Final = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 
+_LONGEST_WAIT_MS: Final = 86_400_000
 _INTERRUPT: Final = "[Request interrupted by user"
 _INTERRUPT_TOOL: Final = "[Request interrupted by user for tool use"
 _CUT_NOTE: Final = "Your response above was cut off mid-stream"
@@ -238,7 +239,8 @@ def _system(record: dict[str, Any], number: int, default_thread: str | None) -> 
     if subtype == "api_error":
         line.kind = LineKind.API_ERROR
         wait_ms = record.get("retryInMs")
-        line.retry_s = wait_ms / 1000 if isinstance(wait_ms, int | float) and wait_ms >= 0 else 0.0
+        known = isinstance(wait_ms, int | float) and 0 <= wait_ms <= _LONGEST_WAIT_MS
+        line.retry_s = float(wait_ms or 0) / 1000 if known else 0.0
     elif subtype == "compact_boundary":
         line.logical_parent = _text(record.get("logicalParentUuid"))
     return line

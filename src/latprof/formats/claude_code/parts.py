@@ -15,6 +15,8 @@ from latprof.model import Block, BlockType
 
 __all__ = ["Part", "Usage", "part_of"]
 
+# More than this is damage: float columns hold whole numbers exactly up to 2^53.
+_MOST_TOKENS: Final = 10**12
 _TYPES: Final[dict[str, BlockType]] = {
     "thinking": "thinking",
     "redacted_thinking": "thinking",
@@ -146,7 +148,7 @@ def _usage(record: object) -> Usage:
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS:
         return value
     return None
 

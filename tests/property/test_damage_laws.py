@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from claude_code_lines import Log, iso, read, text, thinking, tool, usage
@@ -219,6 +219,8 @@ def test_a_garbled_line_is_as_good_as_a_lost_one(index: int, data: st.DataObject
     lines = LOGS[index].splitlines(keepends=True)
     spoilt = data.draw(st.integers(0, len(lines) - 1))
     noise = data.draw(st.binary(max_size=30)).replace(b"\n", b"") + b"\xff{"
+    # A file that starts like an archive is one.
+    assume(spoilt > 0 or not noise.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")))
     found, problems = read(b"".join([*lines[:spoilt], noise + b"\n", *lines[spoilt + 1 :]]))
     without, _ = read(b"".join([*lines[:spoilt], b"\n", *lines[spoilt + 1 :]]))
     assert found == without

@@ -26,10 +26,18 @@ from pathlib import Path
 import latprof
 from latprof import errors
 from latprof.errors import LatprofError
-from latprof.formats import formats
+from latprof.formats import Format, formats
 from latprof.metrics import METRICS
-from latprof.model import EXACT_FIRST_OUTPUT_SOURCES, EXACT_SENT_SOURCES, FLAGS, KINDS, SENT_SOURCES, TRIGGERS
-from latprof.report.build import PROBLEMS
+from latprof.model import (
+    FIRST_OUTPUT_SOURCES,
+    FLAGS,
+    KINDS,
+    LAST_OUTPUT_SOURCES,
+    OUTPUT_TOKENS_SOURCES,
+    PROBLEMS,
+    SENT_SOURCES,
+    TRIGGERS,
+)
 from latprof.schema import ApiBlock, ApiCall, analyze_schema, call_schema
 from latprof.stats import min_calls
 
@@ -59,15 +67,10 @@ KIND_MEANINGS = {
     "estimate": "from a model of many calls, with an interval; no metric has this kind yet",
     "as_logged": "the obvious formula, wrong by structure; only for comparison with older reports",
 }
-SOURCE_MEANINGS = {
-    "otel_attempt": "telemetry states it; no reader gives this yet",
-    "api_request_line": "the log has a line for the attempt that answered",
-    "request_sent_wall": "the stream of a headless run states it; no reader gives this yet",
-    "retry_adjusted": "end of the wait that the last error line names",
-    "hook_adjusted": "a hook's line between the trigger and the response",
-    "trigger_line": "the line that led to the call",
-    "otel_first_content": "telemetry states it; no reader gives this yet",
-    "block_start": "end of the first block less its duration, both stated",
+CHECKED = {
+    "recorded": "the agent, recorded against a known truth",
+    "real": "real files",
+    "synthetic": "not checked on real files",
 }
 
 
@@ -95,7 +98,7 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.place, home, tools = folder / "here", folder / "home", folder / "bin"
         shutil.copytree(ROOT / "fixtures", self.place / "fixtures")
-        shutil.copytree(ROOT / "fixtures", home / ".claude" / "projects")
+        shutil.copytree(ROOT / "fixtures" / "claude-code", home / ".claude" / "projects")
         tools.mkdir()
         for name, line in (("latprof", f'-c "{PROGRAM}"'), ("python", "")):
             script = tools / name
@@ -191,11 +194,17 @@ def call() -> str:
     """The fields of a call and of a block, and how instants were observed."""
     fields = ((f"`{name}`", field.description or "") for name, field in ApiCall.model_fields.items())
     parts = ((f"`{name}`", field.description or name) for name, field in ApiBlock.model_fields.items())
-    exact = EXACT_SENT_SOURCES | EXACT_FIRST_OUTPUT_SOURCES
-    first = sorted(EXACT_FIRST_OUTPUT_SOURCES, reverse=True)
-    sources = [("`sent_source`", name) for name in SENT_SOURCES]
-    sources += [("`first_output_source`", name) for name in first]
-    rows = ((a, f"`{b}`", SOURCE_MEANINGS[b], "yes" if b in exact else "no") for a, b in sources)
+    sources = {
+        "sent_source": SENT_SOURCES,
+        "first_output_source": FIRST_OUTPUT_SOURCES,
+        "last_output_source": LAST_OUTPUT_SOURCES,
+    }
+    rows = (
+        (f"`{field}`", f"`{name}`", sighting.meaning, sighting.side)
+        for field, known in sources.items()
+        for name, sighting in known.items()
+    )
+    counts = ((f"`{name}`", meaning) for name, meaning in OUTPUT_TOKENS_SOURCES.items())
     return _page(
         "# The call record\n",
         "One row of `latprof export`; [JSON Schema](call.schema.json). What is not known is null, in CSV an empty",
@@ -205,8 +214,11 @@ def call() -> str:
         "JSON Lines and Parquet only.\n",
         *_table("field", "meaning", rows=parts),
         "\n## How an instant was observed\n",
-        "Best first. `last_output_source` is always `last_block_end` so far.\n",
-        *_table("field", "value", "meaning", "exact", rows=rows),
+        "Best first. A duration is exact where both its instants are; an early send time or a late output makes it an",
+        "upper bound.\n",
+        *_table("field", "value", "meaning", "lies", rows=rows),
+        "\n## How the count of output tokens was seen\n",
+        *_table("`output_tokens_source`", "meaning", rows=counts),
     )
 
 
@@ -250,20 +262,56 @@ def exit_codes() -> str:
 
 def format_pages() -> str:
     """What each format can show, with notes on precision."""
-    parts = ["# Formats\n", "A file is told by its content, not by its name. gzip and zstd are read as they are.\n"]
-    for item in formats():
-        parts.append(f"## {item.title}\n")
-        parts.append("Looked for in " + ", ".join(f"`{root}`" for root in item.roots) + ".")
-        moved = (f"`{name}` (then in its folder `{below}`)" for name, below in item.env_roots.items())
-        parts.append("Moved by " + ", ".join(moved) + ".")
-        endings = ", ".join(f"`{suffix}`" for suffix in item.suffixes)
-        parts.append(f"In folders, files that end in {endings} are read, packed with `.gz` or `.zst` too.\n")
-        keys = [f"`{metric.key}`" for metric in METRICS if metric.key in item.observes]
-        parts.append("Can show: " + ", ".join(keys) + ".\n")
-        notes = REFERENCE / "notes" / f"{item.name}.md"
-        if notes.exists():
-            parts.append(notes.read_text(encoding="utf-8"))
+    known = [item for item in formats() if not item.refusal]
+    refused = ((item.title, f"`{item.name}`", item.refusal) for item in formats() if item.refusal)
+    shown = ("ttft_s", "first_block_s", "decode_tps", "wall_s", "wall_tps", "output_tokens", "tool_s")
+    rows = (
+        (
+            f"[{item.title}](#{_anchor(item.title)})",
+            *(item.observes.get(key, "–") for key in shown),
+            CHECKED[item.evidence],
+        )
+        for item in known
+    )
+    parts = [
+        "# Formats\n",
+        "A file is told by its content, not by its name. gzip and zstd are read as they are. `latprof formats` prints",
+        "this table, with formats of other packages; `latprof sources` says which of them are on this computer.\n",
+        *_table("format", *(f"`{key}`" for key in shown), "checked on", rows=rows),
+        "\n– means that such a log can never show it.\n",
+        "## Known and refused\n",
+        *_table("format", "name", "why", rows=refused),
+        "",
+    ]
+    for item in known:
+        parts += _format_page(item)
     return _page(*parts)
+
+
+def _anchor(title: str) -> str:
+    return "".join(sign for sign in title.lower().replace(" ", "-") if sign.isalnum() or sign in "-_")
+
+
+def _format_page(item: Format) -> Iterator[str]:
+    yield f"## {item.title}\n"
+    yield f"Name `{item.name}`, checked on {CHECKED[item.evidence]}."
+    if item.roots:
+        yield "Looked for in " + ", ".join(f"`{root}`" for root in item.roots) + "."
+    if item.env_roots:
+        moved = (f"`{name}` (then in its folder `{below}`)" for name, below in item.env_roots.items())
+        yield "Moved by " + ", ".join(moved) + "."
+    endings = ", ".join(f"`{suffix}`" for suffix in item.suffixes)
+    yield f"In folders, files that end in {endings} are looked at, packed with `.gz` or `.zst` too.\n"
+    rows = (
+        (f"`{metric.key}`", item.observes[metric.key], item.since.get(metric.key, ""))
+        for metric in METRICS
+        if metric.key in item.observes
+    )
+    yield from _table("metric", "kind", "since version", rows=rows)
+    yield ""
+    notes = REFERENCE / "notes" / f"{item.name}.md"
+    if notes.exists():
+        yield notes.read_text(encoding="utf-8")
 
 
 def generated() -> dict[Path, str]:

@@ -67,13 +67,13 @@ def analyze(
     """Percentiles over all calls and for each grouping, with the words that go with them.
 
     `by` groups by all its keys together; without it there are tables per trigger, per model and
-    per both. Raises UsageError for an unknown key.
+    per both, each with the agent before it where there are several. Raises UsageError for an unknown key.
     """
     unknown = [key for key in by if key not in BY_KEYS]
     if unknown:
         raise UsageError(f"Cannot group by {', '.join(unknown)}: choose from {', '.join(BY_KEYS)}.")
     trace, reading = loaded.trace, loaded.reading
-    groupings = ((), tuple(dict.fromkeys(by))) if by else ((), *DEFAULT_GROUPINGS)
+    groupings = ((), tuple(dict.fromkeys(by))) if by else ((), *_unasked(trace))
     summaries = tuple(_summaries(trace, groupings, quantiles, tz))
     middle = summaries[0] if 0.5 in quantiles else summarize(trace, quantiles=(0.5,), tz=tz)
     return Analysis(
@@ -92,6 +92,13 @@ def analyze(
     )
 
 
+def _unasked(trace: Trace) -> tuple[tuple[str, ...], ...]:
+    """The default groupings; several agents are kept apart, for their logs show different things."""
+    if len(set(trace.texts["agent"])) < 2:
+        return DEFAULT_GROUPINGS
+    return tuple(("agent", *keys) for keys in DEFAULT_GROUPINGS)
+
+
 def _summaries(
     trace: Trace, groupings: Sequence[tuple[str, ...]], quantiles: Sequence[float], tz: tzinfo
 ) -> list[Summary]:
@@ -99,5 +106,5 @@ def _summaries(
 
 
 def _extreme(trace: Trace, column: str, choose: Callable[..., np.float64]) -> float | None:
-    values = trace.numbers[column]
+    values = trace.column(column)
     return None if np.isnan(values).all() else float(choose(values))

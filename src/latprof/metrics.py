@@ -51,14 +51,14 @@ def _as_logged(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
     return lambda trace: {"as_logged": trace.column(name)}
 
 
-def _by_sent(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
-    """Exact where the send time is stated, else a bound."""
+def _by_sight(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
+    """Exact where send time and end are stated, else a bound."""
 
     def values(trace: Trace) -> dict[Kind, Floats]:
         column = trace.column(name)
         return {
-            "exact": np.where(trace.sent_exactly, column, np.nan),
-            "bound": np.where(trace.sent_exactly, np.nan, column),
+            "exact": np.where(trace.wall_exactly, column, np.nan),
+            "bound": np.where(trace.wall_exactly, np.nan, column),
         }
 
     return values
@@ -72,22 +72,23 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     Metric(
         "first_block_s", "time to end of first block", "s", True,
-        "end of first block - sent; the first token came before it", _bound("first_block_s"), "upper",
+        "end of first block, or an earlier output that the log shows, - sent; the first token came before it",
+        _bound("first_block_s"), "upper",
     ),
     Metric(
         "wall_s", "time of whole call", "s", True,
-        "last output - sent, complete calls; an upper bound where the send time is not stated",
-        _by_sent("wall_s"), "upper", "gen_ai.client.operation.duration",
+        "last output - sent, complete calls; an upper bound where send time or end is not stated",
+        _by_sight("wall_s"), "upper", "gen_ai.client.operation.duration",
     ),
     Metric(
         "decode_tps", "decode speed", "tok/s", False,
-        "(output_tokens - 1) / (last output - first token); only where the log states the first token",
+        "(output_tokens - 1) / (last output - first token); only where the log states both",
         _exact("decode_tps"),
     ),
     Metric(
         "wall_tps", "tokens per second of whole call", "tok/s", False,
-        "output_tokens / wall_s; a lower bound where the send time is not stated",
-        _by_sent("wall_tps"), "lower",
+        "output_tokens / wall_s; a lower bound where send time or end is not stated",
+        _by_sight("wall_tps"), "lower",
     ),
     Metric(
         "as_logged_ttft_s", "as-logged TTFT", "s", None,

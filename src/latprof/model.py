@@ -7,14 +7,18 @@ seconds; a value that is not known is None, never 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 __all__ = [
-    "EXACT_FIRST_OUTPUT_SOURCES",
-    "EXACT_SENT_SOURCES",
+    "FIRST_OUTPUT_SOURCES",
     "FLAGS",
     "KINDS",
+    "LAST_OUTPUT_SOURCES",
     "LONG_GAP_S",
+    "NO_DURATION_FLAGS",
+    "NO_RATE_FLAGS",
+    "OUTPUT_TOKENS_SOURCES",
+    "PROBLEMS",
     "SENT_SOURCES",
     "TRIGGERS",
     "Block",
@@ -22,6 +26,8 @@ __all__ = [
     "Call",
     "Kind",
     "Problem",
+    "Side",
+    "Sighting",
     "Trigger",
 ]
 
@@ -35,17 +41,64 @@ KINDS: Final[tuple[Kind, ...]] = ("exact", "bound", "estimate", "as_logged")
 
 BlockType = Literal["thinking", "text", "tool_use", "other"]
 
-# How the send time was seen, best first.
-SENT_SOURCES: Final = (
-    "otel_attempt",
-    "api_request_line",
-    "request_sent_wall",
-    "retry_adjusted",
-    "hook_adjusted",
-    "trigger_line",
-)
-EXACT_SENT_SOURCES: Final = frozenset({"otel_attempt", "api_request_line"})
-EXACT_FIRST_OUTPUT_SOURCES: Final = frozenset({"otel_first_content", "block_start"})
+Side = Literal["exact", "early", "late"]
+
+
+class Sighting(NamedTuple):
+    """How an instant was observed: on which side of the true one it lies, and what it is.
+
+    'exact' means within 50 ms or 2 % in recordings with a known truth; 'early' and 'late' make
+    the durations that rest on it bounds.
+    """
+
+    side: Side
+    meaning: str
+
+
+# Best first.
+SENT_SOURCES: Final[dict[str, Sighting]] = {
+    "otel_attempt": Sighting("exact", "start of the attempt that answered, in a telemetry span"),
+    "api_request_line": Sighting("exact", "the log's own line of the request, written as it leaves"),
+    "load_generator": Sighting("exact", "a load generator's clock just before it sends"),
+    "span_start": Sighting("exact", "start of the call in a telemetry span or event"),
+    "request_log": Sighting("exact", "a line of the agent's text log just before sending"),
+    "record_start": Sighting("exact", "a time in the call's own record, taken as the request leaves"),
+    "duration": Sighting("exact", "end of the response minus the stated duration of the request"),
+    "turn_context": Sighting("exact", "the line of settings that is written just before each request"),
+    "request_sent_wall": Sighting("early", "the client's note of sending, before its own preparations"),
+    "retry_adjusted": Sighting("early", "a logged failure plus the wait that it names"),
+    "hook_adjusted": Sighting("early", "the last hook's end after the line that led to the call"),
+    "record_created": Sighting("early", "creation of the call's record, before the request is prepared"),
+    "process_start": Sighting("early", "as the record says, but start-up of the agent's process is inside"),
+    "gateway_start": Sighting("early", "arrival at a gateway, before its own routing and queueing"),
+    "trigger_line": Sighting("early", "the line that led to the call"),
+}
+FIRST_OUTPUT_SOURCES: Final[dict[str, Sighting]] = {
+    "otel_first_content": Sighting("exact", "first content, in a telemetry span"),
+    "block_start": Sighting("exact", "start of the first block"),
+    "first_token": Sighting("exact", "first token, as the client or load generator timed it"),
+    "first_chunk": Sighting("exact", "first chunk of the stream; it may hold no token yet"),
+    "server_first_token": Sighting("exact", "first token as the server timed it, without the network"),
+    "first_shown": Sighting("late", "first time that the output was shown or stored"),
+    "first_visible": Sighting("late", "first visible output; hidden thinking came before it"),
+    "first_thought": Sighting("late", "arrival of the first summary of thoughts"),
+}
+LAST_OUTPUT_SOURCES: Final[dict[str, Sighting]] = {
+    "last_block_end": Sighting("exact", "end of the last block"),
+    "stream_end": Sighting("exact", "end of the response's stream"),
+    "record_end": Sighting("exact", "a time in the call's own record, taken as the response is complete"),
+    "span_end": Sighting("exact", "end of the call in a telemetry span or event"),
+    "load_generator": Sighting("exact", "last token, as a load generator timed it"),
+    "after_tools": Sighting("late", "first line that is written after the tools of the response ended"),
+    "record_written": Sighting("late", "writing of the record, some time after the response ended"),
+}
+OUTPUT_TOKENS_SOURCES: Final[dict[str, str]] = {
+    "stop_reason": "the line carries the stop reason, so the count is the last one",
+    "changed": "the count changed between the lines of the response",
+    "ratio": "the count fits the visible text",
+    "usage": "the provider's count at the end of the response",
+    "counted": "counted by the tool that made the record, with a tokenizer of its own",
+}
 
 FLAGS: Final[dict[str, str]] = {
     "interrupted": "the response was cut off by the user, an error or a lost connection",
@@ -60,11 +113,40 @@ FLAGS: Final[dict[str, str]] = {
     "clock_step": "the clock moved backwards inside the call",
     "suspended": "a gap of more than ten minutes inside the call, most likely sleep",
     "fast": "fast mode of the provider",
+    "possible_retry": "the log hides retries, and a gap inside the call looks like one",
+    "first_of_process": "the first call of an agent's process; start-up of the client is inside its durations",
+    "side_call": "made by the agent for itself: a title, a summary, a routing question",
+    "no_date": "the log holds durations but no dates; instants count from an arbitrary zero",
+    "whole_seconds": "stamps are whole seconds; durations are upper bounds with one second added",
+    "server_side": "timed at the server: the network is not in the durations",
+    "cached_response": "answered from a gateway's cache: no model was run",
+    "batched_chunks": "the gateway handed on several tokens at a time",
 }
 
 LONG_GAP_S: Final = 600.0
-_NO_DURATION: Final = frozenset({"clock_step", "suspended", "timestamp_unreliable"})
-_NO_RATE: Final = frozenset({"interrupted", "retried", "non_streamed", "server_tools", "multi_iteration"})
+NO_DURATION_FLAGS: Final = frozenset({"clock_step", "suspended", "timestamp_unreliable", "cached_response"})
+NO_RATE_FLAGS: Final = frozenset({"interrupted", "retried", "non_streamed", "server_tools", "multi_iteration"})
+
+# Kinds of `Problem` and what each counts.
+PROBLEMS: Final[dict[str, str]] = {
+    "bad_line": "lines that cannot be used",
+    "bad_record": "records of a document or rows of a table that cannot be used",
+    "busy_database": "databases that changed at every try to read them",
+    "cut_document": "documents that are cut off; what was complete was read",
+    "cut_line": "last lines that are cut off",
+    "damaged_database": "databases with damaged pages; what could be read was read",
+    "empty_file": "empty files",
+    "failed_attempt": "attempts that the log shows as failed, with no call of their own",
+    "no_call_times": "files of an agent whose logs hold no times of calls",
+    "no_measurement": "rows of a load test without a first token or without output",
+    "no_permission": "files or folders without permission",
+    "no_time": "lines without a time",
+    "request_without_response": "requests that got no response",
+    "summary_only": "results that hold percentiles but no calls",
+    "unknown_format": "files of no known format",
+    "unreadable": "files that could not be read to the end",
+    "unsupported_encoding": "files in an encoding that is not read",
+}
 
 
 @dataclass(slots=True)
@@ -88,7 +170,11 @@ class Block:
 
 @dataclass(slots=True)
 class Call:
-    """One request to a model until its last byte, as one log tells it."""
+    """One request to a model until its last byte, as one log tells it.
+
+    `headers_at` is when the response's headers were seen: the first token came after it. `load` is
+    what a load generator offered, such as '8 at once' or '2 per second'.
+    """
 
     agent: str
     session_id: str
@@ -106,6 +192,7 @@ class Call:
     trigger_at: float | None = None
     sent_at: float | None = None
     sent_source: str | None = None
+    headers_at: float | None = None
     first_output_at: float | None = None
     first_output_source: str | None = None
     last_output_at: float | None = None
@@ -117,6 +204,7 @@ class Call:
     output_tokens_source: str | None = None
     reasoning_tokens: int | None = None
     attempts: int | None = 1
+    load: str | None = None
     stop_reason: str | None = None
     flags: tuple[str, ...] = ()
     blocks: tuple[Block, ...] = field(default=())
@@ -131,9 +219,10 @@ class Call:
         message = self.message_id or ""
         if self.request_id:
             return f"{self.agent}/{message}/{self.request_id}"
-        first = self.first_block_at
-        stamp = "" if first is None else str(round(first * 1000))
-        return f"{self.agent}/{message}/{self.model or ''}/{stamp}"
+        known = (self.first_block_at, self.last_output_at, self.sent_at)
+        stamp = next((str(round(at * 1000)) for at in known if at is not None), "")
+        owner = message or f"{self.session_id}:"
+        return f"{self.agent}/{owner}/{self.model or ''}/{stamp}"
 
     @property
     def output_tokens_kind(self) -> Literal["final", "unknown"]:
@@ -148,12 +237,12 @@ class Call:
     @property
     def durations_usable(self) -> bool:
         """False where clock steps, sleep or shared stamps make differences meaningless."""
-        return _NO_DURATION.isdisjoint(self.flags)
+        return NO_DURATION_FLAGS.isdisjoint(self.flags)
 
     @property
     def rates_usable(self) -> bool:
         """Whether the call counts for token rates: a plain, complete, streamed response."""
-        return self.durations_usable and _NO_RATE.isdisjoint(self.flags)
+        return self.durations_usable and NO_RATE_FLAGS.isdisjoint(self.flags)
 
 
 @dataclass(frozen=True, slots=True)

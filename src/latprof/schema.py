@@ -53,9 +53,10 @@ class ApiCall(_Strict):
     trigger_at: AwareDatetime | None = Field(description="time of the line that led to the call")
     sent_at: AwareDatetime | None = Field(description="when the request left, of the attempt that answered")
     sent_source: str | None = Field(description="how sent_at was observed")
+    headers_at: AwareDatetime | None = Field(description="response headers seen; the first token came after them")
     first_output_at: AwareDatetime | None = Field(description="first token; null where only block ends are known")
     first_output_source: str | None = Field(description="how first_output_at was observed")
-    last_output_at: AwareDatetime | None = Field(description="end of the last block")
+    last_output_at: AwareDatetime | None = Field(description="end of the response")
     last_output_source: str | None = Field(description="how last_output_at was observed")
     ttft_s: float | None = Field(description="sent to first token, s; only exact or estimate")
     ttft_kind: Literal["exact", "estimate"] | None = Field(description="kind of ttft_s")
@@ -67,7 +68,7 @@ class ApiCall(_Strict):
     decode_kind: Literal["exact", "estimate"] | None = Field(description="kind of decode_tps")
     output_tokens: int | None = Field(description="final count of generated tokens")
     output_tokens_kind: Literal["final", "unknown"] = Field(description="whether the log has the final count")
-    output_tokens_source: Literal["stop_reason", "changed", "ratio"] | None = Field(
+    output_tokens_source: Literal["stop_reason", "changed", "ratio", "usage", "counted"] | None = Field(
         description="by which rule the count is final"
     )
     input_tokens: int | None = Field(description="all input, cached included")
@@ -76,6 +77,7 @@ class ApiCall(_Strict):
     reasoning_tokens: int | None = Field(description="part of output_tokens, where stated")
     tool_s: float | None = Field(description="end of first tool call to last result, s: upper bound")
     attempts: int | None = Field(description="attempts that the log shows")
+    load: str | None = Field(description="what a load generator offered")
     stop_reason: str | None = Field(description="why the response ended")
     flags: list[str] = Field(description="what is special about the call")
     blocks: list[ApiBlock] = Field(default_factory=list, description="content blocks in order")

@@ -6,7 +6,7 @@ columns are object arrays with None.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.model import EXACT_FIRST_OUTPUT_SOURCES, EXACT_SENT_SOURCES, Block, Call
+from latprof.model import (
+    FIRST_OUTPUT_SOURCES,
+    LAST_OUTPUT_SOURCES,
+    NO_DURATION_FLAGS,
+    NO_RATE_FLAGS,
+    SENT_SOURCES,
+    Block,
+    Call,
+    Sighting,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,9 +42,9 @@ _ASKING_TOOLS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
 _TEXT: Final = (
     "agent", "agent_version", "session_id", "agent_id", "call_id", "message_id", "request_id", "provider",
     "project", "model", "requested_model", "effort", "speed_mode", "trigger", "sent_source",
-    "first_output_source", "last_output_source", "output_tokens_kind", "output_tokens_source", "stop_reason",
+    "first_output_source", "last_output_source", "output_tokens_kind", "output_tokens_source", "stop_reason", "load",
 )  # fmt: skip
-_INSTANTS: Final = ("trigger_at", "sent_at", "first_output_at", "last_output_at", "first_block_at")
+_INSTANTS: Final = ("trigger_at", "sent_at", "headers_at", "first_output_at", "last_output_at", "first_block_at")
 _COUNTS: Final = (
     "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "attempts",
 )  # fmt: skip
@@ -43,10 +52,10 @@ _COUNTS: Final = (
 EXPORT_COLUMNS: Final[tuple[str, ...]] = (
     "agent", "agent_version", "session_id", "agent_id", "call_id", "message_id", "request_id", "project",
     "provider", "model", "requested_model", "effort", "speed_mode", "trigger", "trigger_at", "sent_at",
-    "sent_source", "first_output_at", "first_output_source", "last_output_at", "last_output_source", "ttft_s",
-    "ttft_kind", "first_block_s", "wall_s", "wall_kind", "wall_tps", "decode_tps", "decode_kind",
+    "sent_source", "headers_at", "first_output_at", "first_output_source", "last_output_at", "last_output_source",
+    "ttft_s", "ttft_kind", "first_block_s", "wall_s", "wall_kind", "wall_tps", "decode_tps", "decode_kind",
     "output_tokens", "output_tokens_kind", "output_tokens_source", "input_tokens", "cache_read_tokens",
-    "cache_write_tokens", "reasoning_tokens", "tool_s", "attempts", "stop_reason", "flags",
+    "cache_write_tokens", "reasoning_tokens", "tool_s", "attempts", "load", "stop_reason", "flags",
 )  # fmt: skip
 
 
@@ -92,32 +101,52 @@ class Trace:
             mask |= self.flag(name)
         return mask
 
-    def _source_in(self, column: str, sources: frozenset[str]) -> Mask:
-        return np.fromiter((s in sources for s in self.texts[column]), dtype=np.bool_, count=len(self))
+    def _sighted(self, column: str, sources: Mapping[str, Sighting], *sides: str) -> Mask:
+        """Calls whose instant was seen in a way that lies on one of these sides."""
+        chosen = {name for name, sighting in sources.items() if sighting.side in sides}
+        return np.fromiter((source in chosen for source in self.texts[column]), dtype=np.bool_, count=len(self))
 
     @cached_property
     def _timed(self) -> Mask:
-        return ~self._any_flag("clock_step", "suspended", "timestamp_unreliable")
+        return ~self._any_flag(*NO_DURATION_FLAGS)
 
     @cached_property
     def _plain(self) -> Mask:
         """Calls that count for token rates: complete, streamed, answered at the first attempt."""
-        bad = self._any_flag("interrupted", "retried", "non_streamed", "server_tools", "multi_iteration")
-        return self._timed & ~bad
+        return self._timed & ~self._any_flag(*NO_RATE_FLAGS)
+
+    @cached_property
+    def _fine(self) -> Mask:
+        """Calls whose stamps are finer than a second."""
+        return ~self.flag("whole_seconds")
 
     @cached_property
     def sent_exactly(self) -> Mask:
         """Calls whose send time the log states."""
-        return self._source_in("sent_source", EXACT_SENT_SOURCES)
+        return self._fine & self._sighted("sent_source", SENT_SOURCES, "exact")
 
     @cached_property
     def first_output_exactly(self) -> Mask:
         """Calls whose first token the log states."""
-        return self._source_in("first_output_source", EXACT_FIRST_OUTPUT_SOURCES)
+        return self._fine & self._sighted("first_output_source", FIRST_OUTPUT_SOURCES, "exact")
+
+    @cached_property
+    def last_output_exactly(self) -> Mask:
+        """Calls whose end the log states."""
+        return self._fine & self._sighted("last_output_source", LAST_OUTPUT_SOURCES, "exact")
+
+    @cached_property
+    def wall_exactly(self) -> Mask:
+        """Calls whose `wall_s` is exact, not an upper bound."""
+        return self.sent_exactly & self.last_output_exactly
 
     def _span(self, since: str, until: str, where: Mask) -> Floats:
         span = self.numbers[until] - self.numbers[since]
         return np.where(where & (span >= 0), span, np.nan)
+
+    def _at_most(self, span: Floats) -> Floats:
+        """An upper bound from two stamps: whole seconds may hide one more second."""
+        return span + np.where(self._fine, 0.0, 1.0)
 
     @cached_property
     def ttft_s(self) -> Floats:
@@ -127,13 +156,20 @@ class Trace:
 
     @cached_property
     def first_block_s(self) -> Floats:
-        """Sent to the end of the first block, s: an upper bound of TTFT."""
-        return self._span("sent_at", "first_block_at", self._timed & ~self.flag("non_streamed"))
+        """Sent to the end of the first block, s: an upper bound of TTFT.
+
+        Where the log shows some output earlier than that, but not the first token itself or not
+        the send time, it is the time to that output.
+        """
+        where = self._timed & ~self.flag("non_streamed")
+        block = self._span("sent_at", "first_block_at", where)
+        shown = self._span("sent_at", "first_output_at", where)
+        return self._at_most(np.where(np.isnan(self.ttft_s), np.fmin(block, shown), block))
 
     @cached_property
     def wall_s(self) -> Floats:
-        """Sent to last output, s, of complete calls; exact where the send time is, else an upper bound."""
-        return self._span("sent_at", "last_output_at", self._timed & ~self.flag("interrupted"))
+        """Sent to last output, s, of complete calls; exact where both are stated, else an upper bound."""
+        return self._at_most(self._span("sent_at", "last_output_at", self._timed & ~self.flag("interrupted")))
 
     @cached_property
     def tool_s(self) -> Floats:
@@ -148,8 +184,11 @@ class Trace:
 
     @cached_property
     def decode_tps(self) -> Floats:
-        """`(output_tokens - 1) / (last output - first token)`, tok/s; exact, needs no send time."""
-        where = self._plain & self.first_output_exactly & ~self.flag("burst")
+        """`(output_tokens - 1) / (last output - first token)`, tok/s; exact, needs no send time.
+
+        Both instants must be stated.
+        """
+        where = self._plain & self.first_output_exactly & self.last_output_exactly & ~self.flag("burst")
         decode_s = self._span("first_output_at", "last_output_at", where)
         tokens = self.numbers["output_tokens"] - 1
         decode_s = np.where((decode_s >= MIN_DECODE_S) & (tokens > 0), decode_s, np.nan)
@@ -173,12 +212,14 @@ class Trace:
         return self.numbers["cache_read_tokens"] / np.where(tokens > 0, tokens, np.nan)
 
     def column(self, name: str) -> NDArray[Any]:
-        """A column by its export name: numbers with NaN, texts with None.
+        """A column by its export name: numbers with NaN, texts with None, no instants without a date.
 
         Raises KeyError for a name that is no column.
         """
         if name in self.texts:
             return self.texts[name]
+        if name in _INSTANTS:
+            return np.where(self.flag("no_date"), np.nan, self.numbers[name])
         if name in self.numbers:
             return self.numbers[name]
         if name == "flags":
@@ -193,7 +234,7 @@ class Trace:
     def _kind_column(self, name: str) -> Texts:
         measure = _KINDS[name]
         known = ~np.isnan(self.column(measure))
-        exact = self.sent_exactly if measure == "wall_s" else np.ones(len(self), dtype=np.bool_)
+        exact = self.wall_exactly if measure == "wall_s" else np.ones(len(self), dtype=np.bool_)
         kinds = np.where(exact, "exact", "bound").astype(np.object_)
         kinds[~known] = None
         return kinds

@@ -19,8 +19,8 @@ from latprof.schema import AnalyzeResult, ApiCall, analyze_schema
 from latprof.stats import BY_KEYS
 from latprof.trace import EXPORT_COLUMNS
 
-FIXTURES = str(Path(__file__).resolve().parents[2] / "fixtures")
-ONE = str(Path(FIXTURES) / "claude-code" / "recorded-2.1.329-plain" / "input")
+FIXTURES = str(Path(__file__).resolve().parents[2] / "fixtures" / "claude-code")
+ONE = str(Path(FIXTURES) / "recorded-2.1.329-plain" / "input")
 HEAVY = {"numpy", "pandas", "pydantic", "rich", "jinja2", "pyarrow", "orjson"}
 
 
@@ -81,7 +81,7 @@ def test_no_logs_on_this_computer_is_nothing_readable(run: Run) -> None:
     """Exit code 3, and the sentence says where it looked and what to do."""
     done = run("analyze")
     assert done.returncode == 3
-    assert "~/.claude/projects" in one_line(done.stderr)
+    assert "Claude Code" in one_line(done.stderr)
 
 
 def test_without_a_command_the_help_is_shown(run: Run) -> None:

@@ -20,8 +20,8 @@ from latprof.cli import app
 from latprof.report import EXPORT_FORMATS, RENDERERS
 from latprof.stats import BY_KEYS
 
-FIXTURES = str(Path(__file__).resolve().parents[2] / "fixtures")
-ONE = str(Path(FIXTURES) / "claude-code" / "recorded-2.1.329-plain" / "input")
+FIXTURES = str(Path(__file__).resolve().parents[2] / "fixtures" / "claude-code")
+ONE = str(Path(FIXTURES) / "recorded-2.1.329-plain" / "input")
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = sorted(GROUP.commands)
 DAY = 86_400.0
@@ -402,7 +402,7 @@ def test_reports_do_not_depend_on_the_terminals_language(run: Run) -> None:
 def test_two_runs_give_the_same_bytes(run: Run) -> None:
     """Whatever the order of paths and the seed of hashes."""
     for arguments in (("analyze", "--json"), ("export", "--format", "jsonl"), ("export", "--format", "parquet")):
-        folders = sorted(str(path) for path in (Path(FIXTURES) / "claude-code").iterdir())
+        folders = sorted(str(path) for path in Path(FIXTURES).iterdir())
         first = run(arguments[0], *folders, *arguments[1:], PYTHONHASHSEED="1").stdout
         second = run(arguments[0], *reversed(folders), *arguments[1:], PYTHONHASHSEED="2").stdout
         assert first == second

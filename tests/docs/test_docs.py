@@ -150,10 +150,13 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 def test_figures_in_the_readmes_text_are_those_of_the_fixtures() -> None:
     """The comparison of the stated first token with the obvious formula, on the same calls."""
-    trace = latprof.load([str(ROOT / "fixtures")])
+    trace = latprof.load([str(ROOT / "fixtures" / "claude-code")])
     stated = ~np.isnan(trace.column("ttft_s"))
     wait, formula = (np.median(trace.column(key)[stated]) for key in ("ttft_s", "as_logged_ttft_s"))
-    words = f"On the {stated.sum()} calls in `fixtures` whose first token is stated, the median wait is {wait:.2f} s"
+    words = (
+        f"On the {stated.sum()} calls in `fixtures/claude-code` whose first token is stated, "
+        f"the median wait is {wait:.2f} s"
+    )
     text = " ".join(text_of(ROOT / "README.md").split())
     assert f"{words} and the formula says {formula:.2f} s." in text
 

@@ -194,7 +194,7 @@ def test_no_logs_anywhere_is_an_error_with_the_next_step(home: Path) -> None:
     with pytest.raises(NothingReadable, match="analyze DIR") as caught:
         find([], formats())
     assert caught.value.exit_code == 3
-    assert "~/.claude/projects" in str(caught.value)
+    assert "Claude Code" in str(caught.value)
 
 
 def test_no_logs_names_the_folder_of_the_variable(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ FULL = made(
     agent_version="2.1.329",
     effort="high",
     speed_mode="fast",
+    load="8 at once",
     input_tokens=60_000,
     flags=("sidechain", "fast"),
 )
@@ -44,6 +45,7 @@ EXPECTED = {
     "version": "2.1.329",
     "effort": "high",
     "speed": "fast",
+    "load": "8 at once",
     "context": "050k-100k",
     "part": "sub-agent",
     "day": "2026-03-01",

@@ -33,6 +33,7 @@ def call(number: int, *, session: str = "s", wall: float = 4.0, at: float = NOON
         "sent_source": "api_request_line",
         "first_output_at": at + wall / 2,
         "first_output_source": "block_start",
+        "last_output_source": "last_block_end",
         "last_output_at": at + wall,
         "output_tokens": 101,
         "output_tokens_source": "stop_reason",

@@ -26,8 +26,8 @@ def analyze(  # noqa: PLR0913 - one argument per option
         list[str] | None,
         typer.Option(
             metavar="KEY",
-            help="Group by trigger, model, provider, project, session, agent, version, effort, speed, context, "
-            "part (main or sub-agent), day, hour, weekday; several with commas. [trigger; model]",
+            help="Group by trigger, model, provider, project, session, agent, version, effort, speed, load, "
+            "context, part (main or sub-agent), day, hour, weekday; several with commas. [trigger; model]",
         ),
     ] = None,
     percentiles: Annotated[str, typer.Option(metavar="LIST", help="Which percentiles.")] = "10,50,90,99",

@@ -1,28 +1,52 @@
-"""Readers of log formats, found by listing this package.
+"""Readers of log formats, found by listing this package and the entry points `latprof.formats`.
 
-A module or package here that has an object `FORMAT` is a format; nothing is registered.
+A module or package here that has an object `FORMAT` is a format; nothing is registered. Another
+package adds one by an entry point in the group `latprof.formats` that names its `Format`.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import warnings
 from functools import cache
+from importlib.metadata import entry_points
 
 from latprof.formats.base import Format, Source
 
-__all__ = ["Format", "Source", "formats"]
+__all__ = ["ENTRY_POINTS", "Format", "Source", "formats"]
+
+ENTRY_POINTS = "latprof.formats"
 
 
 @cache
 def formats() -> tuple[Format, ...]:
-    """All formats, by name."""
-    found: list[Format] = []
+    """All formats, by name; of two with one name ours stays, and a warning names the other."""
+    found: dict[str, Format] = {}
     for info in pkgutil.iter_modules(__path__):
-        if info.name == "base":
-            continue
         module = importlib.import_module(f"{__name__}.{info.name}")
         candidate = getattr(module, "FORMAT", None)
         if isinstance(candidate, Format):
-            found.append(candidate)
-    return tuple(sorted(found, key=lambda item: item.name))
+            found[candidate.name] = candidate
+    for item in _third_party():
+        if item.name in found:
+            warnings.warn(f"a second format named {item.name} is left out", stacklevel=2)
+        else:
+            found[item.name] = item
+    return tuple(found[name] for name in sorted(found))
+
+
+def _third_party() -> list[Format]:
+    """Formats of other packages; one that cannot be loaded is left out with a warning."""
+    items: list[Format] = []
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            candidate = point.load()
+        except Exception as error:  # noqa: BLE001 - another package may fail in any way
+            warnings.warn(f"format {point.name} cannot be loaded: {type(error).__name__}", stacklevel=2)
+            continue
+        if isinstance(candidate, Format):
+            items.append(candidate)
+        else:
+            warnings.warn(f"entry point {point.name} is no latprof.formats.Format", stacklevel=2)
+    return items

@@ -8,37 +8,82 @@ keeps nothing between files, so that any engine can map it over many files and m
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import IO, Final, Literal
 
 from latprof.model import Call, Problem
 
-__all__ = ["SNIFF_BYTES", "Format", "Source"]
+__all__ = ["SNIFF_BYTES", "SQLITE_MAGIC", "Evidence", "Format", "Observed", "Shape", "Source"]
 
-SNIFF_BYTES = 65536
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+SNIFF_BYTES: Final = 65536
+SQLITE_MAGIC: Final = b"SQLite format 3\x00"
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+
+# How a metric can be known from a format's logs.
+Observed = Literal["exact", "bound", "exact or bound", "as_logged"]
+# What one file is: independent lines, one document, a database, or a table with a header.
+Shape = Literal["lines", "document", "database", "table"]
+# What the reader was checked on: the agent recorded against a known truth, real logs, or neither.
+Evidence = Literal["recorded", "real", "synthetic"]
+
+
+def _nothing_beside(_: str) -> Source | None:
+    return None
+
+
+def _no_names(_: str) -> list[str]:
+    return []
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's bytes, decompressed, with the name it is reported under."""
+    """A file's bytes, decompressed, with the name it is reported under.
+
+    `beside` opens another file by its path relative to this file's folder, or gives None;
+    `names_beside` lists the names in such a folder, sorted. Agents spread one session over
+    several files; a reader claims one of them and looks up the rest from there.
+    """
 
     path: str
     open_raw: Callable[[], IO[bytes]]
+    beside: Callable[[str], Source | None] = _nothing_beside
+    names_beside: Callable[[str], list[str]] = _no_names
 
     @classmethod
     def from_path(cls, path: Path) -> Source:
         """A file on disk, opened for reading only and only when it is read."""
-        return cls(path=str(path), open_raw=lambda: path.open("rb"))
+        folder = path.parent
+        return cls(
+            path=str(path),
+            open_raw=lambda: path.open("rb"),
+            beside=lambda name: _file_beside(folder, name),
+            names_beside=lambda name: _names_in(folder, name),
+        )
 
     @classmethod
-    def from_bytes(cls, data: bytes, path: str = "-") -> Source:
-        """Bytes in memory, such as standard input."""
-        return cls(path=path, open_raw=lambda: io.BytesIO(data))
+    def from_bytes(cls, data: bytes, path: str = "-", beside: Mapping[str, bytes] | None = None) -> Source:
+        """Bytes in memory, such as standard input; `beside` maps relative paths to their bytes."""
+        others = {} if beside is None else {PurePath(name).as_posix(): content for name, content in beside.items()}
+
+        def other(name: str) -> Source | None:
+            content = others.get(PurePath(name).as_posix())
+            return None if content is None else cls.from_bytes(content, str(PurePath(path).parent / name))
+
+        def names(folder: str) -> list[str]:
+            start = "" if folder in {"", "."} else PurePath(folder).as_posix() + "/"
+            below = {name.removeprefix(start).split("/")[0] for name in others if name.startswith(start)}
+            return sorted(below - {"", "..", "."})
+
+        return cls(path, lambda: io.BytesIO(data), other, names)
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return PurePath(self.path.replace("\\", "/")).name
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -63,29 +108,90 @@ class Source:
                 yield raw
 
     def head(self) -> bytes:
-        """The first 64 KiB, for sniffing. Raises OSError, EOFError or the decompressor's error."""
+        """The first 64 KiB, for sniffing; of a database its name in bytes and its schema as text.
+
+        Raises OSError, EOFError or the decompressor's error.
+        """
         with self.open() as stream:
-            return stream.read(SNIFF_BYTES)
+            start = stream.read(SNIFF_BYTES)
+        if not start.startswith(SQLITE_MAGIC):
+            return start
+        from latprof.formats.database import schema_of
+
+        return SQLITE_MAGIC + schema_of(self).encode("utf-8", "replace")
+
+
+def _file_beside(folder: Path, name: str) -> Source | None:
+    path = folder / name
+    try:
+        return Source.from_path(path) if path.is_file() else None
+    except OSError:
+        return None
+
+
+def _names_in(folder: Path, name: str) -> list[str]:
+    try:
+        return sorted(entry.name for entry in (folder / name).iterdir())
+    except OSError:
+        return []
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """One kind of log.
 
-    `roots` are globs of the places where the agent keeps its logs; `env_roots` maps an
-    environment variable that moves such a folder to the glob below it. `observes` names the
-    metrics that such a log can ever show; all others stay None.
+    `agent` is who made the calls, None where each record says it. `roots` are files, folders or
+    globs where the agent keeps its logs; `env_roots` maps an environment variable that moves
+    them to the place below it. `observes` says for each metric that such a log can ever show how
+    it is known; all others stay None. `since` names the version that first showed a metric.
+    `evidence` is what the reader was checked on. A format with a `refusal` is recognised and not
+    read: the sentence says why.
     """
 
     name: str
     title: str
-    agent: str
+    agent: str | None
     roots: tuple[str, ...]
     env_roots: dict[str, str]
     suffixes: tuple[str, ...]
-    observes: frozenset[str]
+    observes: Mapping[str, Observed]
     sniff: Callable[[str, bytes], bool]
     read: Callable[[Source], Iterable[Call | Problem]]
+    shape: Shape = "lines"
+    evidence: Evidence = "synthetic"
+    since: Mapping[str, str] = field(default_factory=dict)
+    refusal: str = ""
+
+    @classmethod
+    def refused(
+        cls,
+        name: str,
+        title: str,
+        reason: str,
+        sniff: Callable[[str, bytes], bool],
+        *,
+        roots: tuple[str, ...] = (),
+        suffixes: tuple[str, ...],
+        shape: Shape = "lines",
+    ) -> Format:
+        """A format that is known but holds no times of calls; `reason` is one sentence."""
+
+        def read(source: Source) -> Iterator[Call | Problem]:
+            yield Problem("no_call_times", source.path, None, reason)
+
+        return cls(
+            name=name,
+            title=title,
+            agent=name,
+            roots=roots,
+            env_roots={},
+            suffixes=suffixes,
+            observes={},
+            sniff=sniff,
+            read=read,
+            shape=shape,
+            refusal=reason,
+        )
 
     def calls(self, source: Source) -> Iterator[Call]:
         """Only the calls of `read`, for use as a library."""

@@ -16,21 +16,29 @@ from latprof.errors import NothingReadable, UsageError
 from latprof.formats import Format, Source
 from latprof.model import Problem
 
-__all__ = ["Found", "default_roots", "find"]
+__all__ = ["Found", "default_roots", "find", "roots_of"]
 
 _PACKED: Final = (".gz", ".zst")
+# Never opened when a folder is walked: they hold keys, and no calls.
+_SECRET: Final = frozenset(
+    {
+        ".credentials.json", ".env", "api_keys.json", "auth.json", "credentials.json", "google_accounts.json",
+        "oauth_creds.json", "secrets.json", "token.json",
+    }
+)  # fmt: skip
 
 
 @dataclass(slots=True)
 class Found:
-    """The sources in a fixed order, their sizes, and what could not be looked at."""
+    """The sources in a fixed order, their sizes, which were named outright, and what could not be looked at."""
 
     sources: list[Source] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    named: list[bool] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
-    def add_file(self, path: Path) -> None:
+    def add_file(self, path: Path, *, named: bool = True) -> None:
         """Take a file once, however many links lead to it."""
         try:
             status = path.stat()
@@ -44,6 +52,7 @@ class Found:
             self._seen.add(identity)
         self.sources.append(Source.from_path(path))
         self.sizes.append(status.st_size)
+        self.named.append(named)
 
 
 def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
@@ -53,7 +62,7 @@ def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
     with a suffix that a format knows; a file named outright is taken whatever its suffix.
 
     Raises UsageError for a path that does not exist, NothingReadable when no path was given and
-    no agent's folder is there.
+    no agent's logs are there.
     """
     found = Found()
     if not paths:
@@ -66,6 +75,7 @@ def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
         if text == "-":
             found.sources.append(_standard_input())
             found.sizes.append(0)
+            found.named.append(True)
             continue
         for path in _expand(text):
             if _is_folder(path):
@@ -76,23 +86,30 @@ def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
 
 
 def default_roots(formats: Sequence[Format]) -> list[Path]:
-    """The folders of the agents on this computer that exist; environment variables win."""
-    roots = [_home(place) for place in _places(formats)]
-    return [root for root in dict.fromkeys(roots) if _is_folder(root)]
+    """The files and folders of the agents on this computer that exist; environment variables win."""
+    roots = [root for item in formats for root in roots_of(item)]
+    return list(dict.fromkeys(roots))
 
 
-def _places(formats: Sequence[Format]) -> list[str]:
-    """Where each agent keeps its logs: where its variable points, else the usual folders."""
-    places: list[str] = []
-    for item in formats:
-        moved = [str(Path(os.environ[name], below)) for name, below in item.env_roots.items() if os.environ.get(name)]
-        places += moved or item.roots
-    return places
+def roots_of(item: Format) -> list[Path]:
+    """Where one agent keeps its logs, as far as it exists: where its variable points, else the usual places."""
+    moved = [str(Path(os.environ[name], below)) for name, below in item.env_roots.items() if os.environ.get(name)]
+    roots: list[Path] = []
+    for place in moved or item.roots:
+        path = _home(place)
+        if glob.has_magic(place):
+            # Path.glob knows no absolute patterns and hides nothing by choice
+            roots += [Path(match) for match in sorted(glob.glob(str(path), include_hidden=True))]  # noqa: PTH207
+        elif _is_there(path):
+            roots.append(path)
+    return roots
 
 
 def _no_roots(formats: Sequence[Format]) -> str:
-    places = ", ".join(str(place) for place in _places(formats))
-    return f"No agent logs found in {places}: give the folder with the logs, for example `latprof analyze DIR`."
+    titles = ", ".join(item.title for item in formats if item.roots and not item.refusal)
+    moved = (f"{name}={os.environ[name]}" for item in formats for name in item.env_roots if os.environ.get(name))
+    where = ", ".join([f"the usual places of {titles}", *dict.fromkeys(moved)])
+    return f"No agent logs found in {where}: give the folder with the logs, for example `latprof analyze DIR`."
 
 
 def _suffixes(formats: Sequence[Format]) -> tuple[str, ...]:
@@ -120,6 +137,13 @@ def _home(text: str) -> Path:
         raise UsageError(f"No home folder is known for {text}: write the path in full.") from None
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _is_folder(path: Path) -> bool:
     """Whether it is a folder that may be looked at."""
     try:
@@ -141,8 +165,8 @@ def _walk(root: Path, suffixes: tuple[str, ...], found: Found) -> None:
         visited.add(real)
         names.sort()
         for name in sorted(files):
-            if name.endswith(suffixes):
-                found.add_file(Path(folder, name))
+            if name.endswith(suffixes) and name not in _SECRET:
+                found.add_file(Path(folder, name), named=False)
 
 
 def _problem(path: Path, error: OSError) -> Problem:

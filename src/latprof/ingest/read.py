@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from latprof.errors import NothingReadable
 from latprof.formats import Format, Source, formats
@@ -16,15 +17,23 @@ __all__ = ["Reading", "read_inputs"]
 
 Progress = Callable[[int, int], None]
 
+# A file of this kind that is empty or unknown is most likely a log that suffered; of the others
+# (settings, caches, indexes) a folder holds many that are none of our business.
+_LINE_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+
 
 @dataclass(slots=True)
 class Reading:
-    """What was read: `files` counts the files that a format claimed."""
+    """What was read: `files` counts the files that a format claimed.
+
+    `files_of_others` counts files in the given folders that are no logs.
+    """
 
     calls: list[Call] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
     files_without_calls: int = 0
+    files_of_others: int = 0
     size_bytes: int = 0
     copies: int = 0
     formats: Counter[str] = field(default_factory=Counter)
@@ -48,8 +57,8 @@ def read_inputs(
     merger = Merger()
     done = 0
     opened = 0
-    for source, size in zip(found.sources, found.sizes, strict=True):
-        opened += _read_one(source, known, reading, merger)
+    for source, size, named in zip(found.sources, found.sizes, found.named, strict=True):
+        opened += _read_one(source, known, reading, merger, named=named)
         done += size
         if progress is not None:
             progress(done, reading.size_bytes)
@@ -62,17 +71,20 @@ def read_inputs(
     return reading
 
 
-def _read_one(source: Source, known: Sequence[Format], reading: Reading, merger: Merger) -> bool:
+def _read_one(source: Source, known: Sequence[Format], reading: Reading, merger: Merger, *, named: bool) -> bool:
     """Read one source into the merger; False when it could not be opened."""
     head = _head(source, reading)
     if head is None:
         return False
     if not head.strip():
-        reading.problems.append(Problem("empty_file", source.path))
+        if named or _is_a_log_by_name(source.path):
+            reading.problems.append(Problem("empty_file", source.path))
         return True
     claimed = next((item for item in known if item.sniff(source.path, head)), None)
     if claimed is None:
-        reading.problems.append(Problem("unknown_format", source.path))
+        if named or _is_a_log_by_name(source.path):
+            reading.problems.append(Problem("unknown_format", source.path))
+        reading.files_of_others += 1
         return True
     reading.files += 1
     reading.formats[claimed.name] += 1
@@ -85,6 +97,10 @@ def _read_one(source: Source, known: Sequence[Format], reading: Reading, merger:
             reading.problems.append(item)
     reading.files_without_calls += calls == 0
     return True
+
+
+def _is_a_log_by_name(path: str) -> bool:
+    return path.endswith(_LINE_SUFFIXES)
 
 
 def _head(source: Source, reading: Reading) -> bytes | None:

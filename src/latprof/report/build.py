@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from latprof.metrics import metric
+from latprof.model import PROBLEMS
 from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table
 from latprof.stats import MetricRow, Summary
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
 
-__all__ = ["PROBLEMS", "build_document"]
+__all__ = ["build_document"]
 
 _WAIT: Final = ("ttft_s", "first_block_s", "as_logged_ttft_s", "wall_s", "tool_s")
 _SPEED: Final = ("decode_tps", "wall_tps", "as_logged_decode_tps")
@@ -25,6 +26,9 @@ _TABLES_BY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("trigger",): (_WAITING,),
     ("model",): (_WAITING, _GENERATION),
     ("trigger", "model"): (),
+    ("agent", "trigger"): (_WAITING,),
+    ("agent", "model"): (_WAITING, _GENERATION),
+    ("agent", "trigger", "model"): (),
 }
 _LEGEND: Final = (
     "How to read the tables: ≤ and ≥ mark bounds, the true value lies on that side; coverage is the share of the "
@@ -34,16 +38,6 @@ _LEGEND: Final = (
 )
 _PROBLEM_LINES: Final = 200
 _SIGN: Final = {"upper": "≤ ", "lower": "≥ "}
-PROBLEMS: Final = {
-    "bad_line": "lines that cannot be used",
-    "cut_line": "last lines that are cut off",
-    "empty_file": "empty files",
-    "no_permission": "files or folders without permission",
-    "no_time": "lines without a time",
-    "request_without_response": "requests that got no response",
-    "unknown_format": "files of no known format",
-    "unreadable": "files that could not be read to the end",
-}
 
 
 def build_document(analysis: Analysis, *, list_problems: bool = False) -> Document:

@@ -36,7 +36,7 @@ class Filters:
 def keep(trace: Trace, filters: Filters) -> Trace:
     """The calls that pass all filters; a call without a send time passes no time filter."""
     mask = np.ones(len(trace), dtype=np.bool_)
-    sent = trace.numbers["sent_at"]
+    sent = trace.column("sent_at")
     if filters.since is not None:
         mask &= sent >= filters.since
     if filters.until is not None:
@@ -115,7 +115,7 @@ def _bucket(tokens: float) -> str | None:
 
 def _clock(write: Callable[[datetime], str]) -> Callable[[Trace, tzinfo], list[str | None]]:
     def column(trace: Trace, tz: tzinfo) -> list[str | None]:
-        return [None if np.isnan(at) else write(datetime.fromtimestamp(at, tz)) for at in trace.numbers["sent_at"]]
+        return [None if np.isnan(at) else write(datetime.fromtimestamp(at, tz)) for at in trace.column("sent_at")]
 
     return column
 
@@ -130,6 +130,7 @@ BY_KEYS: Final[dict[str, Callable[[Trace, tzinfo], list[str | None]]]] = {
     "version": _column("agent_version"),
     "effort": _column("effort"),
     "speed": _column("speed_mode"),
+    "load": _column("load"),
     "context": _context,
     "part": _part,
     "day": _clock(lambda at: at.strftime("%Y-%m-%d")),

@@ -10,6 +10,7 @@ from typing import Final
 from latprof.errors import NothingReadable
 from latprof.formats import Format, Source, formats
 from latprof.ingest.find import find
+from latprof.ingest.join import join
 from latprof.ingest.merge import Merger
 from latprof.model import Call, Problem
 
@@ -26,7 +27,8 @@ _LINE_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 class Reading:
     """What was read: `files` counts the files that a format claimed.
 
-    `files_of_others` counts files in the given folders that are no logs.
+    `files_of_others` counts files in the given folders that are no logs, `copies` the copies of a
+    call that were dropped, `joined` the records of another kind that were taken into a call.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -36,6 +38,7 @@ class Reading:
     files_of_others: int = 0
     size_bytes: int = 0
     copies: int = 0
+    joined: int = 0
     formats: Counter[str] = field(default_factory=Counter)
 
     def problem_counts(self) -> dict[str, int]:
@@ -62,7 +65,8 @@ def read_inputs(
         done += size
         if progress is not None:
             progress(done, reading.size_bytes)
-    reading.calls = merger.calls()
+    joined = join(merger.calls())
+    reading.calls, reading.joined = joined.calls, joined.taken_in
     reading.copies = merger.copies
     if not opened and reading.problems:
         first = reading.problems[0]

@@ -38,12 +38,13 @@ from latprof.model import (
     SENT_SOURCES,
     TRIGGERS,
 )
+from latprof.report.support import EVIDENCE
 from latprof.schema import ApiBlock, ApiCall, analyze_schema, call_schema
 from latprof.stats import min_calls
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
-COMMANDS = ("analyze", "export", "schema")
+COMMANDS = ("analyze", "export", "sources", "formats", "schema")
 GENERATED = "<!-- made by tools/docs.py -->\n\n"
 FENCE = re.compile(
     r"^(?P<mark><!-- output(?: lines (?P<first>\d+)-(?P<last>\d+)| from (?P<words>[^\n]+))? -->\n)?"
@@ -66,11 +67,6 @@ KIND_MEANINGS = {
     "bound": "the true value is at most (≤) or at least (≥) this",
     "estimate": "from a model of many calls, with an interval; no metric has this kind yet",
     "as_logged": "the obvious formula, wrong by structure; only for comparison with older reports",
-}
-CHECKED = {
-    "recorded": "the agent, recorded against a known truth",
-    "real": "real files",
-    "synthetic": "not checked on real files",
 }
 
 
@@ -269,7 +265,7 @@ def format_pages() -> str:
         (
             f"[{item.title}](#{_anchor(item.title)})",
             *(item.observes.get(key, "–") for key in shown),
-            CHECKED[item.evidence],
+            EVIDENCE[item.evidence],
         )
         for item in known
     )
@@ -294,7 +290,7 @@ def _anchor(title: str) -> str:
 
 def _format_page(item: Format) -> Iterator[str]:
     yield f"## {item.title}\n"
-    yield f"Name `{item.name}`, checked on {CHECKED[item.evidence]}."
+    yield f"Name `{item.name}`, checked on {EVIDENCE[item.evidence]}."
     if item.roots:
         yield "Looked for in " + ", ".join(f"`{root}`" for root in item.roots) + "."
     if item.env_roots:

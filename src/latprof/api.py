@@ -16,14 +16,16 @@ from typing import Final
 import numpy as np
 
 from latprof.errors import UsageError
-from latprof.ingest import Reading, read_inputs
+from latprof.formats import Format, formats
+from latprof.ingest import Holding, Reading, read_inputs
+from latprof.ingest import survey as survey_sources
 from latprof.report.document import Analysis
 from latprof.report.words import describe
 from latprof.stats import BY_KEYS, Filters, Summary, keep, summarize
 from latprof.stats.summary import DEFAULT_QUANTILES
 from latprof.trace import Trace
 
-__all__ = ["DEFAULT_GROUPINGS", "Loaded", "analyze", "load", "read"]
+__all__ = ["DEFAULT_GROUPINGS", "Loaded", "analyze", "known_formats", "load", "read", "survey"]
 
 DEFAULT_GROUPINGS: Final[tuple[tuple[str, ...], ...]] = (("trigger",), ("model",), ("trigger", "model"))
 
@@ -55,6 +57,19 @@ def read(
 def load(paths: Sequence[str]) -> Trace:
     """The calls of the given logs as a trace. Raises as `read` does."""
     return read(paths).trace
+
+
+def known_formats() -> tuple[Format, ...]:
+    """All log formats, those of other packages included, by name."""
+    return formats()
+
+
+def survey(paths: Sequence[str] = (), *, progress: Callable[[int, int], None] | None = None) -> list[Holding]:
+    """What logs lie in these paths, or in the agents' own places; one entry per format.
+
+    Raises UsageError for a path that does not exist.
+    """
+    return survey_sources(paths, progress=progress)
 
 
 def analyze(

@@ -10,7 +10,9 @@ import typer
 from latprof import __version__
 from latprof.cli.analyze import analyze
 from latprof.cli.export import export
+from latprof.cli.formats import formats
 from latprof.cli.schema import schema
+from latprof.cli.sources import sources
 from latprof.errors import LatprofError
 
 __all__ = ["app", "main"]
@@ -26,6 +28,8 @@ app = typer.Typer(
 )
 app.command()(analyze)
 app.command()(export)
+app.command()(sources)
+app.command()(formats)
 app.command()(schema)
 
 

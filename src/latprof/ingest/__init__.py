@@ -5,5 +5,6 @@ from __future__ import annotations
 from latprof.ingest.find import Found, find
 from latprof.ingest.merge import merge
 from latprof.ingest.read import Reading, read_inputs
+from latprof.ingest.survey import Holding, survey
 
-__all__ = ["Found", "Reading", "find", "merge", "read_inputs"]
+__all__ = ["Found", "Holding", "Reading", "find", "merge", "read_inputs", "survey"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from latprof.report.build import build_document
-from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table
+from latprof.report.document import Analysis, Cell, Column, Document, Grid, Note, Section, Table
 from latprof.report.export import EXPORT_FORMATS, export_calls
 from latprof.report.renderers import RENDERERS, Renderer, renderer
+from latprof.report.support import formats_document, sources_document
 
 __all__ = [
     "EXPORT_FORMATS",
@@ -14,11 +15,14 @@ __all__ = [
     "Cell",
     "Column",
     "Document",
+    "Grid",
     "Note",
     "Renderer",
     "Section",
     "Table",
     "build_document",
     "export_calls",
+    "formats_document",
     "renderer",
+    "sources_document",
 ]

@@ -8,6 +8,7 @@ from typing import Final
 from latprof.metrics import metric
 from latprof.model import PROBLEMS
 from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table
+from latprof.report.machine import analysis_data, analysis_grid
 from latprof.stats import MetricRow, Summary
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
 
@@ -49,7 +50,7 @@ def build_document(analysis: Analysis, *, list_problems: bool = False) -> Docume
     sections.append(Section("In words", (*(Note(text) for text in analysis.notes), *legend)))
     if analysis.problems:
         sections.append(_problems(analysis, list_problems=list_problems))
-    return Document(_title(analysis), tuple(sections), analysis)
+    return Document(_title(analysis), tuple(sections), analysis_data(analysis), analysis_grid(analysis))
 
 
 def _title(analysis: Analysis) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Literal
+from typing import Any, Literal
 
 from latprof.model import Problem
 from latprof.stats import Summary
 
-__all__ = ["Analysis", "Cell", "Column", "Document", "Note", "Section", "Table"]
+__all__ = ["Analysis", "Cell", "Column", "Document", "Grid", "Note", "Section", "Table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,18 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Grid:
+    """Plain rows for a spreadsheet; None is an empty cell."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float | None, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """A report that any renderer can draw."""
+    """A report that any renderer can draw: sections for people, `data` and `grid` for programs."""
 
     title: str
     sections: tuple[Section, ...]
-    analysis: Analysis
+    data: Mapping[str, Any]
+    grid: Grid

@@ -1,0 +1,32 @@
+"""`latprof sources`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from latprof.cli import drawing, options
+
+__all__ = ["sources"]
+
+
+def sources(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="Look here instead of in the agents' own places.", show_default=False),
+    ] = None,
+    format_name: drawing.FormatName = None,
+    as_json: drawing.AsJson = False,  # noqa: FBT002
+    output: options.Output = None,
+    force: options.Force = False,  # noqa: FBT002
+) -> None:
+    """Show which agents' logs are on this computer, where, how many, and what they can tell."""
+    from latprof import api
+    from latprof.report import sources_document
+
+    chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
+    options.check_targets(output, inputs=paths or (), force=force)
+    with options.progress_bar() as progress:
+        holdings = api.survey(paths or [], progress=progress)
+    drawing.show(sources_document(holdings), chosen, output, force=force)

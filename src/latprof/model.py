@@ -137,6 +137,7 @@ PROBLEMS: Final[dict[str, str]] = {
     "damaged_database": "databases with damaged pages; what could be read was read",
     "empty_file": "empty files",
     "failed_attempt": "attempts that the log shows as failed, with no call of their own",
+    "failed_run": "runs of a load test that mostly failed; what was left of them is not used",
     "no_call_times": "files of an agent whose logs hold no times of calls",
     "no_measurement": "rows of a load test without a first token or without output",
     "no_permission": "files or folders without permission",

@@ -146,14 +146,17 @@ def table_rows(
 
 
 def loads_leniently(raw: bytes) -> Any:
-    """Parse JSON; lone surrogates and wrong bytes become replacement marks. Raises ValueError."""
+    """Parse JSON; lone surrogates and wrong bytes become replacement marks. Raises ValueError.
+
+    NaN and Infinity, which some programs write, become texts.
+    """
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         pass
     text = raw.decode("utf-8-sig", errors="replace")
     try:
-        record = json.loads(text, strict=False)
+        record = json.loads(text, strict=False, parse_constant=str)
         return orjson.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise ValueError("not JSON") from None

@@ -71,6 +71,14 @@ def test_an_answer_streamed_from_a_finished_body_has_no_first_token() -> None:
     assert call(completionStartTime=START + 2.99, completion_tokens=20).flags == ()
 
 
+def test_a_first_chunk_behind_hidden_thinking_is_no_first_token() -> None:
+    """Only the count of tokens shows the thinking; the Messages route streams it."""
+    thought = {"usage_object": {"completion_tokens_details": {"reasoning_tokens": 80}}}
+    assert call(metadata=thought).first_output_source == "first_visible"
+    assert call(metadata=thought, call_type="anthropic_messages").first_output_source == "first_chunk"
+    assert call(call_type="aresponses").first_output_at is None
+
+
 def test_a_failure_is_no_call_and_is_counted() -> None:
     """In either place where the status may stand."""
     for changed in ({"status": "failure"}, {"status": None, "metadata": {"status": "failure"}}):

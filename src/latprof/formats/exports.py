@@ -22,7 +22,7 @@ from latprof.formats.records import (
 )
 from latprof.model import FLAGS, Problem
 
-__all__ = ["arrived_whole", "exported", "in_order", "shapes"]
+__all__ = ["arrived_whole", "exported", "first_chunk_source", "in_order", "shapes"]
 
 _BOM: Final = b"\xef\xbb\xbf"
 _TOKENS: Final = re.compile(rb'"(?P<text>(?:[^"\\]|\\.)*)"(?P<key>\s*:)?|[\[\]{}]', re.DOTALL)
@@ -68,6 +68,13 @@ def shapes(head: bytes) -> list[set[str]]:
 def arrived_whole(sent_at: float, first_at: float, last_at: float, tokens: int | None) -> bool:
     """Whether a stream was most likely made from a finished answer: far too fast to be decoding."""
     return (tokens or 0) > _WHOLE_TOKENS and last_at - first_at < _WHOLE_SHARE * (last_at - sent_at)
+
+
+def first_chunk_source(first_at: float | None, reasoning: int | None) -> str | None:
+    """What a first chunk is: behind hidden thinking, which only the count of tokens shows, it is no first token."""
+    if first_at is None:
+        return None
+    return "first_visible" if reasoning else "first_chunk"
 
 
 def in_order(flags: set[str]) -> tuple[str, ...]:

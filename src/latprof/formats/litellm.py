@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from latprof.formats.base import Format, Source
-from latprof.formats.exports import arrived_whole, exported, in_order, shapes
+from latprof.formats.exports import arrived_whole, exported, first_chunk_source, in_order, shapes
 from latprof.formats.providers import provider_of
 from latprof.formats.records import Record, count_of, dict_of, list_of, seconds_of, text_of
 from latprof.model import Call, Problem, Trigger
@@ -69,7 +69,11 @@ def _read(source: Source) -> Iterator[Call | Problem]:
 
 def _call(record: Record, record_id: str) -> Call:
     agent, version = _agent(record)
+    kind = text_of(record, "call_type") or ""
     sent_at, first_at, last_at = _instants(record)
+    # The Responses route begins with an event that comes before the model has done anything.
+    if "responses" in kind:
+        first_at = None
     counts = _counts(record)
     flags = _flags(record, (sent_at, first_at, last_at), counts["output"])
     if not flags.isdisjoint({"non_streamed", "cached_response"}):
@@ -88,7 +92,7 @@ def _call(record: Record, record_id: str) -> Call:
         sent_at=sent_at,
         sent_source=None if sent_at is None else "gateway_start",
         first_output_at=first_at,
-        first_output_source=None if first_at is None else "first_chunk",
+        first_output_source=first_chunk_source(first_at, None if kind == "anthropic_messages" else counts["reasoning"]),
         last_output_at=last_at,
         last_output_source=None if last_at is None else "record_end",
         input_tokens=counts["input"],

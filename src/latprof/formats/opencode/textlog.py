@@ -1,0 +1,92 @@
+"""OpenCode's text log (`log/opencode.log`): when each attempt was sent.
+
+The database holds neither the send time nor failed attempts. The log has a line just before each
+request; lines before it tell the session and the message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from latprof.formats.base import Source
+from latprof.formats.records import seconds_of
+
+__all__ = ["Sendings", "sendings"]
+
+# Beside the database; or beside its folder, where database and log are kept apart.
+_PLACES: Final = ("log/opencode.log", "../log/opencode.log")
+_WANTED: Final = (b"message=process ", b"message=stream ", b'message="llm runtime selected"')
+_PAIR: Final = re.compile(r'(\S+?)=("(?:[^"\\]|\\.)*"|\S*)')
+
+
+@dataclass(slots=True)
+class Sendings:
+    """Message -> when its attempts were sent; and the messages that were the first of their process."""
+
+    of: dict[str, list[float]] = field(default_factory=dict)
+    first: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One process: which message each session works at, and the streams that wait for their sending."""
+
+    message_of: dict[str, str] = field(default_factory=dict)
+    waiting: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+
+def sendings(source: Source) -> Sendings:
+    """What the log beside a database tells; empty without one."""
+    found = Sendings()
+    for place in _PLACES:
+        log = source.beside(place)
+        if log is not None:
+            runs: dict[str, _Run] = {}
+            for line in _lines(log):
+                _take(line, runs, found)
+            break
+    return found
+
+
+def _lines(log: Source) -> Iterator[dict[str, str]]:
+    try:
+        with log.open() as stream:
+            for raw in stream:
+                if any(mark in raw for mark in _WANTED):
+                    text = raw.decode("utf-8", "replace")
+                    yield {key: value.strip('"') for key, value in _PAIR.findall(text)}
+    except Exception:  # noqa: BLE001 - a damaged log beside the database costs send times, nothing else
+        return
+
+
+def _take(line: dict[str, str], runs: dict[str, _Run], found: Sendings) -> None:
+    name = line.get("run", "")
+    run = runs.setdefault(name, _Run())
+    session = line.get("session.id", "")
+    match line.get("message"):
+        case "process":
+            message = line.get("messageID", "")
+            if not run.message_of:
+                found.first.add(message)
+            run.message_of[session] = message
+        case "stream":
+            # Small requests, for titles, are not in the database.
+            message_id = None if line.get("small") == "true" else run.message_of.get(session)
+            run.waiting.append((line.get("providerID", ""), line.get("modelID", ""), message_id))
+        case "llm runtime selected":
+            _sent(line, run, found)
+
+
+def _sent(line: dict[str, str], run: _Run, found: Sendings) -> None:
+    """Give the line to the oldest stream of its model that waits; the line names no session."""
+    at = seconds_of(line.get("timestamp"))
+    wanted = (line.get("llm.provider"), line.get("llm.model"))
+    for position, (provider, model, message) in enumerate(run.waiting):
+        if (provider, model) == wanted:
+            del run.waiting[position]
+            if message is not None and at is not None:
+                found.of.setdefault(message, []).append(at)
+            return

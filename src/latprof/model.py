@@ -174,7 +174,8 @@ class Call:
     """One request to a model until its last byte, as one log tells it.
 
     `headers_at` is when the response's headers were seen: the first token came after it. `load` is
-    what a load generator offered, such as '8 at once' or '2 per second'.
+    what a load generator offered, such as '8 at once' or '2 per second'. `tool_s` and `stated_id` are for
+    records that state the time of tools without its instants, or that were calls of latprof before.
     """
 
     agent: str
@@ -209,6 +210,8 @@ class Call:
     stop_reason: str | None = None
     flags: tuple[str, ...] = ()
     blocks: tuple[Block, ...] = field(default=())
+    tool_s: float | None = None
+    stated_id: str | None = None
 
     @property
     def call_id(self) -> str:
@@ -217,6 +220,8 @@ class Call:
         Message ids of hosted services are unique by themselves; others may repeat, so without
         a request id the model and the first block's end are added.
         """
+        if self.stated_id:
+            return self.stated_id
         message = self.message_id or ""
         if self.request_id:
             return f"{self.agent}/{message}/{self.request_id}"

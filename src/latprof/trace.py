@@ -74,7 +74,7 @@ class Trace:
         ordered = sorted(calls, key=_order)
         texts = {name: _objects([_text(name, call) for call in ordered]) for name in _TEXT}
         numbers = {name: _floats([getattr(call, name) for call in ordered]) for name in _INSTANTS + _COUNTS}
-        numbers["tools_span_s"] = _floats([_tool_s(call.blocks) for call in ordered])
+        numbers["tools_span_s"] = _floats([_tool_s(call) for call in ordered])
         flags = _objects([call.flags for call in ordered])
         return cls(texts, numbers, flags, tuple(call.blocks for call in ordered))
 
@@ -111,7 +111,7 @@ class Trace:
         return ~self._any_flag(*NO_DURATION_FLAGS)
 
     @cached_property
-    def _plain(self) -> Mask:
+    def plain(self) -> Mask:
         """Calls that count for token rates: complete, streamed, answered at the first attempt."""
         return self._timed & ~self._any_flag(*NO_RATE_FLAGS)
 
@@ -179,7 +179,7 @@ class Trace:
     @cached_property
     def wall_tps(self) -> Floats:
         """`output_tokens / wall_s`, tok/s, of plain calls with final tokens."""
-        wall = np.where(self._plain & (self.wall_s > 0), self.wall_s, np.nan)
+        wall = np.where(self.plain & (self.wall_s > 0), self.wall_s, np.nan)
         return self.numbers["output_tokens"] / wall
 
     @cached_property
@@ -188,7 +188,7 @@ class Trace:
 
         Both instants must be stated.
         """
-        where = self._plain & self.first_output_exactly & self.last_output_exactly & ~self.flag("burst")
+        where = self.plain & self.first_output_exactly & self.last_output_exactly & ~self.flag("burst")
         decode_s = self._span("first_output_at", "last_output_at", where)
         tokens = self.numbers["output_tokens"] - 1
         decode_s = np.where((decode_s >= MIN_DECODE_S) & (tokens > 0), decode_s, np.nan)
@@ -290,11 +290,13 @@ def _floats(values: Sequence[float | None]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _tool_s(blocks: tuple[Block, ...]) -> float | None:
+def _tool_s(call: Call) -> float | None:
     """From the end of the first tool call to the last result, s; tools that ask a person are left out."""
+    if call.tool_s is not None:
+        return call.tool_s
     spans = [
         (block.end_at, block.result_at)
-        for block in blocks
+        for block in call.blocks
         if block.end_at is not None and block.result_at is not None and block.name not in _ASKING_TOOLS
     ]
     if not spans:

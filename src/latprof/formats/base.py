@@ -22,6 +22,9 @@ SNIFF_BYTES: Final = 65536
 SQLITE_MAGIC: Final = b"SQLite format 3\x00"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+_PARQUET_MAGIC: Final = b"PAR1"
+# Names of columns stand at the end of a Parquet file, before a few kB per million rows.
+_PARQUET_END_BYTES: Final = 1 << 18
 
 # How a metric can be known from a format's logs.
 Observed = Literal["exact", "bound", "exact or bound", "as_logged"]
@@ -110,15 +113,26 @@ class Source:
     def head(self) -> bytes:
         """The first 64 KiB, for sniffing; of a database its name in bytes and its schema as text.
 
-        Raises OSError, EOFError or the decompressor's error.
+        Of a Parquet file also its last bytes, which name its columns. Raises OSError, EOFError or
+        the decompressor's error.
         """
         with self.open() as stream:
             start = stream.read(SNIFF_BYTES)
+            if start.startswith(_PARQUET_MAGIC):
+                return start + _last_bytes(stream)
         if not start.startswith(SQLITE_MAGIC):
             return start
         from latprof.formats.database import schema_of
 
         return SQLITE_MAGIC + schema_of(self).encode("utf-8", "replace")
+
+
+def _last_bytes(stream: IO[bytes]) -> bytes:
+    """The end of what was not read yet; a packed file cannot be entered from behind."""
+    end = b""
+    while part := stream.read(1 << 20):
+        end = (end + part)[-_PARQUET_END_BYTES:]
+    return end
 
 
 def _file_beside(folder: Path, name: str) -> Source | None:

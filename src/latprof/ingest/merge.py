@@ -77,6 +77,9 @@ def _evidence(call: Call) -> tuple[Any, ...]:
         call.trigger != "unknown",
         rank.get(call.sent_source or "", -len(rank)),
         call.attempts or 0,
+        call.first_output_at is not None,
+        # An export knows its calls to the millisecond, and as a table no types of blocks.
+        call.stated_id is None,
         -(first if first is not None else float("inf")),
         -(call.sent_at if call.sent_at is not None else float("inf")),
         repr(call),

@@ -165,9 +165,9 @@ def _set_first_output(thread: _Thread, message: Message, call: Call, step: Step)
     call.first_output_at = step.first_start
     if call.first_output_at is None:
         return
-    # While a process starts up, its stamps lag behind; without the text log any prompt may start one.
-    starting = thread.sendings.first if thread.sendings.of else {message.id}
-    lags = message.id in starting and call.trigger not in {"tool_result", "retry"}
+    # While a process starts up, its stamps lag behind; where the text log is silent any prompt may start one.
+    logged = message.id in thread.sendings.of
+    lags = message.id in thread.sendings.first if logged else call.trigger not in {"tool_result", "retry"}
     late = thread.version is None or thread.version < _FIRST_BLOCK_AT_ONCE
     call.first_output_source = "first_shown" if lags or late else "block_start"
 
@@ -214,5 +214,7 @@ def _flags(thread: _Thread, message: Message, call: Call, *, cut: bool) -> tuple
 def _is_burst(call: Call) -> bool:
     if call.first_output_at is None or call.last_output_at is None or call.output_tokens is None:
         return False
+    if call.first_output_source != "block_start":
+        return False  # what came before it may have come at any time
     span = call.last_output_at - call.first_output_at
     return span < _BURST_S and call.output_tokens > _BURST_TPS * max(span, 0.0) and call.output_tokens > 20

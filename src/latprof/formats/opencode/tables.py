@@ -63,7 +63,7 @@ def read_tables(agent: str, source: Source) -> Iterator[Call | Problem]:
     if not messages:
         return
     _find_roots(sessions)
-    sent = sendings(source)
+    sent = sendings(source, agent)
     by_session: dict[str, list[Message]] = {}
     for message in without_copies(messages.values()):
         by_session.setdefault(message.session_id, []).append(message)

@@ -17,7 +17,7 @@ from latprof.formats.records import seconds_of
 __all__ = ["Sendings", "sendings"]
 
 # Beside the database; or beside its folder, where database and log are kept apart.
-_PLACES: Final = ("log/opencode.log", "../log/opencode.log")
+_PLACES: Final = ("log/{agent}.log", "../log/{agent}.log")
 _WANTED: Final = (b"message=process ", b"message=stream ", b'message="llm runtime selected"')
 _PAIR: Final = re.compile(r'(\S+?)=("(?:[^"\\]|\\.)*"|\S*)')
 
@@ -38,11 +38,11 @@ class _Run:
     waiting: list[tuple[str, str, str | None]] = field(default_factory=list)
 
 
-def sendings(source: Source) -> Sendings:
+def sendings(source: Source, agent: str) -> Sendings:
     """What the log beside a database tells; empty without one."""
     found = Sendings()
     for place in _PLACES:
-        log = source.beside(place)
+        log = source.beside(place.format(agent=agent))
         if log is not None:
             runs: dict[str, _Run] = {}
             for line in _lines(log):

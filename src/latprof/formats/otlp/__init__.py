@@ -18,12 +18,12 @@ from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
 
-_START: Final = re.compile(rb'\s*\{\s*"resource(Spans|Logs|Metrics)"\s*:\s*\[')
+_START: Final = re.compile(rb'^\s*\{\s*"resource(Spans|Logs|Metrics)"\s*:\s*\[', re.MULTILINE)
 
 
 def _sniff(_: str, head: bytes) -> bool:
-    """An export request has one key and it is at the start."""
-    return _START.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
+    """An export request has one key and it is at the start; a rotated file may begin in the middle of one."""
+    return _START.search(head.removeprefix(b"\xef\xbb\xbf")) is not None
 
 
 def _read(source: Source) -> Iterator[Call | Problem]:

@@ -46,15 +46,16 @@ def give_triggers(calls: list[Call], telemetry: Telemetry) -> None:
     leaves calls without one.
     """
     sessions = _marks_of(telemetry)
-    previous: dict[tuple[str, str | None], Call] = {}
+    pairs: dict[tuple[str, str | None], tuple[Call, Call | None]] = {}
     for call in sorted(calls, key=lambda call: call.sent_at or 0.0):
         if call.sent_at is None or call.trigger != "unknown" or "side_call" in call.flags:
             continue
         thread = (call.session_id, call.agent_id or ("side" if "sidechain" in call.flags else None))
-        before = previous.get(thread)
-        # Two records of one call are a few milliseconds apart, and share their mark.
-        if before is None or call.sent_at - (before.sent_at or 0.0) > _TOLERANCE_S:
-            previous[thread] = call
+        last, before = pairs.get(thread, (None, None))
+        # Two records of one call are a few milliseconds apart, and what led to one led to the other.
+        if last is None or call.sent_at - (last.sent_at or 0.0) > _TOLERANCE_S:
+            before = last
+            pairs[thread] = call, before
         if "sidechain" in call.flags:
             call.trigger = "subagent" if before is None else "tool_result"
         else:

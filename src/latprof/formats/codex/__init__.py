@@ -14,8 +14,9 @@ import orjson
 
 from latprof.formats.base import Format, Source
 from latprof.formats.codex.drafts import Owner
+from latprof.formats.codex.origin import Origin
 from latprof.formats.codex.thread import Thread
-from latprof.formats.records import Record, json_lines, seconds_of, text_of
+from latprof.formats.records import Record, json_lines, seconds_of
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
@@ -76,7 +77,7 @@ def _is_old_document(text: bytes) -> bool:
 def _read(source: Source) -> Iterator[Call | Problem]:
     """Calls of one thread in the order of their ends; bad lines become problems."""
     problems: list[Problem] = []
-    thread = Thread(source.path, Owner(session_id=_thread_id(source.name)), problems)
+    thread = Thread(source.path, Origin(Owner(session_id=_thread_id(source.name))), problems)
     untimed = timed = 0
     for number, record in json_lines(source, problems):
         if not _in_envelope(record):

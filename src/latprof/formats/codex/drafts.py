@@ -54,7 +54,7 @@ class Draft:
     blocks: list[Block] = field(default_factory=list)
     has_items: bool = False
     has_outputs: bool = False
-    dropped: bool = False
+    dropped_at: float | None = None
     attempts: int | None = None
     usage: Record = field(default_factory=dict)
     turn_first_at: float | None = None
@@ -62,13 +62,17 @@ class Draft:
     end_source: str | None = None
     flags: set[str] = field(default_factory=set)
 
-    def drop(self, at: float) -> None:
-        """The stream broke off; the next items are those of another attempt."""
-        self.dropped = False
+    @property
+    def dropped(self) -> bool:
+        """Whether the stream broke off and nothing of another attempt is there yet."""
+        return self.dropped_at is not None
+
+    def next_attempt(self) -> None:
+        """Begin anew after a dropped stream."""
         self.attempts = (self.attempts or 1) + 1
         self.blocks = []
         self.has_items = self.has_outputs = False
-        self.sent_at, self.sent_source = at, "retry_adjusted"
+        self.sent_at, self.sent_source, self.dropped_at = self.dropped_at, "retry_adjusted", None
         self.flags.add("retried")
 
     def close(self, at: float, usage: Record) -> None:

@@ -20,9 +20,9 @@ from latprof.formats.records import (
     table_rows,
     whole_text,
 )
-from latprof.model import FLAGS, Problem
+from latprof.model import FLAGS, LONG_GAP_S, Problem
 
-__all__ = ["arrived_whole", "exported", "first_chunk_source", "in_order", "shapes"]
+__all__ = ["arrived_whole", "exported", "first_chunk_source", "gap_flags", "in_order", "shapes"]
 
 _BOM: Final = b"\xef\xbb\xbf"
 _TOKENS: Final = re.compile(rb'"(?P<text>(?:[^"\\]|\\.)*)"(?P<key>\s*:)?|[\[\]{}]', re.DOTALL)
@@ -75,6 +75,15 @@ def first_chunk_source(first_at: float | None, reasoning: int | None) -> str | N
     if first_at is None:
         return None
     return "first_visible" if reasoning else "first_chunk"
+
+
+def gap_flags(sent_at: float | None, last_at: float | None) -> set[str]:
+    """What a difference that cannot be a call's duration says: the clock was set back, or the computer slept."""
+    if sent_at is None or last_at is None:
+        return set()
+    if last_at < sent_at:
+        return {"clock_step"}
+    return {"suspended"} if last_at - sent_at > LONG_GAP_S else set()
 
 
 def in_order(flags: set[str]) -> tuple[str, ...]:

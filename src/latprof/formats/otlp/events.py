@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -32,15 +31,16 @@ def is_failure(event: Event) -> bool:
 
 def calls_of_events(events: list[Event]) -> Iterator[Call]:
     """The calls among the events, which are in the order of their times."""
-    failures: Counter[tuple[str, str | None]] = Counter()
+    failures: dict[tuple[str, str | None], set[float]] = {}
     for event in events:
         turn = (session_of(event), text_of(event.attributes, "prompt_id"))
         if is_failure(event):
-            failures[turn] += 1
+            # A file that was written twice tells each failure twice.
+            failures.setdefault(turn, set()).add(event.at)
         elif event.name == "claude_code.api_request":
             yield _claude(event)
         elif event.name == "gemini_cli.api_response":
-            yield _gemini(event, failures.pop(turn, 0))
+            yield _gemini(event, len(failures.pop(turn, ())))
         elif event.name == "qwen-code.api_response":
             yield _qwen(event)
 
@@ -108,7 +108,7 @@ def _gemini(event: Event, failures: int) -> Call:
         interrupted=call.output_tokens is None,
         retried=failures > 0,
         sidechain=role == "subagent",
-        side_call=role.startswith("utility_"),
+        side_call=role.startswith("utility_") and call.trigger != "compaction",
     )
     return call
 

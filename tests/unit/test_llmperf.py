@@ -90,10 +90,12 @@ def test_copies_of_a_request_count_once() -> None:
 @pytest.mark.parametrize(
     ("name", "beside", "kinds"),
     [
-        ("m_summary.json", {"m_individual_responses.json": []}, {}), ("m_summary.json", {}, {"summary_only": 1}),
-        ("a.json", {"../individual/a.json": []}, {}), ("a.json", {"a_individual_responses.json": []}, {"summary_only": 1})
+        ("m_summary.json", {"m_individual_responses.json": []}, {}),
+        ("m_summary.json", {}, {"summary_only": 1}),
+        ("a.json", {"../individual/a.json": []}, {}),
+        ("a.json", {"a_individual_responses.json": []}, {"summary_only": 1}),
     ],
-)  # fmt: skip
+)
 def test_a_summary_is_worth_a_word_only_without_its_requests(
     name: str, beside: dict[str, Any], kinds: dict[str, int]
 ) -> None:

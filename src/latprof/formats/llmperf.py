@@ -28,6 +28,8 @@ _TOO_SHORT: Final = -100
 
 def _sniff(_: str, head: bytes) -> bool:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if b'"error_code"' not in start and b'"num_concurrent_requests"' not in start:
+        return False  # most files of others are told by this alone
     keys = set(_KEY.findall(start))
     return (start.startswith(b"[") and keys >= _REQUEST_KEYS) or (start.startswith(b"{") and keys >= _SUMMARY_KEYS)
 

@@ -27,7 +27,7 @@ _KEYS_OF_VLLM: Final = frozenset({b"model_id", b"num_prompts"})
 
 
 def _sniff(_: str, head: bytes) -> bool:
-    if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+    if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") or b'"request_rate"' not in head:
         return False
     keys = set(_KEY.findall(head))
     return keys >= _RUN_KEYS and not keys.isdisjoint(_OWN_KEYS) and not keys >= _KEYS_OF_VLLM

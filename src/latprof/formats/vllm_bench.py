@@ -27,6 +27,8 @@ _RESHAPED_KEYS: Final = frozenset({b"hw", b"framework", b"conc", b"tput_per_gpu"
 def _sniff(_: str, head: bytes) -> bool:
     if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
         return False
+    if b'"request_rate"' not in head and b'"tput_per_gpu"' not in head:
+        return False  # most files of others are told by this alone
     keys = set(_KEY.findall(head))
     return (keys >= _RUN_KEYS and not keys.isdisjoint(_MORE_KEYS)) or keys >= _RESHAPED_KEYS
 

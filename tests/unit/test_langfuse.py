@@ -90,6 +90,21 @@ def test_totals_tell_whether_details_are_inside(
     assert (*counts, found.output_tokens, found.reasoning_tokens) == expected
 
 
+def test_older_records_and_texts_with_json_inside() -> None:
+    """Three plain counts; details as the database holds them."""
+    found = call(usageDetails=None, usage={"input": 7, "output": 3, "total": 10, "unit": "TOKENS"})
+    assert (found.input_tokens, found.output_tokens) == (7, 3)
+    found = call(usageDetails='{"input": 7, "output": 3}')
+    assert (found.input_tokens, found.output_tokens) == (7, 3)
+
+
+def test_traces_in_a_page() -> None:
+    """Their observations are inside."""
+    data = json.dumps({"data": [{"id": "t1", "observations": [generation()]}], "meta": {}}).encode()
+    assert FORMAT.sniff("x", data)
+    assert len(list(FORMAT.calls(Source.from_bytes(data)))) == 1
+
+
 def test_a_first_chunk_behind_hidden_thinking_is_no_first_token() -> None:
     """The count of reasoning tokens shows it."""
     found = call(usageDetails={"input": 5, "output": 378, "output_reasoning_tokens": 1029, "total": 1412})

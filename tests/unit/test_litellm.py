@@ -129,6 +129,12 @@ def test_the_user_agent_names_the_agent(changed: dict[str, Any], agent: str, ver
     assert (found.agent, found.agent_version) == (agent, version)
 
 
+def test_metadata_as_a_text() -> None:
+    """As a dump of the database holds it."""
+    found = call(metadata=json.dumps({"attempted_retries": 1}), request_tags='["User-Agent: claude-cli/2.1.20"]')
+    assert (found.attempts, found.agent) == (2, "claude-code")
+
+
 def test_other_kinds_of_call_are_left_out() -> None:
     """An embedding is no call of a language model."""
     assert read(payload(call_type="aembedding")) == []
@@ -149,6 +155,20 @@ def test_a_list_that_is_cut_keeps_its_complete_records(indent: int | None) -> No
         found = list(FORMAT.read(Source.from_bytes(cut)))
         assert [item.message_id for item in found if isinstance(item, Call)] == ["chatcmpl-1", "chatcmpl-2"]
         assert [item.kind for item in found if isinstance(item, Problem)] == ["cut_document"]
+
+
+def test_lines_longer_than_a_head() -> None:
+    """Requests that are stored make long lines."""
+    long = payload(messages=[{"role": "user", "content": "x" * 70_000}])
+    data = f"{json.dumps(long)}\n{json.dumps(payload(id='chatcmpl-2'))}\n".encode()
+    assert FORMAT.sniff("x", data[:65536])
+    assert len(list(FORMAT.calls(Source.from_bytes(data)))) == 2
+
+
+def test_a_list_with_one_record_a_line() -> None:
+    """As some tools print it."""
+    data = f"[\n{json.dumps(payload())},\n{json.dumps(payload(id='chatcmpl-2'))}\n]\n".encode()
+    assert len(list(FORMAT.read(Source.from_bytes(data)))) == 2
 
 
 def test_batches_one_a_line() -> None:

@@ -26,8 +26,8 @@ __all__ = ["arrived_whole", "exported", "first_chunk_source", "gap_flags", "in_o
 
 _BOM: Final = b"\xef\xbb\xbf"
 _TOKENS: Final = re.compile(rb'"(?P<text>(?:[^"\\]|\\.)*)"(?P<key>\s*:)?|[\[\]{}]', re.DOTALL)
-# Where a record may stand: alone, in a list, in the list or the object of an answer.
-_PLACES: Final = ("{", "[{", "{[{", "{{")
+# Where a record may stand: alone, in a list, in the list or the object of an answer, in a part of one of these.
+_PLACES: Final = ("{", "[{", "{[{", "{{", "[{[{", "{[{[{", "{{[{")
 _WRAPPINGS: Final = 3
 # An answer of more tokens than this whose stream took less than this share of the call was streamed from a whole body.
 _WHOLE_TOKENS: Final = 50
@@ -41,7 +41,7 @@ def exported(
     for line, value in _values(source, problems, wrappers):
         for record in _unwrapped(value, wrappers, _WRAPPINGS):
             if isinstance(record, dict):
-                yield line, record
+                yield line, {name: _opened(part) for name, part in record.items()}
             else:
                 problems.append(Problem("bad_record", source.path, line, "not a JSON object"))
 
@@ -101,23 +101,27 @@ def _values(source: Source, problems: list[Problem], wrappers: tuple[str, ...]) 
         return
     if not head.startswith((b"{", b"[")):
         yield from _cells(source, problems)
-    elif _starts_a_line(head, b"{"):
+    elif head.startswith(b"{") and _starts_a_line(head, b"{"):
         yield from json_lines(source, problems)
     elif head.startswith(b"[") and _starts_a_line(head.partition(b"\n")[2], b"["):
         yield from json_stream(source, problems)
     else:
-        yield None, _document(source, problems, wrappers)
+        yield from _document(source, problems, wrappers)
 
 
-def _document(source: Source, problems: list[Problem], wrappers: tuple[str, ...]) -> Any:
+def _document(source: Source, problems: list[Problem], wrappers: tuple[str, ...]) -> Iterator[tuple[int | None, Any]]:
     """The one value of a file; of a list of records that is cut off the complete ones."""
     data = whole_text(source, problems).removeprefix(_BOM)
     try:
-        return loads_leniently(data)
+        yield None, loads_leniently(data)
     except ValueError:
+        # The first line alone may be longer than a head.
+        if data.lstrip().startswith(b"{") and _starts_a_line(data, b"{"):
+            yield from json_lines(source, problems)
+            return
         records = _complete(data.decode("utf-8", "replace"), wrappers)
         problems.append(Problem("cut_document" if records else "unreadable", source.path, None, "not JSON"))
-        return records
+        yield None, records
 
 
 def _complete(text: str, wrappers: tuple[str, ...]) -> list[Any]:
@@ -162,8 +166,8 @@ def _unwrapped(value: Any, wrappers: tuple[str, ...], depth: int) -> Iterator[An
         yield value
 
 
-def _cells(source: Source, problems: list[Problem]) -> Iterator[tuple[int, Record]]:
-    """Rows of a table; JSON inside a cell is read, a last row that is cut off is left out."""
+def _cells(source: Source, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a table; a last row that is cut off is left out."""
     rows = table_rows(source, problems)
     row = next(rows, None)
     while row is not None:
@@ -172,7 +176,7 @@ def _cells(source: Source, problems: list[Problem]) -> Iterator[tuple[int, Recor
         if following is None and _is_cut(source, cells):
             problems.append(Problem("cut_line", source.path, line, "not a row"))
             return
-        yield line, {name: _cell(cell) for name, cell in cells.items()}
+        yield line, cells
         row = following
 
 
@@ -185,10 +189,11 @@ def _is_cut(source: Source, cells: dict[str, str]) -> bool:
     return open_json or text.count(b'"') % 2 == 1
 
 
-def _cell(cell: str) -> Any:
-    if not cell.startswith(("{", "[")):
-        return cell
+def _opened(value: Any) -> Any:
+    """JSON that was put into a text, as tables and some databases do."""
+    if not isinstance(value, str) or not value.startswith(("{", "[")):
+        return value
     try:
-        return loads_leniently(cell.encode())
+        return loads_leniently(value.encode("utf-8", "replace"))
     except ValueError:
-        return cell
+        return value

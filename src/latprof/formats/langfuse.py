@@ -135,7 +135,9 @@ def _instants(record: Record) -> tuple[float | None, float | None, float | None]
 
 
 def _counts(record: Record) -> _Counts:
-    usage = {key: count for key in dict_of(record, "usageDetails") if (count := count_of(record["usageDetails"], key))}
+    # Older records have three plain counts only.
+    stated = dict_of(record, "usageDetails") or dict_of(record, "usage")
+    usage = {key: count for key in stated if (count := count_of(stated, key))}
     details = {key: count for key, count in usage.items() if key not in {"input", "output", "total"}}
     inputs, outputs = usage.get("input"), usage.get("output")
     apart = _apart(record, usage, details)

@@ -145,11 +145,16 @@ def test_blocks_come_from_the_message_and_results_from_their_records() -> None:
 
 
 def test_copies_of_records_and_responses_count_once() -> None:
-    records = [user(1), response(5), message(5.1), result(6, "c"), response(10, "r2")]
+    long = "chatcmpl-0123456789abcdef"
+    records = [user(1), response(5, long), message(5.1), result(6, "c"), response(10, f"{long}-2")]
     copy = [{**line, "uuid": f"copy-{line['uuid']}", "sessionId": "s2"} for line in records]
     assert len(calls(*records, *records)) == 2
     assert [call.call_id for call in calls(*copy)] == [call.call_id for call in calls(*records)]
     assert len(calls(*records, *copy)) == 2
+
+
+def test_short_ids_of_local_servers_repeat() -> None:
+    assert len(calls(user(1), response(5, "chatcmpl-7"), response(9, "chatcmpl-7"))) == 2
 
 
 def test_values_of_wrong_types_are_left_out() -> None:

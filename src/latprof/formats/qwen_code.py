@@ -35,6 +35,8 @@ _MAIN: Final = "########"
 _SUB_AGENT: Final = re.compile(r"^[^#]+#(?P<agent>[^#]+-[^#-]+)#(?P<round>\d+)$")
 # A tool call is shown when it is complete, so the first token is not known where one comes first.
 _WHOLE_S: Final = 0.01
+# Shorter ids are those of local servers, which count their answers.
+_UNIQUE_LENGTH: Final = 20
 _PROVIDERS: Final = {"gemini": "gcp.gemini", "gemini-api-key": "gcp.gemini", "vertex-ai": "gcp.vertex_ai"}
 
 
@@ -143,10 +145,10 @@ def _drop_empty(log: _Log) -> None:
 
 
 def _take_response(log: _Log, record: Record, event: Record, prompt: str, number: int) -> None:
-    name = text_of(event, "response_id") or text_of(record, "uuid") or ""
+    call = _call_of(log, record, event, prompt)
+    name = call.message_id or ""
     if name in log.calls:
         return
-    call = _call_of(log, record, event, prompt)
     if _MAIN in prompt and _is_empty(event):
         log.empty = _Empty(text_of(record, "uuid"), name, prompt, number, call)
         return
@@ -200,11 +202,12 @@ def _call_of(log: _Log, record: Record, event: Record, prompt: str) -> Call:
     duration_s, first_s = _seconds(event, "duration_ms"), _seconds(event, "ttft_ms")
     sent_at = end_at - duration_s if end_at is not None and duration_s is not None else None
     first = _MAIN in prompt and not log.calls
+    response_id = text_of(event, "response_id")
     call = Call(
         agent="qwen-code",
         session_id=text_of(record, "sessionId") or "",
-        message_id=text_of(event, "response_id") or text_of(record, "uuid"),
-        request_id=text_of(event, "response_id"),
+        message_id=response_id if len(response_id or "") >= _UNIQUE_LENGTH else text_of(record, "uuid"),
+        request_id=response_id,
         agent_version=text_of(record, "version"),
         provider=_PROVIDERS.get(text_of(event, "auth_type") or ""),
         model=text_of(event, "model"),

@@ -214,6 +214,14 @@ def test_calls_without_a_date_keep_their_figures(name: str) -> None:
     assert call.call_id == undated.call_id
 
 
+def test_a_call_without_date_and_durations_is_still_known_to_have_been_sent() -> None:
+    """Its id keeps the start."""
+    bare = made(1, at=44.0, blocks=(), request_id=None, first_output_at=None, first_output_source=None,
+                last_output_at=None, last_output_source=None, trigger_at=None, flags=("no_date",))  # fmt: skip
+    (call,) = again([bare], "csv")
+    assert (call.sent_at, call.sent_source, call.call_id) == (44.0, bare.sent_source, bare.call_id)
+
+
 def test_an_export_without_its_instants_keeps_its_durations() -> None:
     """Who takes out the dates before handing it on leaves the figures."""
     table = pd.read_csv(io.BytesIO(exported([made(1)], "csv"))).drop(columns=INSTANTS)

@@ -177,14 +177,15 @@ def _known_instants(row: Record, blocks: tuple[Block, ...]) -> _Instants:
     if blocks and blocks[0].end_at is not None:
         stated["first_block"] = blocks[0].end_at
     spans = _spans(row, stated)
-    undated = not stated and bool(spans)
+    undated = not stated and (bool(spans) or "no_date" in _flags(row))
     if undated:
-        stated["last_output"] = _end_in_id(row)
+        ends = any(until == "last_output" for _, until, _ in spans)
+        stated["last_output" if ends else "sent"] = _stamp_in_id(row)
     return _Instants(_sharpened(stated, spans), undated)
 
 
-def _end_in_id(row: Record) -> float:
-    """The end of a call without a date, as its id has it: calls of one run keep their order."""
+def _stamp_in_id(row: Record) -> float:
+    """The end of a call without a date, else its start, as its id has it: calls of one run keep their order."""
     stamp = (text_of(row, "call_id") or "").rpartition("/")[2]
     return int(stamp) / 1000 if stamp.isascii() and stamp.isdigit() and len(stamp) <= 12 else 0.0
 
@@ -192,8 +193,10 @@ def _end_in_id(row: Record) -> float:
 def _spans(row: Record, stated: Mapping[str, float]) -> list[Span]:
     """The durations between two instants that the row states."""
     hidden = 1.0 if "whole_seconds" in _flags(row) else 0.0
-    ttft, wall, block = (number_of(row, name) for name in ("ttft_s", "wall_s", "first_block_s"))
-    speed, tokens = number_of(row, "decode_tps"), count_of(row, "output_tokens")
+    wall, block, tokens = number_of(row, "wall_s"), number_of(row, "first_block_s"), count_of(row, "output_tokens")
+    # What was estimated is estimated again; it is no span between instants.
+    ttft = number_of(row, "ttft_s") if text_of(row, "ttft_kind") in {None, "exact"} else None
+    speed = number_of(row, "decode_tps") if text_of(row, "decode_kind") in {None, "exact"} else None
     spans: list[Span] = []
     if ttft is not None:
         spans.append(("sent", "first_output", ttft))

@@ -169,6 +169,15 @@ def test_an_interrupted_answer_keeps_what_came(tmp_path: Path) -> None:
     assert (call.flags, since(call.first_output_at), call.output_tokens) == (("interrupted",), 2.5, None)
 
 
+def test_an_answer_without_marks_is_whole_when_it_has_tokens(tmp_path: Path) -> None:
+    """Old versions had neither start nor finish; without usage it broke off."""
+    whole_one, lost = calls(
+        tmp_path, user(0), answer(1, text(2, 3), done=4), user(5), answer(6, text(7, 8), done=9, tokens=NONE)
+    )
+    assert (whole_one.flags, whole_one.output_tokens) == ((), 50)
+    assert (lost.flags, lost.output_tokens) == (("interrupted",), None)
+
+
 def test_sub_agents_belong_to_the_session_of_the_person(tmp_path: Path) -> None:
     """Their first call is triggered by the parent, later ones by results."""
     sessions = [session(), session("ses_kid", "ses_one"), session("ses_kid2", "ses_kid")]

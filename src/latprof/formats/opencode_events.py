@@ -98,5 +98,4 @@ FORMAT = Format(
     },
     sniff=_sniff,
     read=_read,
-    evidence="recorded",
 )

@@ -81,5 +81,4 @@ FORMAT = Format(
     sniff=_sniff,
     read=_read,
     shape="document",
-    evidence="recorded",
 )

@@ -102,7 +102,7 @@ def _is_no_call(message: Message, steps: list[Step]) -> bool:
 def _is_cut(message: Message, step: Step, tokens: Tokens) -> bool:
     """No finish; or a finish without a reason and without usage, which is how a lost connection looks."""
     if step.finish is None:
-        return message.completed_at is None or bool(dict_of(message.data, "error")) or not step.started
+        return message.completed_at is None or bool(dict_of(message.data, "error")) or tokens == Tokens()
     reason = text_of(step.finish.data, "reason") or text_of(message.data, "finish")
     return tokens == Tokens() and reason in {None, "unknown", "error"}
 

@@ -285,6 +285,7 @@ def test_what_guards_a_spreadsheet_is_taken_off_again(text: str) -> None:
         ({"blocks": [3, {"type": "magic"}]}, {"blocks": (Block("other"),)}),
         ({"ttft_s": 77.0}, {"first_output_at": NOON + 1}),
         ({"wall_s": -5}, {"last_output_at": NOON + 4}),
+        ({"ttft_kind": "estimate", "first_output_at": None}, {"first_output_at": None, "first_output_source": None}),
     ],
 )
 def test_values_that_cannot_be_are_unknown(change: dict[str, Any], expected: dict[str, Any]) -> None:

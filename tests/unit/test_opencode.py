@@ -142,6 +142,19 @@ def test_parallel_streams_of_one_process_are_told_apart(tmp_path: Path) -> None:
     assert {call.model: since(call.sent_at) for call in found} == {"big": 1.5, "other": 1.6}
 
 
+def test_a_stream_that_was_never_sent_takes_no_other_sending(tmp_path: Path) -> None:
+    """Nor does a sending count that lies outside its message's times."""
+    one, two = whole(1), whole(10)
+    never = rows.log_lines("aa", "anthropic", one, 1.5).splitlines(keepends=True)[:2]
+    log = "".join(never) + rows.log_lines("aa", "anthropic", two, 10.5)
+    first, second = calls(tmp_path, user(0), one, user(9), two, log=log)
+    assert (since(first.sent_at), first.sent_source) == (1, "record_created")
+    assert (since(second.sent_at), second.sent_source, second.attempts) == (10.5, "request_log", 1)
+    (tmp_path / "b").mkdir()
+    (call,) = calls(tmp_path / "b", user(0), one, log=rows.log_lines("aa", "anthropic", one, 0.5, 2.5))
+    assert (since(call.sent_at), call.sent_source) == (1, "record_created")
+
+
 def test_a_lost_connection_leaves_a_finish_without_reason_and_usage(tmp_path: Path) -> None:
     """The next message is its repetition."""
     lost = answer(1, start(2), text(2, 3), finish(3.1, "unknown", NONE), done=3.2, finish="unknown", tokens=NONE)

@@ -152,13 +152,24 @@ def _set_sent(thread: _Thread, message: Message, call: Call, position: int) -> N
         call.sent_at = thread.trigger_at
         call.sent_source = None if call.sent_at is None else "trigger_line"
         return
-    logged = thread.sendings.of.get(message.id, [])
+    logged = _logged(thread, message, call)
     if logged:
         call.sent_at = logged[-1]
         call.sent_source = "process_start" if message.id in thread.sendings.first else "request_log"
         call.attempts = max(len(logged), call.attempts or 1)
     elif message.created_at is not None:
         call.sent_at, call.sent_source = message.created_at, "record_created"
+
+
+def _logged(thread: _Thread, message: Message, call: Call) -> list[float]:
+    """Sendings that the text log has for the message, as far as they fit its own times."""
+    first = call.blocks[0].start_at if call.blocks else None
+    earliest = message.created_at if message.created_at is not None else 0.0
+    return [
+        at
+        for at in thread.sendings.of.get(message.id, [])
+        if at >= earliest - _CLOCK_TOLERANCE_S and (first is None or at <= first + _CLOCK_TOLERANCE_S)
+    ]
 
 
 def _set_first_output(thread: _Thread, message: Message, call: Call, step: Step) -> None:

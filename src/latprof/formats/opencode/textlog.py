@@ -30,12 +30,22 @@ class Sendings:
     first: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A request that is being prepared; small ones, for titles, have no message in the database."""
+
+    session: str
+    small: bool
+    model: tuple[str, str]
+    message: str | None
+
+
 @dataclass(slots=True)
 class _Run:
     """One process: which message each session works at, and the streams that wait for their sending."""
 
     message_of: dict[str, str] = field(default_factory=dict)
-    waiting: list[tuple[str, str, str | None]] = field(default_factory=list)
+    waiting: list[_Stream] = field(default_factory=list)
 
 
 def sendings(source: Source, agent: str) -> Sendings:
@@ -73,9 +83,12 @@ def _take(line: dict[str, str], runs: dict[str, _Run], found: Sendings) -> None:
                 found.first.add(message)
             run.message_of[session] = message
         case "stream":
-            # Small requests, for titles, are not in the database.
-            message_id = None if line.get("small") == "true" else run.message_of.get(session)
-            run.waiting.append((line.get("providerID", ""), line.get("modelID", ""), message_id))
+            small = line.get("small") == "true"
+            model = (line.get("providerID", ""), line.get("modelID", ""))
+            stream = _Stream(session, small, model, None if small else run.message_of.get(session))
+            # One that was never sent must not take the sending of the next.
+            run.waiting = [old for old in run.waiting if (old.session, old.small) != (session, small)]
+            run.waiting.append(stream)
         case "llm runtime selected":
             _sent(line, run, found)
 
@@ -84,9 +97,9 @@ def _sent(line: dict[str, str], run: _Run, found: Sendings) -> None:
     """Give the line to the oldest stream of its model that waits; the line names no session."""
     at = seconds_of(line.get("timestamp"))
     wanted = (line.get("llm.provider"), line.get("llm.model"))
-    for position, (provider, model, message) in enumerate(run.waiting):
-        if (provider, model) == wanted:
+    for position, stream in enumerate(run.waiting):
+        if stream.model == wanted:
             del run.waiting[position]
-            if message is not None and at is not None:
-                found.of.setdefault(message, []).append(at)
+            if stream.message is not None and at is not None:
+                found.of.setdefault(stream.message, []).append(at)
             return

@@ -24,6 +24,7 @@ from latprof.formats.records import (
     seconds_of,
     text_of,
 )
+from latprof.formats.vscode_places import USER_FOLDERS
 from latprof.model import LONG_GAP_S, Call, Problem
 
 __all__ = ["FORMAT"]
@@ -220,20 +221,13 @@ def _project(source: Source) -> str | None:
         return None
 
 
-_PLACES: Final = ("~/.config", "~/Library/Application Support", "~/AppData/Roaming")
-_EDITORS: Final = ("Code", "Code - Insiders", "VSCodium")
-_HOMES: Final = (
-    *(f"{place}/{editor}/User" for place in _PLACES for editor in _EDITORS),
-    "~/.vscode-server/data/User",
-)
-
 FORMAT = Format(
     name="vscode-chat",
     title="VS Code chat (GitHub Copilot)",
     agent=_AGENT,
     roots=tuple(
         f"{home}/{below}"
-        for home in _HOMES
+        for home in USER_FOLDERS
         for below in ("workspaceStorage/*/chatSessions", "globalStorage/emptyWindowChatSessions")
     ),
     env_roots={"VSCODE_PORTABLE": "user-data/User/workspaceStorage/*/chatSessions"},

@@ -63,3 +63,17 @@ def test_an_independent_count_agrees(shared: Path, agent: str, name: str) -> Non
     path = shared / "truth" / agent / "telemetry" / "telemetry.log"
     lines = path.read_text(encoding="utf-8").splitlines()
     assert sum(line.strip() == f'"event.name": "{name}",' for line in lines) == len(read_inputs([str(path)]).calls)
+
+
+def test_qwen_codes_session_log_and_telemetry_are_one_call_each(shared: Path) -> None:
+    """The calls of the run with telemetry take the better times from it; the other runs stay as they are."""
+    folder = shared / "truth" / "qwen-code" / "0.24.4"
+    alone, both = read_inputs([str(folder / "projects")]), read_inputs([str(folder)])
+    assert len(both.calls) == len(alone.calls)
+    better = {call.request_id for call in both.calls if call.sent_source == "otel_attempt"}
+    assert better == {call.request_id for call, _ in pairs(shared, "qwen-code/0.24.4")}
+    sent = {call.request_id: request for call, request in pairs(shared, "qwen-code/0.24.4")}
+    for call in both.calls:
+        if call.request_id in sent:
+            assert -0.03 < (call.sent_at or 0) - sent[call.request_id]["t_req"] < 0
+            assert abs((call.first_output_at or 0) - sent[call.request_id]["t_first"]) < 0.03

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latprof.formats import Source, formats
+from latprof.ingest.join import join
+from latprof.ingest.merge import merge
 from latprof.model import Call, Problem
 
 FORMAT = next(item for item in formats() if item.name == "gemini-telemetry")
@@ -56,9 +58,10 @@ def read(*records: Any) -> tuple[list[Call], list[Problem]]:
 
 
 def one(*records: Any) -> Call:
+    """Records of one call share its request id."""
     calls, problems = read(*records)
     assert not problems
-    (call,) = calls
+    (call,) = join(merge(calls)).calls
     return call
 
 
@@ -123,18 +126,19 @@ def test_the_first_call_of_a_process_holds_its_start_up() -> None:
 def test_qwen_codes_span_its_event_and_its_http_requests_are_one_call() -> None:
     """Two attempts; the stream's end is that of the last one."""
     post: dict[str, Any] = {"http.request.method": "POST"}
+    answered: dict[str, Any] = {
+        "gen_ai.response.id": "r1", "gen_ai.response.time_to_first_chunk": 1.5, "gen_ai.provider.name": "openai",
+        "gen_ai.usage.input_tokens": 90, "gen_ai.usage.output_tokens": 30,
+    }  # fmt: skip
     call = one(
         record(0, "qwen-code.config", "qwen-code"),
         qwen(5),
         span("POST", 3.1, 3.2, "p1", "c", **post),
         span("POST", 4.0, 4.98, "p2", "c", **post),
-        span("qwen-code.llm_request", 3.0, 5.0, "c", **{
-            "gen_ai.response.id": "r1", "gen_ai.response.time_to_first_chunk": 1.5, "gen_ai.provider.name": "openai",
-            "gen_ai.usage.input_tokens": 90, "gen_ai.usage.output_tokens": 30,
-        }),
-    )  # fmt: skip
+        span("qwen-code.llm_request", 3.0, 5.0, "c", **answered),
+    )
     assert [rel(at) for at in (call.sent_at, call.first_output_at, call.last_output_at)] == [4, 4.5, 4.98]
-    assert (call.sent_source, call.first_output_source) == ("otel_attempt", "first_token")
+    assert (call.sent_source, call.first_output_source) == ("otel_attempt", "otel_first_content")
     assert (call.attempts, call.flags, call.provider) == (2, ("retried",), None)
 
 

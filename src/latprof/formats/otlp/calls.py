@@ -62,7 +62,7 @@ def _failure_key(record: Span | Event) -> tuple[str, int]:
 
 
 def _mark_first_of_process(calls: list[Call], events: list[Event]) -> None:
-    """The first call of each process holds its start-up, unless the HTTP request itself was seen."""
+    """The records of the first call of each process hold its start-up, unless its HTTP request was seen."""
     for start in events:
         if start.name not in _PROCESS_STARTS:
             continue
@@ -73,9 +73,16 @@ def _mark_first_of_process(calls: list[Call], events: list[Event]) -> None:
             if call.session_id == session and call.last_output_at is not None and call.last_output_at >= start.at
         ]
         first = min(later, key=lambda call: call.last_output_at or 0.0, default=None)
-        if first is None or first.sent_source == "otel_attempt":
+        if first is None or any(_is_same(call, first) and call.sent_source == "otel_attempt" for call in later):
             continue
-        first.flags = tuple(name for name in FLAGS if name in {*first.flags, "first_of_process"})
-        if first.agent == "qwen-code" and first.sent_at is not None:
-            first.sent_source = "process_start"
-        first.last_output_source = "record_written"
+        for call in later:
+            if _is_same(call, first):
+                call.flags = tuple(name for name in FLAGS if name in {*call.flags, "first_of_process"})
+                call.last_output_source = "record_written"
+                if call.agent == "qwen-code" and call.sent_at is not None:
+                    call.sent_source = "process_start"
+
+
+def _is_same(call: Call, other: Call) -> bool:
+    """Whether both are records of one call."""
+    return call is other or (call.request_id is not None and call.request_id == other.request_id)

@@ -120,6 +120,7 @@ def _gemini_trigger(role: str) -> Trigger:
 def _qwen(event: Event) -> Call:
     call = _timed(event)
     call.message_id = call.request_id = text_of(event.attributes, "response_id")
+    call.last_output_source = "record_written"  # with telemetry on, up to 0.06 s after the stream's end
     wait = seconds_in(event.attributes, "ttft_ms", 0.001)
     first_at = None if wait is None or call.sent_at is None else call.sent_at + wait
     if first_at is not None and event.at - first_at >= _SHOWN_WHOLE_S:

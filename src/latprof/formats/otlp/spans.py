@@ -134,9 +134,14 @@ def speed_of(speed: str | None) -> str | None:
 
 
 def _message_id(span: Span) -> str | None:
-    """The response's id; Claude Code puts the request's id there, so its spans go by their own id."""
-    response = text_of(span.attributes, "gen_ai.response.id") or text_of(span.attributes, "ai.response.id")
-    return span.span_id if response is None or response == text_of(span.attributes, "request_id") else response
+    """The response's id.
+
+    Spans of agents with session logs go by their own id: they are another record of the same call,
+    not a copy of its line, and the request id joins the two.
+    """
+    if span.name in {_CLAUDE, _QWEN}:
+        return span.span_id
+    return text_of(span.attributes, "gen_ai.response.id") or text_of(span.attributes, "ai.response.id") or span.span_id
 
 
 def _request_id(span: Span) -> str | None:
@@ -182,7 +187,7 @@ def _first_output(span: Span) -> tuple[float | None, str | None]:
         wait = seconds_in(span.attributes, key, unit)
         if wait is not None:
             # Qwen Code leaves out chunks without content
-            return _within(span, span.start + wait, "first_token" if span.name == _QWEN else source)
+            return _within(span, span.start + wait, "otel_first_content" if span.name == _QWEN else source)
     began = text_of(span.attributes, "langfuse.observation.completion_start_time")
     at = None if began is None else seconds_of(began.strip('"'))
     return (None, None) if at is None else _within(span, at, "first_token")

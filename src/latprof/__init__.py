@@ -21,6 +21,7 @@ __all__ = [
     "Trace",
     "__version__",
     "analyze",
+    "estimated",
     "load",
     "read",
     "summarize",
@@ -40,13 +41,14 @@ _HOMES = {
     "Summary": "latprof.stats",
     "Trace": "latprof.trace",
     "analyze": "latprof.api",
+    "estimated": "latprof.api",
     "load": "latprof.api",
     "read": "latprof.api",
     "summarize": "latprof.stats",
 }
 
 if TYPE_CHECKING:
-    from latprof.api import analyze, load, read
+    from latprof.api import analyze, estimated, load, read
     from latprof.errors import LatprofError
     from latprof.formats import Format, Source
     from latprof.model import Block, Call, Problem

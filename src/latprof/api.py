@@ -16,26 +16,28 @@ from typing import Final
 import numpy as np
 
 from latprof.errors import UsageError
+from latprof.estimate import Group, estimate
 from latprof.formats import Format, formats
 from latprof.ingest import Holding, Reading, read_inputs
 from latprof.ingest import survey as survey_sources
 from latprof.report.document import Analysis
 from latprof.report.words import describe
-from latprof.stats import BY_KEYS, Filters, Summary, keep, summarize
+from latprof.stats import BY_KEYS, Filters, Method, Summary, keep, of_method, summarize, waiting
 from latprof.stats.summary import DEFAULT_QUANTILES
 from latprof.trace import Trace
 
-__all__ = ["DEFAULT_GROUPINGS", "Loaded", "analyze", "known_formats", "load", "read", "survey"]
+__all__ = ["DEFAULT_GROUPINGS", "Loaded", "analyze", "estimated", "known_formats", "load", "read", "survey", "with_estimates"]
 
 DEFAULT_GROUPINGS: Final[tuple[tuple[str, ...], ...]] = (("trigger",), ("model",), ("trigger", "model"))
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A trace and how its files read."""
+    """A trace, how its files read, and how the estimates of its models came about."""
 
     trace: Trace
     reading: Reading = field(repr=False)
+    groups: tuple[Group, ...] = field(default=(), repr=False)
 
 
 def read(
@@ -59,6 +61,11 @@ def load(paths: Sequence[str]) -> Trace:
     return read(paths).trace
 
 
+def estimated(trace: Trace) -> Trace:
+    """The trace with `ttft_s` and `decode_tps` estimated where the logs hold only the ends of blocks."""
+    return trace.with_estimates(estimate(trace).estimates)
+
+
 def known_formats() -> tuple[Format, ...]:
     """All log formats, those of other packages included, by name."""
     return formats()
@@ -78,19 +85,22 @@ def analyze(
     by: Sequence[str] = (),
     quantiles: Sequence[float] = DEFAULT_QUANTILES,
     tz: tzinfo = UTC,
+    method: Method = "best",
 ) -> Analysis:
     """Percentiles over all calls and for each grouping, with the words that go with them.
 
-    `by` groups by all its keys together; without it there are tables per trigger, per model and
+    `method` 'best' and 'estimate' fit a model to the calls unless the trace has estimates already. `by` groups by all its keys together; without it there are tables per trigger, per model and
     per both, each with the agent before it where there are several. Raises UsageError for an unknown key.
     """
     unknown = [key for key in by if key not in BY_KEYS]
     if unknown:
         raise UsageError(f"Cannot group by {', '.join(unknown)}: choose from {', '.join(BY_KEYS)}.")
+    if method in {"best", "estimate"}:
+        loaded = with_estimates(loaded)
     trace, reading = loaded.trace, loaded.reading
     groupings = ((), tuple(dict.fromkeys(by))) if by else ((), *_unasked(trace))
-    summaries = tuple(_summaries(trace, groupings, quantiles, tz))
-    middle = summaries[0] if 0.5 in quantiles else summarize(trace, quantiles=(0.5,), tz=tz)
+    summaries = tuple(of_method(item, method) for item in _summaries(trace, groupings, quantiles, tz))
+    middle = summaries[0] if 0.5 in quantiles else of_method(summarize(trace, quantiles=(0.5,), tz=tz), method)
     return Analysis(
         files=reading.files,
         sessions=summaries[0].sessions,
@@ -101,10 +111,20 @@ def analyze(
         until=_extreme(trace, "last_output_at", np.nanmax),
         quantiles=tuple(quantiles),
         summaries=summaries,
-        notes=describe(trace, middle),
+        notes=describe(trace, middle, waiting(trace), loaded.groups),
         tz=tz,
         problem_list=tuple(reading.problems),
+        method=method,
+        groups=loaded.groups,
     )
+
+
+def with_estimates(loaded: Loaded) -> Loaded:
+    """The same calls with estimates, and the account of how they came about."""
+    if loaded.trace.estimates is not None:
+        return loaded
+    found = estimate(loaded.trace)
+    return Loaded(loaded.trace.with_estimates(found.estimates), loaded.reading, found.groups)
 
 
 def _unasked(trace: Trace) -> tuple[tuple[str, ...], ...]:

@@ -43,6 +43,18 @@ def _exact(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
     return lambda trace: {"exact": trace.column(name)}
 
 
+def _exact_or_estimate(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
+    """Exact where stated; as an estimate every call that a model was fitted to, stated ones included."""
+
+    def values(trace: Trace) -> dict[Kind, Floats]:
+        exact: Floats = getattr(trace, name)
+        if trace.estimates is None:
+            return {"exact": exact}
+        return {"exact": exact, "estimate": trace.estimated(name)}
+
+    return values
+
+
 def _bound(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
     return lambda trace: {"bound": trace.column(name)}
 
@@ -67,7 +79,8 @@ def _by_sight(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
 METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         "ttft_s", "time to first token", "s", True,
-        "first token - sent; only where the log states both", _exact("ttft_s"),
+        "first token - sent, where the log states both; else estimated from the ends of blocks of many calls",
+        _exact_or_estimate("ttft_s"),
         otel="gen_ai.client.operation.time_to_first_chunk",
     ),
     Metric(
@@ -82,8 +95,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     Metric(
         "decode_tps", "decode speed", "tok/s", False,
-        "(output_tokens - 1) / (last output - first token); only where the log states both",
-        _exact("decode_tps"),
+        "(output_tokens - 1) / (last output - first token), where the log states both; else estimated",
+        _exact_or_estimate("decode_tps"),
     ),
     Metric(
         "wall_tps", "tokens per second of whole call", "tok/s", False,

@@ -58,14 +58,20 @@ class ApiCall(_Strict):
     first_output_source: str | None = Field(description="how first_output_at was observed")
     last_output_at: AwareDatetime | None = Field(description="end of the response")
     last_output_source: str | None = Field(description="how last_output_at was observed")
-    ttft_s: float | None = Field(description="sent to first token, s; only exact or estimate")
+    ttft_s: float | None = Field(
+        description="sent to first token, s; exact, or the mean of what is possible for this call"
+    )
     ttft_kind: Literal["exact", "estimate"] | None = Field(description="kind of ttft_s")
+    ttft_low_s: float | None = Field(description="lower end of the 95 % interval of an estimated ttft_s")
+    ttft_high_s: float | None = Field(description="upper end of the 95 % interval of an estimated ttft_s")
     first_block_s: float | None = Field(description="sent to end of the first block, s: upper bound of TTFT")
     wall_s: float | None = Field(description="sent to last output, s, of complete calls")
     wall_kind: Literal["exact", "bound"] | None = Field(description="kind of wall_s; a bound is an upper one")
     wall_tps: float | None = Field(description="output_tokens / wall_s, tok/s; of the same kind as wall_s")
     decode_tps: float | None = Field(description="(output_tokens - 1) / (last output - first token), tok/s")
     decode_kind: Literal["exact", "estimate"] | None = Field(description="kind of decode_tps")
+    decode_low_tps: float | None = Field(description="lower end of the 95 % interval of an estimated decode_tps")
+    decode_high_tps: float | None = Field(description="upper end of the 95 % interval of an estimated decode_tps")
     output_tokens: int | None = Field(description="final count of generated tokens")
     output_tokens_kind: Literal["final", "unknown"] = Field(description="whether the log has the final count")
     output_tokens_source: Literal["stop_reason", "changed", "ratio", "usage", "counted"] | None = Field(
@@ -92,6 +98,9 @@ class MetricResult(_Strict):
     kind: Literal["exact", "bound", "estimate", "as_logged"]
     side: Literal["upper", "lower"] | None = Field(description="of a bound: the true value is at most / at least this")
     n: int = Field(description="calls with such a value")
+    borrowed: float | None = Field(
+        description="of an estimate: share that a group of this size takes from the other calls of its models"
+    )
     coverage: float = Field(description="n as a share of the group's calls")
     sessions: int = Field(description="sessions that the n calls come from")
     quantiles: dict[str, float | None] = Field(description="probability to value; null when n is too small")

@@ -7,7 +7,7 @@ columns are object arrays with None.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,10 +28,11 @@ from latprof.model import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["EXPORT_COLUMNS", "MIN_DECODE_S", "Trace"]
+__all__ = ["EXPORT_COLUMNS", "MIN_DECODE_S", "Estimates", "Trace"]
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
+Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 # Shorter decoding than this cannot be timed to 2 % with stamps that are good to a few ms.
@@ -53,20 +54,62 @@ EXPORT_COLUMNS: Final[tuple[str, ...]] = (
     "agent", "agent_version", "session_id", "agent_id", "call_id", "message_id", "request_id", "project",
     "provider", "model", "requested_model", "effort", "speed_mode", "trigger", "trigger_at", "sent_at",
     "sent_source", "headers_at", "first_output_at", "first_output_source", "last_output_at", "last_output_source",
-    "ttft_s", "ttft_kind", "first_block_s", "wall_s", "wall_kind", "wall_tps", "decode_tps", "decode_kind",
+    "ttft_s", "ttft_kind", "ttft_low_s", "ttft_high_s", "first_block_s", "wall_s", "wall_kind", "wall_tps", "decode_tps", "decode_kind",
+    "decode_low_tps", "decode_high_tps",
     "output_tokens", "output_tokens_kind", "output_tokens_source", "input_tokens", "cache_read_tokens",
     "cache_write_tokens", "reasoning_tokens", "tool_s", "attempts", "load", "stop_reason", "flags",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
+class Estimates:
+    """What a model of many calls says of each: n rows, NaN where it says nothing.
+
+    `values` holds per metric (n, k) values of equal weight that stand for a call's posterior,
+    `ends` (n, 2) the ends of its 95 % interval. `group` is the call's row in `errors`, which holds
+    per metric the standard errors of log percentiles at `probabilities` (groups, p) that come from
+    the model alone; -1 for calls of no group.
+    """
+
+    values: dict[str, Floats]
+    ends: dict[str, Floats]
+    group: Ints
+    errors: dict[str, Floats]
+    probabilities: tuple[float, ...]
+
+    def select(self, rows: Ints) -> Estimates:
+        """The estimates of some calls."""
+        return replace(
+            self,
+            values={key: column[rows] for key, column in self.values.items()},
+            ends={key: column[rows] for key, column in self.ends.items()},
+            group=self.group[rows],
+        )
+
+    def error_of_log(self, metric: str, probability: float, rows: Ints) -> float:
+        """Standard error of a log percentile from the model alone, averaged over the calls' groups."""
+        numbers, counts = np.unique(self.group[rows], return_counts=True)
+        found = [
+            (float(np.interp(probability, self.probabilities, self.errors[metric][number])), int(count))
+            for number, count in zip(numbers, counts, strict=True)
+            if number >= 0 and not np.isnan(self.errors[metric][number]).any()
+        ]
+        calls = sum(count for _, count in found)
+        return sum(error * count for error, count in found) / calls if calls else 0.0
+
+
+@dataclass(frozen=True)
 class Trace:
-    """Calls as columns of equal length, in the order of their send times."""
+    """Calls as columns of equal length, in the order of their send times.
+
+    `estimates` are there once a model was fitted to the calls.
+    """
 
     texts: dict[str, Texts]
     numbers: dict[str, Floats]
     flags: Texts
     blocks: tuple[tuple[Block, ...], ...]
+    estimates: Estimates | None = None
 
     @classmethod
     def from_calls(cls, calls: Sequence[Call]) -> Trace:
@@ -89,7 +132,18 @@ class Trace:
             {name: column[rows] for name, column in self.numbers.items()},
             self.flags[rows],
             tuple(self.blocks[row] for row in rows),
+            None if self.estimates is None else self.estimates.select(rows),
         )
+
+    def with_estimates(self, estimates: Estimates) -> Trace:
+        """The same calls with what a model says of them."""
+        return replace(self, estimates=estimates)
+
+    def estimated(self, metric: str) -> Floats:
+        """Posterior mean of `ttft_s` or `decode_tps` per call; NaN without an estimate."""
+        if self.estimates is None:
+            return np.full(len(self), np.nan)
+        return np.asarray(self.estimates.values[metric].mean(axis=1))
 
     def flag(self, name: str) -> Mask:
         """Which calls carry the flag."""
@@ -226,6 +280,11 @@ class Trace:
             return _objects([" ".join(flags) or None for flags in self.flags])
         if name in _KINDS:
             return self._kind_column(name)
+        if name in _ENDS:
+            return self._end_column(name)
+        if name in _ESTIMATED:
+            exact: Floats = getattr(self, name)
+            return np.where(np.isnan(exact), self.estimated(name), exact)
         if name in _DERIVED:
             derived: Floats = getattr(self, name)
             return derived
@@ -234,10 +293,19 @@ class Trace:
     def _kind_column(self, name: str) -> Texts:
         measure = _KINDS[name]
         known = ~np.isnan(self.column(measure))
-        exact = self.wall_exactly if measure == "wall_s" else np.ones(len(self), dtype=np.bool_)
-        kinds = np.where(exact, "exact", "bound").astype(np.object_)
+        if measure == "wall_s":
+            kinds = np.where(self.wall_exactly, "exact", "bound").astype(np.object_)
+        else:
+            kinds = np.where(np.isnan(getattr(self, measure)), "estimate", "exact").astype(np.object_)
         kinds[~known] = None
         return kinds
+
+    def _end_column(self, name: str) -> Floats:
+        """An end of the 95 % interval of an estimate; NaN for exact values, which need none."""
+        measure, end = _ENDS[name]
+        if self.estimates is None:
+            return np.full(len(self), np.nan)
+        return np.where(np.isnan(getattr(self, measure)), self.estimates.ends[measure][:, end], np.nan)
 
     def to_frame(self) -> pd.DataFrame:
         """The export columns as a pandas frame: UTC instants, nullable integers, None for unknown."""
@@ -260,9 +328,14 @@ class Trace:
 
 
 _KINDS: Final = {"ttft_kind": "ttft_s", "wall_kind": "wall_s", "decode_kind": "decode_tps"}
+_ENDS: Final = {
+    "ttft_low_s": ("ttft_s", 0), "ttft_high_s": ("ttft_s", 1),
+    "decode_low_tps": ("decode_tps", 0), "decode_high_tps": ("decode_tps", 1),
+}  # fmt: skip
+_ESTIMATED: Final = frozenset({"ttft_s", "decode_tps"})
 _DERIVED: Final = frozenset(
     {
-        "ttft_s", "first_block_s", "wall_s", "wall_tps", "decode_tps", "as_logged_ttft_s",
+        "first_block_s", "wall_s", "wall_tps", "as_logged_ttft_s",
         "as_logged_decode_tps", "cache_hit_share", "tool_s",
     }
 )  # fmt: skip

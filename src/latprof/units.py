@@ -8,6 +8,7 @@ __all__ = [
     "UNKNOWN",
     "format_count",
     "format_counted",
+    "format_duration",
     "format_instant",
     "format_share",
     "format_value",
@@ -61,6 +62,15 @@ def format_value(value: float | None, unit: str) -> str:
     if magnitude >= 9.995:
         return f"{value:.1f}"
     return f"{value:.2f}" if magnitude >= 0.0995 or magnitude == 0 else f"{value:.3f}"
+
+
+def format_duration(seconds: float) -> str:
+    """A sum of times for a sentence: 42 s, 12.5 min, 3.4 h."""
+    if seconds < 119.5:
+        return f"{format_value(seconds, 's')} s"
+    if seconds < 119.5 * 60:
+        return f"{format_value(seconds / 60, 's')} min"
+    return f"{format_value(seconds / 3600, 's')} h"
 
 
 def format_instant(at: float | None, tz: tzinfo | None = None) -> str | None:

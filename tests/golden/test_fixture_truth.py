@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
-CASES = sorted(path.parent for path in FIXTURES.glob("*/recorded-*/truth.ndjson"))
+CASES = sorted(path.parent for path in FIXTURES.glob("claude-code/recorded-*/truth.ndjson"))
 
 # How far a stamp may lie from the server's, s: the client's event loop on a busy machine.
 BLOCK_END_S = 0.3

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from latprof.cli import drawing, options
 from latprof.cli.selection import Selection, selects_calls, split
 from latprof.errors import UsageError
+
+if TYPE_CHECKING:
+    from latprof.stats import Method
 
 __all__ = ["analyze"]
 
@@ -31,6 +34,13 @@ def analyze(  # noqa: PLR0913 - one argument per option
     csv: Annotated[
         str | None, typer.Option("--csv", metavar="FILE", help="Also write the figures as CSV to this file.")
     ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Which times and speeds: best (exact, else estimate, else bound), exact, bound, as-logged or estimate.",
+        ),
+    ] = "best",
     problems: Annotated[bool, typer.Option("--problems", help="List what could not be read.")] = False,  # noqa: FBT002
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
@@ -41,12 +51,23 @@ def analyze(  # noqa: PLR0913 - one argument per option
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
     quantiles = _quantiles(percentiles)
     options.check_targets(output, csv, inputs=selection.paths, force=force)
+    kind = _method(method)
     loaded = selection.read()
-    analysis = api.analyze(loaded, by=split(by), quantiles=quantiles, tz=selection.zone)
+    analysis = api.analyze(loaded, by=split(by), quantiles=quantiles, tz=selection.zone, method=kind)
     document = build_document(analysis, list_problems=problems)
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)
     drawing.show(document, chosen, output, force=force)
+
+
+def _method(text: str) -> Method:
+    """The method of that name. Raises UsageError."""
+    from latprof.stats import METHODS
+
+    found = next((name for name in METHODS if name == text.replace("_", "-")), None)
+    if found is None:
+        raise UsageError(f"No method is called {text}: choose from {', '.join(METHODS)}.")
+    return found
 
 
 def _quantiles(text: str) -> tuple[float, ...]:

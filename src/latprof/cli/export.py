@@ -23,14 +23,19 @@ def export(
     ] = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Write one row per call: times, tokens, names and ids, never any text of a conversation."""
+    """Write one row per call: times, tokens, names and ids, never any text of a conversation.
+
+    Where the log holds no first token, ttft_s and decode_tps are what is most likely for the call, of kind
+    estimate and with an interval; take percentiles of groups from analyze.
+    """
+    from latprof.api import with_estimates
     from latprof.report.export import EXPORT_FORMATS, export_calls
 
     chosen = format_name or next((name for name in EXPORT_FORMATS if output and output.endswith("." + name)), "csv")
     if chosen not in EXPORT_FORMATS:
         raise UsageError(f"No format is called {chosen}: choose from {', '.join(EXPORT_FORMATS)}.")
     options.check_targets(output, inputs=selection.paths, force=force)
-    loaded = selection.read()
+    loaded = with_estimates(selection.read())
     options.write_output(export_calls(loaded.trace, chosen, tz=selection.zone), output, force=force)
     if output not in {None, "-"}:
         typer.echo(f"latprof: {len(loaded.trace)} calls written to {output}", err=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from latprof.metrics import metric
 from latprof.model import PROBLEMS
 from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table
 from latprof.report.machine import analysis_data, analysis_grid
-from latprof.stats import MetricRow, Summary
+from latprof.stats import Method, MetricRow, Summary, best_rows
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
 
 __all__ = ["build_document"]
@@ -32,12 +33,15 @@ _TABLES_BY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("agent", "trigger", "model"): (),
 }
 _LEGEND: Final = (
-    "How to read the tables: ≤ and ≥ mark bounds, the true value lies on that side; coverage is the share of the "
+    "How to read the tables: estimates come from a model of many calls (latprof explain shows it), pooled ones lean "
+    "on other groups of their model; ≤ and ≥ mark bounds, the true value lies on that side; coverage is the share of the "
     "group's calls that have such a value; n<30 means refused, needs 30 calls; – means no interval, too few "
     "sessions; intervals respect that calls of one session are alike. The intervals of all percentiles are in "
     "--json and --csv."
 )
 _PROBLEM_LINES: Final = 200
+# An estimate that takes more than this from other groups says so.
+_LEANS: Final = 0.2
 _SIGN: Final = {"upper": "≤ ", "lower": "≥ "}
 
 
@@ -45,7 +49,7 @@ def build_document(analysis: Analysis, *, list_problems: bool = False) -> Docume
     """Arrange an analysis: waiting and speed for each grouping, then what it means, then problems."""
     sections: list[Section] = []
     for summary in analysis.summaries:
-        sections += _grouping(summary, analysis.quantiles)
+        sections += _grouping(summary, analysis.quantiles, analysis.method)
     legend = (Note(_LEGEND),) if sections else ()
     sections.append(Section("In words", (*(Note(text) for text in analysis.notes), *legend)))
     if analysis.problems:
@@ -65,10 +69,12 @@ def _title(analysis: Analysis) -> str:
     )
 
 
-def _grouping(summary: Summary, quantiles: Sequence[float]) -> Iterable[Section]:
+def _grouping(summary: Summary, quantiles: Sequence[float], method: Method) -> Iterable[Section]:
     """The tables of one grouping; groupings that are only for machines have none."""
     name = " and ".join(summary.by)
     chosen = _TABLES_BY.get(summary.by, _ALL_TABLES) if summary.by else ()
+    if method == "best":
+        summary = replace(summary, rows=tuple(best_rows(summary.rows)))
     tables = [
         _table(title.format(name), summary, keys, quantiles) for title, keys in _TABLES.items() if title in chosen
     ]
@@ -146,12 +152,19 @@ def _cells(
     return (
         *(Cell("" if repeated else row.group[key] or "unknown") for key in by),
         Cell(row.metric, minor),
-        Cell(row.kind.replace("_", "-"), minor),
+        Cell(_kind(row), minor),
         Cell(format_count(row.n), minor),
         Cell(format_share(row.coverage), minor),
         *(Cell(_value(row, q, sign), minor) for q in quantiles),
         *(Cell(_interval(row, q), minor=True) for q in _shown_interval(quantiles)),
     )
+
+
+def _kind(row: MetricRow) -> str:
+    """The kind in words; a small group's estimate says that it leans on others."""
+    if row.borrowed is not None and row.borrowed > _LEANS:
+        return "estimate, pooled"
+    return row.kind.replace("_", "-")
 
 
 def _value(row: MetricRow, probability: float, sign: str) -> str:

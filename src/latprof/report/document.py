@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, Literal
 
+from latprof.estimate import Group
 from latprof.model import Problem
-from latprof.stats import Summary
+from latprof.stats import Method, Summary
 
 __all__ = ["Analysis", "Cell", "Column", "Document", "Grid", "Note", "Section", "Table"]
 
@@ -32,6 +33,8 @@ class Analysis:
     notes: tuple[str, ...]
     tz: tzinfo = UTC
     problem_list: tuple[Problem, ...] = ()
+    method: Method = "best"
+    groups: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

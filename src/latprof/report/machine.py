@@ -40,6 +40,7 @@ def _metric(row: MetricRow) -> dict[str, Any]:
         "kind": row.kind,
         "side": metric(row.metric).side if row.kind == "bound" else None,
         "n": row.n,
+        "borrowed": _rounded(row.borrowed),
         "coverage": round(row.coverage, _DIGITS),
         "sessions": row.sessions,
         "quantiles": {f"{q:g}": _rounded(value) for q, value in row.quantiles.items()},

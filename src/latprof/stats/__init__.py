@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from latprof.stats.grouping import BY_KEYS, Filters, group_rows, keep
+from latprof.stats.method import METHODS, Method, best_rows, of_method
 from latprof.stats.quantiles import MIN_TAIL_CALLS, min_calls, quantile_interval
 from latprof.stats.summary import MetricRow, Summary, summarize
+from latprof.stats.waiting import Waiting, waiting
 
 __all__ = [
     "BY_KEYS",
+    "METHODS",
     "MIN_TAIL_CALLS",
     "Filters",
+    "Method",
     "MetricRow",
     "Summary",
+    "Waiting",
+    "best_rows",
     "group_rows",
     "keep",
     "min_calls",
+    "of_method",
     "quantile_interval",
     "summarize",
+    "waiting",
 ]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.estimate import POOLING_CALLS
 from latprof.metrics import METRICS, Metric
 from latprof.model import Kind
 from latprof.stats.grouping import group_rows
-from latprof.stats.quantiles import min_calls, quantile_interval
+from latprof.stats.quantiles import min_calls, quantile_interval, student_t_quantile
 from latprof.trace import Trace
 
 __all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "summarize"]
 
 DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
+_GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
+_JACKKNIFE_DEGREES: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,8 @@ class MetricRow:
     """One metric of one kind in one group.
 
     `n` calls have such a value, `coverage` is their share of the group's `calls`. `quantiles`
-    has None where n is too small; `refused` says then why.
+    has None where n is too small; `refused` says then why. `borrowed`, of estimates only, is the
+    share that a group of this size takes from the other calls of its models.
     """
 
     metric: str
@@ -40,6 +45,7 @@ class MetricRow:
     quantiles: dict[float, float | None]
     intervals: dict[float, tuple[float | None, float | None]]
     refused: dict[float, str]
+    borrowed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,10 @@ def summarize(
         for kind, values in metric.values(trace).items():
             for key, members in groups.items():
                 group = dict(zip(by, key, strict=True))
-                row = _row(metric, kind, group, values[members], sessions[members], quantiles)
+                if kind == "estimate":
+                    row = _estimated_row(trace, metric, group, members, sessions, quantiles)
+                else:
+                    row = _row(metric, kind, group, values[members], sessions[members], quantiles)
                 if row is not None:
                     rows.append(row)
     return Summary(tuple(by), len(trace), len(labels), tuple(rows))
@@ -115,3 +124,67 @@ def _row(
         intervals=intervals,
         refused=refused,
     )
+
+
+def _estimated_row(
+    trace: Trace,
+    metric: Metric,
+    group: dict[str, str | None],
+    members: NDArray[np.int64],
+    sessions: NDArray[np.int64],
+    quantiles: Sequence[float],
+) -> MetricRow | None:
+    """Percentiles of the calls' posteriors taken together.
+
+    The interval has two parts that are added as variances of the logarithm: which calls and sessions
+    happened to be observed, read off one value per call, and the model's own errors.
+    """
+    estimates = trace.estimates
+    if estimates is None:
+        return None
+    values = estimates.values[metric.key]
+    rows = members[~np.isnan(values[members, 0])]
+    if not len(rows):
+        return None
+    draws = values[rows, _draw(rows, values.shape[1])]
+    plain = _row(metric, "estimate", group, draws, sessions[rows], quantiles)
+    if plain is None:
+        return None
+    found: dict[float, float | None] = {}
+    intervals: dict[float, tuple[float | None, float | None]] = {}
+    for probability, value in plain.quantiles.items():
+        if value is None:
+            found[probability], intervals[probability] = None, (None, None)
+            continue
+        centre = float(np.quantile(values[rows], probability))
+        error = estimates.error_of_log(metric.key, probability, rows)
+        found[probability] = centre
+        intervals[probability] = _widened(centre, value, plain.intervals[probability], error)
+    return replace(
+        plain,
+        calls=len(members),
+        coverage=len(rows) / len(members),
+        quantiles=found,
+        intervals=intervals,
+        borrowed=POOLING_CALLS / (len(rows) + POOLING_CALLS),
+    )
+
+
+def _draw(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Which of a call's values stands for it: evenly spread over the calls, the same at every run.
+
+    Multiples of the golden ratio fill the unit interval evenly (Knuth, The Art of Computer
+    Programming 3, section 6.4).
+    """
+    return ((rows * _GOLDEN_RATIO) % 1.0 * count).astype(np.int64)
+
+
+def _widened(
+    centre: float, drawn: float, ends: tuple[float | None, float | None], error: float
+) -> tuple[float | None, float | None]:
+    """The interval around `drawn` moved to `centre`, with a further error of the logarithm added."""
+    reach = student_t_quantile(0.975, _JACKKNIFE_DEGREES) * error
+    low, high = ends
+    down = None if low is None else math.hypot(math.log(drawn / low), reach)
+    up = None if high is None else math.hypot(math.log(high / drawn), reach)
+    return None if down is None else centre * math.exp(-down), None if up is None else centre * math.exp(up)

@@ -1,0 +1,9 @@
+"""True times where a log holds only the ends of blocks: a statistical reading of many calls together."""
+
+from __future__ import annotations
+
+from latprof.estimate.estimates import Estimation, estimate
+from latprof.estimate.fit import POOLING_CALLS
+from latprof.estimate.model import Group
+
+__all__ = ["POOLING_CALLS", "Estimation", "Group", "estimate"]

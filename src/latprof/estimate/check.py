@@ -1,0 +1,81 @@
+"""Does the fitted model give back calls that it was not fitted to?
+
+Each held-out observation gets its place in the predicted distribution (the probability integral
+transform; Dawid, Statistical theory: the prequential approach, JRSS A 147, 1984). For a model that
+fits, the places are uniform; the largest distance of their distribution from that is reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.estimate.likelihood import LOG_TABLE_S, TABLE_S, Evidence, Parameters, shifts, sizes
+
+__all__ = ["Misfit", "places", "misfit"]
+
+Floats = NDArray[np.float64]
+_STAMP_S: Final = 0.012
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Largest distance of held-out places from uniform (0 to 1), and what such a sample reaches by chance."""
+
+    name: str
+    n: int
+    distance: float
+    allowed: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether the distance is within what is allowed."""
+        return self.distance <= self.allowed
+
+
+def places(evidence: Evidence, parameters: Parameters, grid: Floats) -> dict[str, Floats]:
+    """Places of each call's observations in their predicted distributions; NaN where there is none."""
+    size, (first_shift, speed_shift) = sizes(evidence, parameters), shifts(evidence, parameters)
+    half = (grid[1] - grid[0]) / 2
+    prior = np.diff(parameters.speed.cumulative(np.append(grid - half, grid[-1] + half)))
+    prior = prior / prior.sum()
+    inverse = np.exp(-speed_shift)[:, None] * np.exp(-grid)[None, :]
+    table = parameters.first.cumulative(LOG_TABLE_S)
+    scale, prefill = np.exp(-first_shift)[:, None], (parameters.beta_s * evidence.uncached / 1e5)[:, None]
+
+    def first_token_below(time_s: Floats, tokens: Floats) -> Floats:
+        at = (time_s[:, None] - tokens[:, None] * inverse - prefill) * scale
+        return np.asarray(np.interp(at, TABLE_S, table, left=0.0) @ prior)
+
+    spread = ~np.isnan(evidence.span_s)
+    rest_s = size.rest[:, None] * inverse
+    deviation = np.sqrt((size.error[:, None] * inverse) ** 2 + (parameters.wobble * rest_s) ** 2 + _STAMP_S**2)
+    student = _student_4((np.nan_to_num(evidence.span_s)[:, None] - rest_s) / deviation) @ prior
+    return {
+        "end of the response": first_token_below(evidence.last_s, size.total),
+        "end of the first block": np.where(spread, first_token_below(evidence.first_s, size.first), np.nan),
+        "time between blocks": np.where(spread, student, np.nan),
+    }
+
+
+def _student_4(t: Floats) -> Floats:
+    """Distribution function of Student's t with four degrees of freedom, in closed form."""
+    square = t * t / (4 + t * t)
+    return np.asarray(0.5 + np.sign(t) * 0.5 * np.sqrt(square) * (1 + 0.5 * (1 - square)))
+
+
+def misfit(name: str, place: Floats, effective: float, tolerance: float) -> Misfit:
+    """The distance of the places from uniform against `tolerance` plus the chance of `effective` calls.
+
+    The chance is the 95 % point of Kolmogorov's statistic.
+    """
+    known = np.sort(place[~np.isnan(place)])
+    n = len(known)
+    if n == 0:
+        return Misfit(name, 0, 0.0, 1.0)
+    steps = np.arange(1, n + 1) / n
+    distance = float(max(np.abs(known - steps).max(), np.abs(known - steps + 1 / n).max()))
+    return Misfit(name, n, distance, tolerance + 1.358 / np.sqrt(max(min(effective, n), 1.0)))

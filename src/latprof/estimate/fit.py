@@ -1,0 +1,229 @@
+"""Fitting the model of a call to many calls: EM for the free shapes, line searches for the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.estimate.likelihood import Evidence, Parameters, posterior, quantile_of_first, shifts, sizes
+from latprof.estimate.mixture import Mixture
+
+__all__ = ["GRID_CELLS", "POOLING_CALLS", "Fit", "fit", "start"]
+
+Floats = NDArray[np.float64]
+
+GRID_CELLS: Final = 48
+_GRID_HALF_WIDTH: Final = 1.5
+_EDGES: Final = np.linspace(np.log(0.02), np.log(3000.0), 401)
+_BINS: Final = (_EDGES[1:] + _EDGES[:-1]) / 2
+_FIRST_COMPONENTS: Final = 6
+_SPEED_COMPONENTS: Final = 3
+_LEAST_FIRST_WIDTH: Final = 0.22
+_LEAST_SPEED_WIDTH: Final = 0.05
+# Name, first step, lower and upper limit, deviation of the prior around its neutral value.
+_SEARCHED: Final = (
+    ("type_0", 0.08, -1.5, 1.5, 0.5),
+    ("type_1", 0.08, -1.5, 1.5, 0.5),
+    ("beta_s", 0.5, 0.0, 60.0, 10.0),
+    ("gamma", 0.05, -1.0, 2.0, 0.5),
+    ("wobble", 0.02, 0.02, 0.5, 1.0),
+    ("free_tokens", 10.0, 0.0, 120.0, 60.0),
+)
+# A level of n calls takes n / (n + this) of its own effect.
+POOLING_CALLS: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Fitted parameters with the grid of log d0 that they were fitted on."""
+
+    parameters: Parameters
+    grid: Floats
+    log_likelihood: float
+
+
+def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
+    """A first guess: speed from the spans, first tokens from what it leaves of the first blocks."""
+    spread = ~np.isnan(evidence.span_s)
+    rest = evidence.tokens - evidence.first_tokens
+    ok = spread & (rest > 30)
+    if ok.sum() >= 5:
+        speed = float(np.median(rest[ok] / evidence.span_s[ok]))
+    else:
+        speed = float(np.median(evidence.tokens / evidence.last_s)) * 1.5
+    centre = np.log(np.clip(speed, 3.0, 2000.0))
+    grid = centre + np.linspace(-_GRID_HALF_WIDTH, _GRID_HALF_WIDTH, GRID_CELLS)
+    first = np.where(spread, evidence.first_s - evidence.first_tokens / speed, evidence.last_s - evidence.tokens / speed)
+    known = np.isfinite(evidence.known_s)
+    first[known] = evidence.known_s[known]
+    rough = np.log(np.maximum(first[first > 0.05], 0.05)) if (first > 0.05).any() else np.array([0.0, 1.0])
+    low, high = np.quantile(rough, [0.05, 0.95])
+    return Fit(
+        Parameters(
+            first=Mixture.spanning(low - 0.2, high + 0.3, _FIRST_COMPONENTS),
+            speed=Mixture.spanning(centre - 0.6, centre + 0.6, _SPEED_COMPONENTS),
+            type_log=np.zeros(2),
+            first_effects=tuple(np.zeros(count) for count in level_counts),
+            speed_effects=tuple(np.zeros(count) for count in level_counts),
+        ),
+        grid,
+        -np.inf,
+    )
+
+
+def fit(evidence: Evidence, begin: Fit, *, rounds: int, shape_steps: int) -> Fit:
+    """Alternate EM steps of the shapes and effects with line searches of the numbers."""
+    current = begin.parameters
+    hidden, known = evidence.take(np.isnan(evidence.known_s)), evidence.take(~np.isnan(evidence.known_s))
+    step = {name: first for name, first, *_ in _SEARCHED}
+    for turn in range(rounds):
+        for _ in range(shape_steps):
+            current = _shapes(hidden, known, current, begin.grid)
+        if turn > 0 or rounds == 1 or begin.log_likelihood > -np.inf:
+            current = _numbers(hidden, known, current, begin.grid, step)
+    for _ in range(shape_steps):
+        current = _shapes(hidden, known, current, begin.grid)
+    return Fit(current, begin.grid, _objective(hidden, known, current, begin.grid))
+
+
+def _objective(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats) -> float:
+    likelihood = 0.0
+    if len(hidden):
+        likelihood += float(hidden.weight @ posterior(hidden, parameters, grid).log_likelihood)
+    if len(known):
+        z, x = _known(known, parameters)
+        density = parameters.first.density(z) * parameters.speed.density(x)
+        likelihood += float(known.weight @ (np.log(density + 1e-9) - z))
+    penalty = sum(
+        (_neutral(name, parameters) / deviation) ** 2 / 2 for name, _, _, _, deviation in _SEARCHED
+    )
+    return likelihood - penalty
+
+
+def _neutral(name: str, parameters: Parameters) -> float:
+    value = parameters.value(name)
+    return float(np.log(value / 0.1)) if name == "wobble" else value
+
+
+def _numbers(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats, step: dict[str, float]) -> Parameters:
+    """One parabola step in each number."""
+    here = _objective(hidden, known, parameters, grid)
+    for name, _, low, high, _ in _SEARCHED:
+        middle, width = parameters.value(name), step[name]
+        lower, upper = max(middle - width, low), min(middle + width, high)
+        below = _objective(hidden, known, parameters.with_value(name, lower), grid) if lower < middle else -np.inf
+        above = _objective(hidden, known, parameters.with_value(name, upper), grid) if upper > middle else -np.inf
+        best = _top(lower, middle, upper, below, here, above)
+        best = min(max(best, middle - 3 * width, low), middle + 3 * width, high)
+        moved = parameters.with_value(name, best)
+        value = _objective(hidden, known, moved, grid)
+        if value >= here:
+            step[name] = max(abs(best - middle), width / 2.5)
+            parameters, here = moved, value
+        else:
+            step[name] = width / 2
+    return parameters
+
+
+def _top(x0: float, x1: float, x2: float, y0: float, y1: float, y2: float) -> float:
+    """Where the parabola through three points is highest; beyond the best end if it bends up."""
+    if not np.isfinite(y0):
+        return x2 if y2 > y1 else x1
+    if not np.isfinite(y2):
+        return x0 if y0 > y1 else x1
+    left, right = (y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1)
+    if right >= left:
+        return x2 + (x2 - x1) if y2 > y0 else x0 - (x1 - x0)
+    return float((x0 + x1) / 2 + left * (x2 - x0) / 2 / (left - right))
+
+
+def _shapes(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats) -> Parameters:
+    """One EM step of both mixtures and of the groups' effects."""
+    first_mass, speed_mass = np.zeros(len(_BINS)), np.zeros(len(grid))
+    log_first, log_speed, weight, levels = [], [], [], []
+    if len(hidden):
+        after = posterior(hidden, parameters, grid)
+        heavy = after.weight * hidden.weight[:, None]
+        z = np.log(quantile_of_first(parameters, after.below + after.mass / 2))
+        first_mass += _spread_mass(parameters, after.below, after.mass, heavy)
+        speed_mass += heavy.sum(axis=0)
+        log_first.append((after.weight * z).sum(axis=1))
+        log_speed.append(after.weight @ grid)
+        weight.append(hidden.weight)
+        levels.append(hidden.levels)
+    if len(known):
+        z, x = _known(known, parameters)
+        first_mass += _deposit(z, known.weight)
+        speed_mass += np.bincount(
+            np.clip(np.rint((x - grid[0]) / (grid[1] - grid[0])).astype(int), 0, len(grid) - 1), known.weight, len(grid)
+        )
+        log_first.append(z)
+        log_speed.append(x)
+        weight.append(known.weight)
+        levels.append(known.levels)
+    joined = tuple(np.concatenate(parts) for parts in zip(*levels, strict=True))
+    return replace(
+        parameters,
+        first=parameters.first.refitted(_BINS, first_mass, least_width=_LEAST_FIRST_WIDTH, rounds=2),
+        speed=parameters.speed.refitted(grid, speed_mass, least_width=_LEAST_SPEED_WIDTH, rounds=2),
+        first_effects=_effects(parameters.first_effects, joined, np.concatenate(log_first), np.concatenate(weight)),
+        speed_effects=_effects(parameters.speed_effects, joined, np.concatenate(log_speed), np.concatenate(weight)),
+    )
+
+
+def _effects(effects: tuple[Floats, ...], levels: tuple[NDArray[np.int64], ...], value: Floats, weight: Floats) -> tuple[Floats, ...]:
+    """Move each level's effect towards its own mean, small levels less; effects of a factor average to 0."""
+    changed = []
+    value = value - np.average(value, weights=weight)
+    for effect, level in zip(effects, levels, strict=True):
+        if len(effect) < 2:
+            changed.append(effect)
+            continue
+        count = np.bincount(level, weight, len(effect))
+        mean = np.bincount(level, weight * value, len(effect)) / np.maximum(count, 1e-9)
+        shrink = count / (count + POOLING_CALLS)
+        moved = shrink * (effect + mean)
+        moved -= (moved * count).sum() / max(count.sum(), 1e-9)
+        value = value - (moved - effect)[level]
+        changed.append(moved)
+    return tuple(changed)
+
+
+def _known(evidence: Evidence, parameters: Parameters) -> tuple[Floats, Floats]:
+    """log L0 and log d0 of calls whose first token the log states."""
+    first_shift, speed_shift = shifts(evidence, parameters)
+    own = np.maximum(evidence.known_s - parameters.beta_s * evidence.uncached / 1e5, 0.02)
+    decode_s = np.maximum(evidence.last_s - evidence.known_s, 1e-3)
+    speed = np.log(np.maximum(sizes(evidence, parameters).total, 1.0) / decode_s)
+    return np.log(own) - first_shift, speed - speed_shift
+
+
+def _spread_mass(parameters: Parameters, below: Floats, mass: Floats, heavy: Floats) -> Floats:
+    """A histogram of L0: each cell's weight follows the prior between its two probabilities."""
+    prior = np.diff(parameters.first.cumulative(_EDGES))
+    starts = np.concatenate(([0.0], np.cumsum(prior)))
+    ok = mass > 1e-9
+    level = heavy[ok] / mass[ok]
+    density = _step(starts, below[ok], level) - _step(starts, (below + mass)[ok], level)
+    return np.asarray(np.maximum(density, 0.0) * prior)
+
+
+def _step(starts: Floats, at: Floats, level: Floats) -> Floats:
+    """The sum of steps that begin at the given probabilities, averaged over each bin."""
+    cells = len(starts) - 1
+    cell = np.clip(np.searchsorted(starts, at, "right") - 1, 0, cells - 1)
+    width = np.maximum(starts[cell + 1] - starts[cell], 1e-15)
+    inside = np.clip((starts[cell + 1] - at) / width, 0.0, 1.0)
+    jump = np.bincount(cell, level * inside, cells + 1) + np.bincount(cell + 1, level * (1 - inside), cells + 1)
+    return np.asarray(np.cumsum(jump)[:cells])
+
+
+def _deposit(z: Floats, mass: Floats) -> Floats:
+    """A histogram of known values of log L0, each shared by its two neighbours."""
+    place = np.clip((z - _BINS[0]) / (_BINS[1] - _BINS[0]), 0, len(_BINS) - 1.001)
+    cell = place.astype(np.int64)
+    share = place - cell
+    return np.bincount(cell, mass * (1 - share), len(_BINS)) + np.bincount(cell + 1, mass * share, len(_BINS))

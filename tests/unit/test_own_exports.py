@@ -32,6 +32,7 @@ INSTANTS = [name for name in EXPORT_COLUMNS if name.endswith("_at")]
 RATES = ["wall_tps", "decode_tps"]
 DURATIONS = ["ttft_s", "first_block_s", "wall_s", "tool_s"]
 HALF_A_MILLISECOND = 0.000501
+ESTIMATED = {"ttft_kind": "estimate", "decode_kind": "estimate", "first_output_at": None}
 
 
 def exported(calls: Iterable[Call], name: str, **options: Any) -> bytes:
@@ -285,7 +286,7 @@ def test_what_guards_a_spreadsheet_is_taken_off_again(text: str) -> None:
         ({"blocks": [3, {"type": "magic"}]}, {"blocks": (Block("other"),)}),
         ({"ttft_s": 77.0}, {"first_output_at": NOON + 1}),
         ({"wall_s": -5}, {"last_output_at": NOON + 4}),
-        ({"ttft_kind": "estimate", "first_output_at": None}, {"first_output_at": None, "first_output_source": None}),
+        (ESTIMATED, {"first_output_at": None, "first_output_source": None}),
     ],
 )
 def test_values_that_cannot_be_are_unknown(change: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -460,6 +460,28 @@ def test_absurd_values_are_unknown() -> None:
     assert call.output_tokens == 7
 
 
+WRONG = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 2**40) | st.floats() | st.sampled_from(["", "x", THREAD, stamp(5.0)]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["type", "item", "info"]), inner, max_size=2)
+    ),
+    max_leaves=3,
+)
+
+
+@given(st.data())
+def test_values_of_any_type_never_raise(changes: st.DataObject) -> None:
+    """A version may write anything anywhere."""
+    rows: list[Row] = json.loads(json.dumps(PAGED if changes.draw(st.booleans()) else INLINE))
+    for _ in range(changes.draw(st.integers(1, 5))):
+        row = changes.draw(st.sampled_from(rows))
+        inside = row["payload"] if isinstance(row.get("payload"), dict) and changes.draw(st.booleans()) else row
+        if inside:
+            inside[changes.draw(st.sampled_from(sorted(inside)))] = changes.draw(WRONG)
+    read(rows)
+    FORMAT.sniff("x", data(rows))
+
+
 @given(st.data())
 def test_changed_bytes_never_raise(changes: st.DataObject) -> None:
     """Any byte may be wrong."""

@@ -135,6 +135,8 @@ def test_the_log_of_changes_is_replayed() -> None:
         {"kind": 2, "k": ["sessionId"], "v": [1]},
         {"kind": 1, "k": [], "v": 1},
         {"kind": 9, "k": ["x"]},
+        {"kind": [1], "k": ["x"]},
+        {"kind": 1, "k": [["x"]], "v": 1},
         {"kind": 1, "k": ["requests", True], "v": 1},
         {"kind": 1, "k": "requests", "v": 1},
     ],

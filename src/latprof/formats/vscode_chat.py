@@ -94,7 +94,7 @@ def _replayed(source: Source, problems: list[Problem]) -> Any:
 def _apply(session: Any, change: Record) -> bool:
     """Make one change; false when its place does not exist."""
     kind, path = change.get("kind"), change.get("k")
-    if kind not in {_SET, _PUSH, _DELETE} or not isinstance(path, list) or not path:
+    if kind not in (_SET, _PUSH, _DELETE) or not isinstance(path, list) or not path:
         return False
     if kind == _PUSH:
         return _push(_at(session, path), change)

@@ -16,7 +16,7 @@ from latprof.formats.base import Format, Source
 from latprof.formats.codex.drafts import Owner
 from latprof.formats.codex.origin import Origin
 from latprof.formats.codex.thread import Thread
-from latprof.formats.records import Record, json_lines, seconds_of
+from latprof.formats.records import Record, json_lines, seconds_of, text_of
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
@@ -61,7 +61,7 @@ def _record(raw: bytes) -> Record:
 
 
 def _in_envelope(record: Record) -> bool:
-    return record.get("type") in _TYPES and isinstance(record.get("payload"), dict)
+    return text_of(record, "type") in _TYPES and isinstance(record.get("payload"), dict)
 
 
 def _is_old(raw: bytes) -> bool:

@@ -311,6 +311,15 @@ def test_codex_pieces_make_one_call() -> None:
     assert (call.input_tokens, call.output_tokens, call.reasoning_tokens) == (10, 30, 20)
 
 
+def test_codex_failures_on_the_way_and_warm_ups_are_no_calls() -> None:
+    """An error may come under any name of an event; a request that generates nothing opens the connection."""
+    done = {"event.kind": "response.completed", "conversation.id": "c"}
+    sent = event("codex.websocket_request", 1, duration_ms=5, **{"conversation.id": "c"})
+    calls, problems = read(request(sent, event("codex.sse_event", 2, **done, **{"error.message": "x"})))
+    assert (calls, [problem.kind for problem in problems]) == ([], ["failed_attempt"])
+    assert read(request(sent, event("codex.sse_event", 2, **done, output_token_count=0))) == ([], [])
+
+
 def test_codex_states_the_wait_in_later_versions() -> None:
     """Its clock starts when the stream is open."""
     done = {"event.kind": "response.completed", "output_token_count": 3, "ttft_ms": 250, "conversation.id": "c"}

@@ -18,7 +18,7 @@ from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
 
-_START: Final = re.compile(rb'^\s*\{\s*"resource(Spans|Logs|Metrics)"\s*:\s*\[', re.MULTILINE)
+_START: Final = re.compile(rb'^[ \t]*\{\s*"resource(Spans|Logs|Metrics)"\s*:\s*\[', re.MULTILINE)
 
 
 def _sniff(_: str, head: bytes) -> bool:

@@ -81,17 +81,20 @@ def _request(talk: _Conversation, event: Event, path: str) -> Iterator[Problem]:
 def _stream_event(talk: _Conversation, event: Event, path: str) -> Iterator[Call | Problem]:
     kind = text_of(event.attributes, "event.kind")
     talk.answering = True
-    if kind == "response.completed":
-        if "output_token_count" not in event.attributes:
-            talk.end_at = event.at  # the counts follow in a record of their own
-            return
-        yield _call(talk, event)
-        talk.failures = 0
-        talk.begin()
-    elif kind == "response.failed":
+    if kind == "response.failed" or "error.message" in event.attributes:
         talk.failures += 1
         talk.begin()
         yield Problem("failed_attempt", path, event.line)
+    elif kind == "response.completed":
+        if "output_token_count" not in event.attributes:
+            talk.end_at = event.at  # the counts follow in a record of their own
+            return
+        call = _call(talk, event)
+        # A connection is warmed up by a request that generates nothing.
+        if call.output_tokens is not None or call.first_output_at is not None:
+            yield call
+        talk.failures = 0
+        talk.begin()
     elif kind in _FIRST_KINDS and talk.first_at is None:
         talk.first_at = event.at
         talk.first_source = "block_start" if kind == _ITEM_ADDED else "first_token"

@@ -61,12 +61,12 @@ def _documents(source: Source, problems: list[Problem]) -> Iterator[tuple[int, A
     """Requests that are spread over lines, or follow each other on one; of a cut one what was complete."""
     text = whole_text(source, problems).decode("utf-8-sig", errors="replace")
     decoder = json.JSONDecoder(strict=False)
-    at = 0
+    at, line, seen = 0, 1, 0
     while at < len(text):
         if text[at].isspace() or text[at] in ",\x00":
             at += 1
             continue
-        line = text.count("\n", 0, at) + 1
+        line, seen = line + text.count("\n", seen, at), at
         try:
             request, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):

@@ -30,7 +30,7 @@ _SPAN_SCOPES: Final = ("scopeSpans", "instrumentationLibrarySpans")
 _LOG_SCOPES: Final = ("scopeLogs", "instrumentationLibraryLogs")
 _PATH_TO_RECORDS: Final = (("resourceSpans", "resourceLogs"), (*_SPAN_SCOPES, *_LOG_SCOPES), ("spans", "logRecords"))
 _ERROR_STATUS: Final = (2, "2", "STATUS_CODE_ERROR")
-_REQUEST: Final = re.compile(r'\n\s*\{\s*"resource(Spans|Logs|Metrics)"')
+_REQUEST: Final = re.compile(r'\n[ \t]*\{\s*"resource(Spans|Logs|Metrics)"')
 _EVENT_NAME: Final = re.compile(r"[\w-]+(\.[\w-]+)+")
 
 

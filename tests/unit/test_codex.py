@@ -341,6 +341,8 @@ def test_copied_history_is_left_out() -> None:
     (call,), problems = read([meta(100.0, id="019e-fork", forked_from_id=THREAD), *old, *own])
     assert (call.session_id, call.output_tokens, call.trigger) == ("019e-fork", 9, "user")
     assert problems == []
+    fork = [meta(100.0, id="019e-fork", forked_from_id=THREAD), *old, *own]
+    assert [c.call_id for c in read(fork + fork)[0]] == [call.call_id]
     unsaid = [meta(100.0, id="019e-fork"), *old, *own]
     assert [c.output_tokens for c in read(unsaid)[0]] == [9]
 
@@ -362,7 +364,7 @@ def test_the_same_header_again_is_a_resume() -> None:
         tokens(52.0, usage(300, 150, 59, 5), usage(50, 30, 9)),
     ]
     calls, _ = read([*INLINE, *later])
-    assert [c.output_tokens for c in calls] == [20, 30, 9]
+    assert [(c.output_tokens, c.agent_version) for c in calls] == [(20, "0.125.0"), (30, "0.125.0"), (9, "0.126.0")]
 
 
 def test_a_slice_knows_its_thread_from_the_name() -> None:
@@ -371,15 +373,26 @@ def test_a_slice_knows_its_thread_from_the_name() -> None:
     calls, _ = read(INLINE[9:])
     assert [c.session_id for c in calls] == [THREAD]
     assert [c.output_tokens for c in calls] == [30]
-    with_model, _ = read([INLINE[2], *INLINE[7:]])
-    assert [c.call_id for c in with_model] == [whole[1].call_id]
+    header = [{**INLINE[2], "payload": {**INLINE[2]["payload"], "turn_id": turn_id(0.05)}}]
+    assert [c.call_id for c in read(header + INLINE[7:])[0]] == [whole[1].call_id]
+
+
+def test_a_call_has_the_same_id_in_every_copy() -> None:
+    """Stamped anew, with lines lost, in a fork whose history was not told apart: the turn and the sums stay."""
+    whole, _ = read(INLINE)
+    later = [{**row, "timestamp": stamp(70.0 + n)} for n, row in enumerate(INLINE)]
+    fewer = [row for n, row in enumerate(INLINE) if n not in {2, 4, 5, 9}]
+    for copy in (later, fewer):
+        assert [c.call_id for c in read(copy)[0]] == [c.call_id for c in whole]
 
 
 def test_a_file_written_twice_has_each_call_once() -> None:
     """As an interrupted copy leaves it."""
     once, _ = read(INLINE)
     twice, _ = read(INLINE + INLINE)
-    assert [c.call_id for c in twice] == [c.call_id for c in once]
+    assert twice == once
+    alone, _ = read(INLINE[:8])
+    assert read(INLINE[:8] * 2)[0] == alone
 
 
 def test_packed_files_read_the_same() -> None:

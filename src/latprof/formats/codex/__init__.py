@@ -77,7 +77,8 @@ def _is_old_document(text: bytes) -> bool:
 def _read(source: Source) -> Iterator[Call | Problem]:
     """Calls of one thread in the order of their ends; bad lines become problems."""
     problems: list[Problem] = []
-    thread = Thread(source.path, Origin(Owner(session_id=_thread_id(source.name))), problems)
+    name = _thread_id(source.name)
+    thread = Thread(source.path, Origin(Owner(session_id=name), thread_id=name), problems)
     untimed = timed = 0
     for number, record in json_lines(source, problems):
         if not _in_envelope(record):

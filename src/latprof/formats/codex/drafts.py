@@ -37,7 +37,8 @@ class Draft:
     """One request and what is known of it so far.
 
     `has_items` tells that items were written before the usage, `has_outputs` that results of its
-    tools were. `turn_first_at` is the first visible output of the turn that the call began.
+    tools were. `key` is the same in every copy. `turn_first_at` is the first visible output of the
+    turn that the call began.
     """
 
     owner: Owner
@@ -51,6 +52,7 @@ class Draft:
     speed_mode: str | None = None
     item_id: str | None = None
     response_id: str | None = None
+    key: str | None = None
     blocks: list[Block] = field(default_factory=list)
     has_items: bool = False
     has_outputs: bool = False
@@ -125,6 +127,7 @@ class Draft:
             attempts=self.attempts,
             flags=self._flags(),
             blocks=tuple(self.blocks),
+            stated_id=None if self.response_id else self.key,
         )
 
     def _part(self, name: str, whole: str) -> int | None:

@@ -6,7 +6,7 @@ times say nothing, and the calls are in the other file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from latprof.formats.codex.drafts import Owner
@@ -30,33 +30,45 @@ class Origin:
     helper: str | None = None
     paginated: bool = False
     copied: bool = False
+    thread_id: str = ""
     _id: str | None = None
     _created_at: float | None = None
     _begun_at: float | None = None
     _first_own_ordinal: int | None = None
     _turn_ids_seen: bool = False
+    _was_copied: bool = False
 
     @property
     def is_known(self) -> bool:
         """Whether the thread's header was there; slices of a thread have none."""
         return self._id is not None
 
-    def header(self, payload: Record, at: float, *, has_calls: bool) -> None:
-        """The thread's own header comes first; one of another thread heads copied history."""
+    def header(self, payload: Record, at: float, *, has_calls: bool) -> bool:
+        """The thread's own header comes first; one of another thread heads copied history.
+
+        True when it is the very same header again: the file follows once more, as an interrupted
+        copy leaves it.
+        """
         own = text_of(payload, "id")
         if self._id is not None:
+            if own == self._id and at == self._begun_at:
+                self.copied = self._was_copied
+                return True
             if own == self._id:
-                self.owner.agent_version = text_of(payload, "cli_version") or self.owner.agent_version
+                # Calls before keep the version that made them.
+                self.owner = replace(self.owner, agent_version=text_of(payload, "cli_version"))
             elif not has_calls:
                 self.copied = True
-            return
+            return False
         self._id, self._begun_at = own or "", at
         self._created_at = seconds_of(payload.get("timestamp")) or at
         self.paginated = text_of(payload, "history_mode") == "paginated"
         self.copied = bool(text_of(payload, "forked_from_id")) and not payload.get("history_base")
+        self._was_copied = self.copied
         self._first_own_ordinal = count_of(payload, "subagent_history_start_ordinal")
         self.helper = _helper(payload)
         self._take_owner(payload, own)
+        return False
 
     def _take_owner(self, payload: Record, own: str | None) -> None:
         owner = self.owner
@@ -64,6 +76,7 @@ class Origin:
             payload, "source", "subagent", "thread_spawn", "parent_thread_id"
         )
         thread = own or owner.session_id
+        self.thread_id = thread
         owner.session_id = text_of(payload, "session_id") or (parent if self.helper else None) or thread
         owner.agent_version = text_of(payload, "cli_version")
         owner.provider = provider_of(text_of(payload, "model_provider"))

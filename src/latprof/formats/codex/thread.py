@@ -83,6 +83,7 @@ class Thread:
     _context_per_call: bool | None = None
     _open: Draft | None = None
     _late: Draft | None = None
+    _turn_id: str | None = None
     _turn_first: Draft | None = None
     _turn_begun: bool = False
     _thread_begun: bool = False
@@ -94,7 +95,9 @@ class Thread:
         line = _Line(number, dict_of(record, "payload"), at)
         kind = text_of(record, "type")
         if kind == "session_meta":
-            self.origin.header(line.payload, at, has_calls=bool(self.drafts))
+            if self.origin.header(line.payload, at, has_calls=bool(self.drafts)):
+                self._forget()
+                self._sums, self._thread_begun = None, False
             return
         if self.origin.judge(record, at):
             self._forget()
@@ -124,8 +127,9 @@ class Thread:
 
     # -- turns and what leads to a request ------------------------------------------------------
 
-    def _turn_start(self, _: _Line) -> None:
+    def _turn_start(self, line: _Line) -> None:
         self._finish_open()
+        self._turn_id = text_of(line.payload, "turn_id")
         self._late = self._anchor = self._turn_first = None
         self._turn_begun = True
 
@@ -175,6 +179,7 @@ class Thread:
     def _context(self, line: _Line) -> None:
         """Settings: up to 0.106 written as each request leaves, later once a turn before the prompt."""
         settings, anchor = line.payload, self._anchor
+        self._turn_id = text_of(settings, "turn_id") or self._turn_id
         self._model = text_of(settings, "model") or self._model
         self._effort = text_of(settings, "effort") or text_of(
             settings, "collaboration_mode", "settings", "reasoning_effort"
@@ -332,7 +337,10 @@ class Thread:
         if self._open is None and (begins_here or not _follows(sums, before, _sums(last))):
             self._repeated(line.at, has_usage=True)  # in a slice: of a response that is not there
             return
-        self._close(self._open or self._begin(), line.at, last)
+        draft = self._open or self._begin()
+        # Stamps differ between copies; the turn, or the thread where turns have no ids, and the sums do not.
+        draft.key = f"codex/{self._turn_id or self.origin.thread_id}/{sums[0]}/{sums[2]}"
+        self._close(draft, line.at, last)
 
     def _repeated(self, at: float, *, has_usage: bool) -> None:
         draft = self._open

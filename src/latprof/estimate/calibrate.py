@@ -107,7 +107,9 @@ def calibrate(blocks: BlockTable, totals: Floats, weights: Floats | None = None)
     matrix = rows[:, columns]
     for _ in range(_ROUNDS):
         scale = np.sqrt(base * factor) / np.maximum(matrix @ theta, _FLOOR_TOKENS)
-        theta = _bounded(matrix * scale[:, None], target * scale, theta, floor=np.where(columns == THINKING, -150.0, 0.0))
+        theta = _bounded(
+            matrix * scale[:, None], target * scale, theta, floor=np.where(columns == THINKING, -150.0, 0.0)
+        )
         expected = np.maximum(matrix @ theta, _FLOOR_TOKENS)
         relative = np.abs(target - matrix @ theta) / expected
         error = max(1.4826 * _weighted_median(relative, base), _MIN_ERROR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,11 +12,11 @@ from numpy.typing import NDArray
 from latprof.estimate.likelihood import Evidence, Parameters, posterior, quantile_of_first, shifts, sizes
 from latprof.estimate.mixture import Mixture
 
-__all__ = ["GRID_CELLS", "POOLING_CALLS", "Fit", "fit", "start"]
+__all__ = ["GRID_CELLS", "POOLING_CALLS", "Fit", "fit", "refit", "start"]
 
 Floats = NDArray[np.float64]
 
-GRID_CELLS: Final = 48
+GRID_CELLS: Final = 40
 _GRID_HALF_WIDTH: Final = 1.5
 _EDGES: Final = np.linspace(np.log(0.02), np.log(3000.0), 401)
 _BINS: Final = (_EDGES[1:] + _EDGES[:-1]) / 2
@@ -43,6 +44,7 @@ class Fit:
     parameters: Parameters
     grid: Floats
     log_likelihood: float
+    curvature: Mapping[str, float]
 
 
 def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
@@ -56,7 +58,9 @@ def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
         speed = float(np.median(evidence.tokens / evidence.last_s)) * 1.5
     centre = np.log(np.clip(speed, 3.0, 2000.0))
     grid = centre + np.linspace(-_GRID_HALF_WIDTH, _GRID_HALF_WIDTH, GRID_CELLS)
-    first = np.where(spread, evidence.first_s - evidence.first_tokens / speed, evidence.last_s - evidence.tokens / speed)
+    first = np.where(
+        spread, evidence.first_s - evidence.first_tokens / speed, evidence.last_s - evidence.tokens / speed
+    )
     known = np.isfinite(evidence.known_s)
     first[known] = evidence.known_s[known]
     rough = np.log(np.maximum(first[first > 0.05], 0.05)) if (first > 0.05).any() else np.array([0.0, 1.0])
@@ -71,22 +75,57 @@ def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
         ),
         grid,
         -np.inf,
+        {},
     )
 
 
 def fit(evidence: Evidence, begin: Fit, *, rounds: int, shape_steps: int) -> Fit:
     """Alternate EM steps of the shapes and effects with line searches of the numbers."""
-    current = begin.parameters
-    hidden, known = evidence.take(np.isnan(evidence.known_s)), evidence.take(~np.isnan(evidence.known_s))
+    current, grid = begin.parameters, begin.grid
+    hidden, known = _parts(evidence)
     step = {name: first for name, first, *_ in _SEARCHED}
+    curvature: dict[str, float] = {}
     for turn in range(rounds):
         for _ in range(shape_steps):
-            current = _shapes(hidden, known, current, begin.grid)
-        if turn > 0 or rounds == 1 or begin.log_likelihood > -np.inf:
-            current = _numbers(hidden, known, current, begin.grid, step)
+            current = _shapes(hidden, known, current, grid)
+        if turn > 0:
+            current = _numbers(hidden, known, current, grid, step, curvature)
     for _ in range(shape_steps):
-        current = _shapes(hidden, known, current, begin.grid)
-    return Fit(current, begin.grid, _objective(hidden, known, current, begin.grid))
+        current = _shapes(hidden, known, current, grid)
+    return Fit(current, grid, _objective(hidden, known, current, grid), curvature)
+
+
+def refit(evidence: Evidence, best: Fit, *, shape_steps: int) -> Fit:
+    """The fit to a part of the calls: one Newton step in the numbers from the full fit, EM steps around it.
+
+    The curvature is that of the full fit, scaled to the part's size: one step is what the
+    jackknife needs (Quenouille's method with one-step estimators, Bickel, JASA 70, 1975).
+    """
+    current, grid = best.parameters, best.grid
+    hidden, known = _parts(evidence)
+    for _ in range(shape_steps):
+        current = _shapes(hidden, known, current, grid)
+    here = _objective(hidden, known, current, grid)
+    moved = current
+    for name, first, low, high, _ in _SEARCHED:
+        value, width = current.value(name), first / 4
+        width = width if value + width <= high else -width
+        slope = (_objective(hidden, known, current.with_value(name, value + width), grid) - here) / width
+        bend = best.curvature.get(name, 0.0)
+        if bend > 0:
+            # The difference quotient sits half a width off the slope at the point itself.
+            step = (slope + bend * width / 2) / bend
+            moved = moved.with_value(name, min(max(value + max(min(step, first), -first), low), high))
+    current = moved
+    for _ in range(shape_steps):
+        current = _shapes(hidden, known, current, grid)
+    return Fit(current, grid, here, best.curvature)
+
+
+def _parts(evidence: Evidence) -> tuple[Evidence, Evidence]:
+    """Calls without and with a stated first token."""
+    known = ~np.isnan(evidence.known_s)
+    return evidence.take(~known), evidence.take(known)
 
 
 def _objective(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats) -> float:
@@ -97,9 +136,7 @@ def _objective(hidden: Evidence, known: Evidence, parameters: Parameters, grid: 
         z, x = _known(known, parameters)
         density = parameters.first.density(z) * parameters.speed.density(x)
         likelihood += float(known.weight @ (np.log(density + 1e-9) - z))
-    penalty = sum(
-        (_neutral(name, parameters) / deviation) ** 2 / 2 for name, _, _, _, deviation in _SEARCHED
-    )
+    penalty = sum((_neutral(name, parameters) / deviation) ** 2 / 2 for name, _, _, _, deviation in _SEARCHED)
     return likelihood - penalty
 
 
@@ -108,14 +145,24 @@ def _neutral(name: str, parameters: Parameters) -> float:
     return float(np.log(value / 0.1)) if name == "wobble" else value
 
 
-def _numbers(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats, step: dict[str, float]) -> Parameters:
-    """One parabola step in each number."""
+def _numbers(
+    hidden: Evidence,
+    known: Evidence,
+    parameters: Parameters,
+    grid: Floats,
+    step: dict[str, float],
+    curvature: dict[str, float],
+) -> Parameters:
+    """One parabola step in each number; notes how sharply the likelihood bends."""
     here = _objective(hidden, known, parameters, grid)
     for name, _, low, high, _ in _SEARCHED:
         middle, width = parameters.value(name), step[name]
         lower, upper = max(middle - width, low), min(middle + width, high)
         below = _objective(hidden, known, parameters.with_value(name, lower), grid) if lower < middle else -np.inf
         above = _objective(hidden, known, parameters.with_value(name, upper), grid) if upper > middle else -np.inf
+        if np.isfinite(below) and np.isfinite(above):
+            bend = -((above - here) / (upper - middle) - (here - below) / (middle - lower)) / ((upper - lower) / 2)
+            curvature[name] = max(bend, 0.0)
         best = _top(lower, middle, upper, below, here, above)
         best = min(max(best, middle - 3 * width, low), middle + 3 * width, high)
         moved = parameters.with_value(name, best)
@@ -174,7 +221,9 @@ def _shapes(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Flo
     )
 
 
-def _effects(effects: tuple[Floats, ...], levels: tuple[NDArray[np.int64], ...], value: Floats, weight: Floats) -> tuple[Floats, ...]:
+def _effects(
+    effects: tuple[Floats, ...], levels: tuple[NDArray[np.int64], ...], value: Floats, weight: Floats
+) -> tuple[Floats, ...]:
     """Move each level's effect towards its own mean, small levels less; effects of a factor average to 0."""
     changed = []
     value = value - np.average(value, weights=weight)

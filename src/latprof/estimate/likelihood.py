@@ -97,9 +97,7 @@ class Evidence:
 
     def take(self, rows: NDArray[np.bool_] | Ints) -> Evidence:
         """The evidence of some calls."""
-        columns = {
-            name: getattr(self, name)[rows] for name in self.__slots__ if name not in {"levels", "take"}
-        }
+        columns = {name: getattr(self, name)[rows] for name in self.__slots__ if name not in {"levels", "take"}}
         return Evidence(**columns, levels=tuple(level[rows] for level in self.levels))
 
 

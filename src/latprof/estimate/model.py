@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latprof.estimate.calibrate import TOOL, Calibration, calibrate, spread
 from latprof.estimate.check import Misfit, misfit, places
-from latprof.estimate.fit import GRID_CELLS, Fit, fit, start
+from latprof.estimate.fit import GRID_CELLS, Fit, fit, refit, start
 from latprof.estimate.likelihood import Evidence, Parameters, posterior, quantile_of_first, shifts, sizes
 from latprof.estimate.observe import Observed
 
@@ -96,9 +96,7 @@ def estimate_group(
     sample = evidence.take(chosen)
     best = fit(sample, start(sample, counts), rounds=6, shape_steps=4)
     folds = _folds(observed.session[chosen], rng)
-    refits = [
-        _refit(observed, chosen, levels, folds != fold, best) for fold in range(folds.max() + 1)
-    ]
+    refits = [_refit(observed, chosen, levels, folds != fold, best) for fold in range(folds.max() + 1)]
     checks = _checks(sample, [item for _, item in refits], folds)
     group = replace(group, parameters=best.parameters, checks=checks)
     wrong = [item for item in checks if not item.fits]
@@ -163,7 +161,7 @@ def _refit(
     part = take(observed, chosen[keep])
     calibration = calibrate(part.blocks, part.tokens)
     evidence = evidence_of(part, calibration, tuple(level[chosen[keep]] for level in levels))
-    return calibration, fit(evidence, best, rounds=1, shape_steps=3)
+    return calibration, refit(evidence, best, shape_steps=3)
 
 
 def take(observed: Observed, rows: Ints) -> Observed:

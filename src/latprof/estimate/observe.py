@@ -55,7 +55,14 @@ def usable(trace: Trace) -> NDArray[np.bool_]:
     agents = np.fromiter((agent in AGENTS for agent in trace.texts["agent"]), dtype=np.bool_, count=len(trace))
     has_block = ~np.isnan(trace.numbers["first_block_at"])
     wall = trace.numbers["last_output_at"] - trace.numbers["sent_at"]
-    return agents & trace.plain & has_block & (trace.numbers["output_tokens"] >= 2) & (wall > 0) & ~trace.flag("whole_seconds")
+    return (
+        agents
+        & trace.plain
+        & has_block
+        & (trace.numbers["output_tokens"] >= 2)
+        & (wall > 0)
+        & ~trace.flag("whole_seconds")
+    )
 
 
 def observe(trace: Trace, rows: Ints) -> Observed:
@@ -100,6 +107,10 @@ def _table(trace: Trace, rows: Ints) -> tuple[BlockTable, Ints]:
             tokens.append(np.nan if block.tokens is None else block.tokens)
     start = np.concatenate(([0], np.cumsum(counts)[:-1])).astype(np.int64)
     table = BlockTable(
-        start, np.array(types, dtype=np.int64), np.array(characters), np.array(signatures), np.array(tokens, dtype=np.float64)
+        start,
+        np.array(types, dtype=np.int64),
+        np.array(characters),
+        np.array(signatures),
+        np.array(tokens, dtype=np.float64),
     )
     return table, counts

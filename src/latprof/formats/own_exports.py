@@ -70,7 +70,7 @@ _TRIGGERS: Final[dict[str, Trigger]] = {name: name for name in TRIGGERS}
 _STAMP_S: Final = 0.00101
 _DUST_S: Final = 0.0000015
 
-Span = tuple[str, str, float]
+_Span = tuple[str, str, float]
 
 
 def calls_of(rows: Iterable[tuple[int, Record]], source: Source, problems: list[Problem]) -> Iterator[Call | Problem]:
@@ -190,14 +190,14 @@ def _stamp_in_id(row: Record) -> float:
     return int(stamp) / 1000 if stamp.isascii() and stamp.isdigit() and len(stamp) <= 12 else 0.0
 
 
-def _spans(row: Record, stated: Mapping[str, float]) -> list[Span]:
+def _spans(row: Record, stated: Mapping[str, float]) -> list[_Span]:
     """The durations between two instants that the row states."""
     hidden = 1.0 if "whole_seconds" in _flags(row) else 0.0
     wall, block, tokens = number_of(row, "wall_s"), number_of(row, "first_block_s"), count_of(row, "output_tokens")
     # What was estimated is estimated again; it is no span between instants.
     ttft = number_of(row, "ttft_s") if text_of(row, "ttft_kind") in {None, "exact"} else None
     speed = number_of(row, "decode_tps") if text_of(row, "decode_kind") in {None, "exact"} else None
-    spans: list[Span] = []
+    spans: list[_Span] = []
     if ttft is not None:
         spans.append(("sent", "first_output", ttft))
     if wall is not None:
@@ -210,7 +210,7 @@ def _spans(row: Record, stated: Mapping[str, float]) -> list[Span]:
     return spans
 
 
-def _bound_spans(span: float, stated: Mapping[str, float], *, without_ttft: bool, is_table: bool) -> Iterator[Span]:
+def _bound_spans(span: float, stated: Mapping[str, float], *, without_ttft: bool, is_table: bool) -> Iterator[_Span]:
     """To the first block; without a first token to it or to some other output, whichever came first."""
     is_shown = False
     if without_ttft and "sent" in stated and "first_output" in stated:
@@ -221,7 +221,7 @@ def _bound_spans(span: float, stated: Mapping[str, float], *, without_ttft: bool
         yield "sent", "first_block", span
 
 
-def _sharpened(stated: dict[str, float], spans: list[Span]) -> dict[str, float]:
+def _sharpened(stated: dict[str, float], spans: list[_Span]) -> dict[str, float]:
     """The stated instants, moved within their millisecond so that their differences are the stated spans."""
     at: dict[str, float] = {}
     for anchor in stated:
@@ -230,7 +230,7 @@ def _sharpened(stated: dict[str, float], spans: list[Span]) -> dict[str, float]:
     return at
 
 
-def _connected(anchor: str, stated: dict[str, float], spans: list[Span]) -> dict[str, float]:
+def _connected(anchor: str, stated: dict[str, float], spans: list[_Span]) -> dict[str, float]:
     """The instants that spans lead to from this one; a span that contradicts the stamps leads nowhere."""
     group = {anchor: stated[anchor]}
     steps = [*spans, *((until, since, -span) for since, until, span in spans)]
@@ -240,7 +240,7 @@ def _connected(anchor: str, stated: dict[str, float], spans: list[Span]) -> dict
     return group
 
 
-def _leads_on(step: Span, group: dict[str, float], stated: dict[str, float]) -> bool:
+def _leads_on(step: _Span, group: dict[str, float], stated: dict[str, float]) -> bool:
     known, other, span = step
     if known not in group or other in group:
         return False

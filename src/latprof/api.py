@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from latprof.errors import UsageError
-from latprof.estimate import Group, estimate
+from latprof.estimate import Account, Group, Reading, account, call_reading, estimate
 from latprof.formats import Format, formats
 from latprof.ingest import Holding, Reading, read_inputs
 from latprof.ingest import survey as survey_sources
@@ -26,7 +26,20 @@ from latprof.stats import BY_KEYS, Filters, Method, Summary, keep, of_method, su
 from latprof.stats.summary import DEFAULT_QUANTILES
 from latprof.trace import Trace
 
-__all__ = ["DEFAULT_GROUPINGS", "Loaded", "analyze", "estimated", "known_formats", "load", "read", "survey", "with_estimates"]
+__all__ = [
+    "DEFAULT_GROUPINGS",
+    "Loaded",
+    "accounts",
+    "analyze",
+    "estimated",
+    "known_formats",
+    "load",
+    "read",
+    "reading",
+    "rows_of",
+    "survey",
+    "with_estimates",
+]
 
 DEFAULT_GROUPINGS: Final[tuple[tuple[str, ...], ...]] = (("trigger",), ("model",), ("trigger", "model"))
 
@@ -125,6 +138,27 @@ def with_estimates(loaded: Loaded) -> Loaded:
         return loaded
     found = estimate(loaded.trace)
     return Loaded(loaded.trace.with_estimates(found.estimates), loaded.reading, found.groups)
+
+
+def accounts(loaded: Loaded) -> tuple[list[Account], Summary]:
+    """How each model's estimate came about, and the percentiles by agent and model."""
+    found = [account(loaded.trace, group) for group in loaded.groups]
+    return found, summarize(loaded.trace, ("agent", "model"))
+
+
+def rows_of(trace: Trace, call: str) -> list[int]:
+    """Rows of the calls whose call, message or request id is, or starts with, the text; a whole id wins."""
+    names = [
+        [name for name in (trace.texts[key][row] for key in ("call_id", "message_id", "request_id")) if name]
+        for row in range(len(trace))
+    ]
+    whole = [row for row, ids in enumerate(names) if call in ids]
+    return whole or [row for row, ids in enumerate(names) if any(name.startswith(call) for name in ids)]
+
+
+def reading(loaded: Loaded, row: int) -> Reading:
+    """All that is known of one call."""
+    return call_reading(loaded.trace, row, loaded.groups)
 
 
 def _unasked(trace: Trace) -> tuple[tuple[str, ...], ...]:

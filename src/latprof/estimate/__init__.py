@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from latprof.estimate.account import Account, BlockReading, Figure, Reading, account, call_reading
 from latprof.estimate.estimates import Estimation, estimate
 from latprof.estimate.fit import POOLING_CALLS
 from latprof.estimate.model import Group
 
-__all__ = ["POOLING_CALLS", "Estimation", "Group", "estimate"]
+__all__ = [
+    "POOLING_CALLS",
+    "Account",
+    "BlockReading",
+    "Estimation",
+    "Figure",
+    "Group",
+    "Reading",
+    "account",
+    "call_reading",
+    "estimate",
+]

@@ -40,7 +40,9 @@ def _share(trace: Trace, waiting: Waiting | None) -> str:
         return ""
     low, high = waiting.interval
     spread = "" if low is None or high is None else f", 95 % interval {format_share(low)} to {format_share(high)}"
-    kind = "estimated" if waiting.estimated == waiting.n else "stated" if not waiting.estimated else "estimated or stated"
+    kind = (
+        "estimated" if waiting.estimated == waiting.n else "stated" if not waiting.estimated else "estimated or stated"
+    )
     total = waiting.wall_s + waiting.tools_s
     return (
         f"Where the time goes: of {format_duration(waiting.wall_s)} in {format_count(waiting.n)} calls "

@@ -15,14 +15,16 @@ from latprof.estimate import POOLING_CALLS
 from latprof.metrics import METRICS, Metric
 from latprof.model import Kind
 from latprof.stats.grouping import group_rows
-from latprof.stats.quantiles import min_calls, quantile_interval, student_t_quantile
+from latprof.stats.quantiles import min_calls, quantile_interval
 from latprof.trace import Trace
 
-__all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "summarize"]
+__all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "one_value", "summarize", "widened"]
 
 DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
+_NORMAL_95: Final = 1.96
 _GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
-_JACKKNIFE_DEGREES: Final = 7
+# What the fitted shapes miss in the tails under laws with a known truth (bench/accuracy), as a standard error.
+_TAIL_ERROR: Final = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def _estimated_row(
     rows = members[~np.isnan(values[members, 0])]
     if not len(rows):
         return None
-    draws = values[rows, _draw(rows, values.shape[1])]
+    draws = values[rows, one_value(rows, values.shape[1])]
     plain = _row(metric, "estimate", group, draws, sessions[rows], quantiles)
     if plain is None:
         return None
@@ -157,9 +159,11 @@ def _estimated_row(
             found[probability], intervals[probability] = None, (None, None)
             continue
         centre = float(np.quantile(values[rows], probability))
-        error = estimates.error_of_log(metric.key, probability, rows)
+        error = math.hypot(
+            estimates.error_of_log(metric.key, probability, rows), _TAIL_ERROR * abs(2 * probability - 1)
+        )
         found[probability] = centre
-        intervals[probability] = _widened(centre, value, plain.intervals[probability], error)
+        intervals[probability] = widened(centre, value, plain.intervals[probability], error)
     return replace(
         plain,
         calls=len(members),
@@ -170,7 +174,7 @@ def _estimated_row(
     )
 
 
-def _draw(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def one_value(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Which of a call's values stands for it: evenly spread over the calls, the same at every run.
 
     Multiples of the golden ratio fill the unit interval evenly (Knuth, The Art of Computer
@@ -179,11 +183,11 @@ def _draw(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return ((rows * _GOLDEN_RATIO) % 1.0 * count).astype(np.int64)
 
 
-def _widened(
+def widened(
     centre: float, drawn: float, ends: tuple[float | None, float | None], error: float
 ) -> tuple[float | None, float | None]:
     """The interval around `drawn` moved to `centre`, with a further error of the logarithm added."""
-    reach = student_t_quantile(0.975, _JACKKNIFE_DEGREES) * error
+    reach = _NORMAL_95 * error
     low, high = ends
     down = None if low is None else math.hypot(math.log(drawn / low), reach)
     up = None if high is None else math.hypot(math.log(high / drawn), reach)

@@ -21,7 +21,7 @@ MODULES = sorted(
 )
 # Which heavy package may be imported at the top of which modules; elsewhere only inside functions.
 HEAVY = {
-    "numpy": ("trace.py", "metrics.py", "stats/", "estimate/", "serving/", "api.py"),
+    "numpy": ("trace.py", "metrics.py", "stats/", "estimate/", "serving/", "timeline/", "api.py"),
     "pydantic": ("schema.py", "catalogue/schema.py"),
     "rich": ("report/renderers/table.py",),
     "pandas": (),

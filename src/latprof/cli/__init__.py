@@ -9,9 +9,12 @@ import typer
 
 from latprof import __version__
 from latprof.cli.analyze import analyze
+from latprof.cli.budget import budget
 from latprof.cli.export import export
 from latprof.cli.formats import formats
 from latprof.cli.schema import schema
+from latprof.cli.session import session
+from latprof.cli.slowest import slowest
 from latprof.cli.sources import sources
 from latprof.errors import LatprofError
 
@@ -27,6 +30,9 @@ app = typer.Typer(
     epilog="Exit codes: 0 fine, 2 wrong usage, 3 nothing readable. latprof never uses the network.",
 )
 app.command()(analyze)
+app.command()(budget)
+app.command()(session)
+app.command()(slowest)
 app.command()(export)
 app.command()(sources)
 app.command()(formats)

@@ -15,11 +15,14 @@ from latprof.errors import UsageError
 if TYPE_CHECKING:
     from latprof.report import Document
 
-__all__ = ["AsJson", "FormatName", "chosen_format", "draw", "show"]
+__all__ = ["AlsoCsv", "AsJson", "FormatName", "chosen_format", "draw", "show"]
 
 FormatName = Annotated[
     str | None,
     typer.Option("--format", metavar="NAME", help="table, json, csv or md. [by the output file's name, else table]"),
+]
+AlsoCsv = Annotated[
+    str | None, typer.Option("--csv", metavar="FILE", help="Also write the figures as CSV to this file.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 

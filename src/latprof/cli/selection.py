@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from latprof.api import Loaded
     from latprof.stats import Filters
 
-__all__ = ["Selection", "now", "selects_calls", "split", "zone_of"]
+__all__ = ["Selection", "TzOption", "now", "selects_calls", "split", "zone_of"]
 
 Paths = Annotated[
     list[str] | None,

@@ -1,0 +1,46 @@
+"""`latprof budget`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from latprof.cli import drawing, options
+from latprof.cli.selection import Selection, selects_calls, split
+from latprof.errors import UsageError
+
+__all__ = ["budget"]
+
+
+@selects_calls
+def budget(
+    selection: Selection,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", metavar="KEY", help="Also sum by project, day, model; several with commas. [all three]"),
+    ] = None,
+    format_name: drawing.FormatName = None,
+    as_json: drawing.AsJson = False,  # noqa: FBT002
+    output: options.Output = None,
+    csv: drawing.AlsoCsv = None,
+    force: options.Force = False,  # noqa: FBT002
+) -> None:
+    """Divide each session's wall time: first token, decoding, tools, hooks, retries, compaction, person, unknown."""
+    from latprof import timeline
+    from latprof.api import with_estimates
+    from latprof.report.budget import budget_document
+
+    chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
+    keys = split(by) or timeline.BUDGET_KEYS
+    if wrong := [key for key in keys if key not in timeline.BUDGET_KEYS]:
+        raise UsageError(f"Cannot sum by {', '.join(wrong)}: choose from {', '.join(timeline.BUDGET_KEYS)}.")
+    options.check_targets(output, csv, inputs=selection.paths, force=force)
+    trace = with_estimates(selection.read()).trace
+    items = timeline.budgets(trace)
+    groups = {key: timeline.total_by(items, trace, key, selection.zone) for key in keys}
+    slow = [found for name in ("ttft_s", "wall_s") if (found := timeline.slow_share(trace, name)) is not None]
+    document = budget_document(items, timeline.total(items), groups, slow, tz=selection.zone)
+    if csv is not None:
+        drawing.show(document, "csv", csv, force=force)
+    drawing.show(document, chosen, output, force=force)

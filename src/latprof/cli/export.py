@@ -19,7 +19,11 @@ def export(
     output: options.Output = None,
     format_name: Annotated[
         str | None,
-        typer.Option("--format", metavar="NAME", help="csv, jsonl or parquet. [by the output file's name, else csv]"),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="csv, jsonl, parquet, perfetto or otlp. [by the output file's name, else csv]",
+        ),
     ] = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
@@ -27,11 +31,14 @@ def export(
 
     Where the log holds no first token, ttft_s and decode_tps are what is most likely for the call, of kind
     estimate and with an interval; take percentiles of groups from analyze.
+
+    perfetto is a timeline for ui.perfetto.dev and chrome://tracing, otlp holds OpenTelemetry spans with GenAI
+    attributes; their files end in .perfetto.json and .otlp.json.
     """
     from latprof.api import with_estimates
     from latprof.report.export import EXPORT_FORMATS, export_calls
 
-    chosen = format_name or next((name for name in EXPORT_FORMATS if output and output.endswith("." + name)), "csv")
+    chosen = format_name or next((name for name in EXPORT_FORMATS if _ends_in(output, name)), "csv")
     if chosen not in EXPORT_FORMATS:
         raise UsageError(f"No format is called {chosen}: choose from {', '.join(EXPORT_FORMATS)}.")
     options.check_targets(output, inputs=selection.paths, force=force)
@@ -39,3 +46,7 @@ def export(
     options.write_output(export_calls(loaded.trace, chosen, tz=selection.zone), output, force=force)
     if output not in {None, "-"}:
         typer.echo(f"latprof: {len(loaded.trace)} calls written to {output}", err=True)
+
+
+def _ends_in(output: str | None, name: str) -> bool:
+    return output is not None and output.endswith((f".{name}", f".{name}.json"))

@@ -1,4 +1,4 @@
-"""Calls, one row each, as CSV, JSON Lines or Parquet."""
+"""Calls, one row each, as CSV, JSON Lines or Parquet; as a trace for other tools."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from latprof.model import Block
 from latprof.report.cells import spreadsheet_safe
+from latprof.report.otlp import otlp
+from latprof.report.perfetto import perfetto
 from latprof.trace import EXPORT_COLUMNS, Trace
 from latprof.units import format_instant
 
@@ -133,4 +135,6 @@ EXPORT_FORMATS: Final[dict[str, Callable[[Trace, tzinfo], bytes]]] = {
     "csv": _csv,
     "jsonl": _jsonl,
     "parquet": _parquet,
+    "perfetto": perfetto,
+    "otlp": otlp,
 }

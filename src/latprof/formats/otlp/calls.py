@@ -8,6 +8,7 @@ from typing import Final
 
 from latprof.formats.otlp.codex import calls_of_codex
 from latprof.formats.otlp.events import calls_of_events, is_failure
+from latprof.formats.otlp.own import give_own
 from latprof.formats.otlp.prompts import trigger_in_messages
 from latprof.formats.otlp.spans import call_of_span, failed, http_attempt, innermost, is_call
 from latprof.formats.otlp.telemetry import Event, Span, Telemetry, session_of
@@ -53,6 +54,7 @@ def _span_calls(telemetry: Telemetry, path: str, problems: list[Problem]) -> Ite
         below = requests[span.trace_id, span.span_id].values()
         call = call_of_span(span, sorted(below, key=lambda request: request.start))
         call.trigger = trigger_in_messages(span.attributes)
+        give_own(span, call)
         yield call
 
 

@@ -20,10 +20,14 @@ from latprof.estimate import Account, Group, Reading, account, call_reading, est
 from latprof.formats import Format, formats
 from latprof.ingest import Holding, Reading, read_inputs
 from latprof.ingest import survey as survey_sources
-from latprof.report.document import Analysis
+from latprof.report.budget import budget_document
+from latprof.report.document import Analysis, Document
+from latprof.report.overview import Chapter, overview_document
+from latprof.report.plots import budget_plot
 from latprof.report.words import describe
 from latprof.stats import BY_KEYS, Filters, Method, Summary, keep, of_method, summarize, waiting
 from latprof.stats.summary import DEFAULT_QUANTILES
+from latprof.timeline import BUDGET_KEYS, budgets, slow_share, total, total_by
 from latprof.trace import Trace
 
 __all__ = [
@@ -58,14 +62,19 @@ def read(
     *,
     filters: Filters | None = None,
     progress: Callable[[int, int], None] | None = None,
+    rename: Callable[[str], str] | None = None,
 ) -> Loaded:
     """Read files, folders, globs or `-`; without paths the agents' own folders.
+
+    `rename` turns a project's folder into its name; filters see the name.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing could be read.
     """
     reading = read_inputs(paths, progress=progress)
     trace = Trace.from_calls(reading.calls)
     reading.calls = []
+    if rename is not None:
+        trace = trace.with_projects(rename)
     return Loaded(keep(trace, filters) if filters is not None else trace, reading)
 
 
@@ -159,6 +168,33 @@ def rows_of(trace: Trace, call: str) -> list[int]:
 def reading(loaded: Loaded, row: int) -> Reading:
     """All that is known of one call."""
     return call_reading(loaded.trace, row, loaded.groups)
+
+
+def report(
+    loaded: Loaded, *, chapters: Sequence[Chapter] = (), tz: tzinfo = UTC, list_problems: bool = False
+) -> Document:
+    """The report with plots: what `latprof report` writes, for any renderer.
+
+    `chapters` are documents of other commands (a comparison, a simulation) that become sections of it.
+    """
+    loaded = with_estimates(loaded)
+    time = _budget_chapter(loaded.trace, tz)
+    every = (*([] if time is None else [time]), *chapters)
+    return overview_document(analyze(loaded, tz=tz), loaded.trace, every, list_problems=list_problems)
+
+
+def _budget_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
+    """Where the time of sessions went; load tests have no sessions that a person waits in."""
+    real = trace.select(trace.texts["trigger"] != "synthetic")
+    items = budgets(real)
+    if not items:
+        return None
+    groups = {key: total_by(items, real, key, tz) for key in BUDGET_KEYS}
+    whole = total(items)
+    slow = [found for name in ("ttft_s", "wall_s") if (found := slow_share(real, name)) is not None]
+    plot = budget_plot(whole, groups["project"])
+    document = budget_document(items, whole, groups, slow, tz=tz)
+    return Chapter("Time budget", document, () if plot is None else (plot,), early=True)
 
 
 def _unasked(trace: Trace) -> tuple[tuple[str, ...], ...]:

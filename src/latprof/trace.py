@@ -6,7 +6,7 @@ columns are object arrays with None.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -138,6 +138,12 @@ class Trace:
     def with_estimates(self, estimates: Estimates) -> Trace:
         """The same calls with what a model says of them."""
         return replace(self, estimates=estimates)
+
+    def with_projects(self, rename: Callable[[str], str]) -> Trace:
+        """The same calls with projects called as `rename` says of their folders."""
+        names = {folder: rename(folder) for folder in set(self.texts["project"]) if folder is not None}
+        column = _objects([names.get(folder) for folder in self.texts["project"]])
+        return replace(self, texts=self.texts | {"project": column})
 
     def estimated(self, metric: str) -> Floats:
         """Posterior mean of `ttft_s` or `decode_tps` per call; NaN without an estimate."""

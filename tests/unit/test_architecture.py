@@ -21,8 +21,8 @@ MODULES = sorted(
 )
 # Which heavy package may be imported at the top of which modules; elsewhere only inside functions.
 HEAVY = {
-    "numpy": ("trace.py", "metrics.py", "stats/", "estimate/", "serving/", "timeline/", "api.py"),
-    "pydantic": ("schema.py", "catalogue/schema.py"),
+    "numpy": ("trace.py", "metrics.py", "stats/", "check/", "change/", "estimate/", "serving/", "timeline/", "api.py"),
+    "pydantic": ("schema.py", "config/schema.py", "config/load.py", "config/reference.py", "catalogue/schema.py"),
     "rich": ("report/renderers/table.py",),
     "pandas": (),
     "pyarrow": (),

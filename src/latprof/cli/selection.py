@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latprof.cli.options import progress_bar
+from latprof.cli.settings import ConfigOption, effective_if_given
 from latprof.errors import NothingReadable, UsageError
 from latprof.units import parse_duration_s
 
 if TYPE_CHECKING:
     from latprof.api import Loaded
+    from latprof.config.load import Effective
     from latprof.stats import Filters
 
 __all__ = ["Selection", "TzOption", "now", "selects_calls", "split", "zone_of"]
@@ -66,6 +68,14 @@ class Selection:
     paths: list[str]
     filters: Filters
     zone: tzinfo
+    effective: Effective | None = None
+    config: str | None = None
+
+    def setting(self, name: str) -> Any:
+        """A setting that a file or a variable gives; None where none does."""
+        if self.effective is None or not self.effective.given(name):
+            return None
+        return self.effective.settings.setting(name)
 
     def read(self) -> Loaded:
         """Read the logs with a progress bar on terminals.
@@ -75,10 +85,19 @@ class Selection:
         from latprof import api
 
         with progress_bar() as progress:
-            loaded = api.read(self.paths, filters=self.filters, progress=progress)
+            loaded = api.read(self.paths, filters=self.filters, progress=progress, rename=self._project_names())
         if not loaded.reading.files:
             raise NothingReadable(_nothing(loaded.reading.problem_counts()))
         return loaded
+
+    def _project_names(self) -> Callable[[str], str] | None:
+        """How settings name a project by its folder; None where they do not."""
+        rules = self.effective.settings.projects if self.effective is not None else []
+        if not rules:
+            return None
+        from latprof.config.projects import project_name
+
+        return lambda folder: project_name(folder, rules, Path.home())
 
 
 def _nothing(problems: dict[str, int]) -> str:
@@ -114,13 +133,15 @@ def _selection(  # noqa: PLR0913 - one argument per option
     agent: AgentOption = None,
     session: SessionOption = None,
     tz: TzOption = None,
+    config: ConfigOption = None,
 ) -> Selection:
     """Turn the options' texts into values. Raises UsageError."""
     from latprof.stats import Filters
 
     if last is not None and since is not None:
         raise UsageError("Give --since or --last, not both.")
-    zone = zone_of(tz)
+    in_force = effective_if_given(config)
+    zone = zone_of(tz if tz is not None or in_force is None else in_force.settings.tz)
     filters = Filters(
         since=_last(last) if last is not None else _moment(since, zone, whole_day=False),
         until=_moment(until, zone, whole_day=True),
@@ -130,7 +151,9 @@ def _selection(  # noqa: PLR0913 - one argument per option
         agents=split(agent),
         sessions=split(session),
     )
-    return Selection(paths or [], filters, zone)
+    if not paths and in_force is not None:
+        paths = [in_force.path(text) for text in in_force.settings.paths]
+    return Selection(paths or [], filters, zone, in_force, config)
 
 
 def _triggers(texts: Sequence[str] | None) -> tuple[str, ...]:

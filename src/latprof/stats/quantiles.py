@@ -33,7 +33,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MIN_TAIL_CALLS", "min_calls", "quantile_interval", "student_t_quantile"]
+__all__ = ["MIN_TAIL_CALLS", "min_calls", "quantile_interval", "student_t_quantile", "weighted_quantile"]
 
 # A percentile is shown only when this many calls are expected on its thinner side.
 MIN_TAIL_CALLS: Final = 3
@@ -51,22 +51,42 @@ def min_calls(probability: float) -> int:
     return math.ceil(round(MIN_TAIL_CALLS / tail, 6))
 
 
+def weighted_quantile(
+    ordered: NDArray[np.float64], probability: float, weights: NDArray[np.float64] | None = None
+) -> float:
+    """A quantile of values from small to large, linear between order statistics.
+
+    With weights a value stands at the middle of its own weight, scaled so that the smallest is at 0
+    and the largest at 1: equal weights give the plain quantile.
+    """
+    if weights is None:
+        return float(np.quantile(ordered, probability))
+    middle = np.cumsum(weights) - weights / 2
+    span = middle[-1] - middle[0]
+    if span <= 0:
+        return float(ordered[0])
+    return float(np.interp(probability, (middle - middle[0]) / span, ordered))
+
+
 def quantile_interval(
-    ordered: NDArray[np.float64], sessions: NDArray[np.int64], probability: float
+    ordered: NDArray[np.float64],
+    sessions: NDArray[np.int64],
+    probability: float,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[float | None, float | None]:
     """The 95 % interval of a quantile.
 
-    `ordered` holds the values from small to large, `sessions` the session's number of each. A
-    side that the data cannot bound is None; with one session both are.
+    `ordered` holds the values from small to large, `sessions` the session's number of each, `weights`
+    for how much each counts. A side that the data cannot bound is None; with one session both are.
     """
     labels, members = np.unique(sessions, return_inverse=True)
     if len(labels) < _MIN_SESSIONS or not 0 < probability < 1:
         return None, None
     n = len(ordered)
-    scores = _Scores(members, np.bincount(members).astype(np.float64), probability)
+    scores = _Scores(members, np.bincount(members, weights).astype(np.float64), probability, weights)
     values, first = np.unique(ordered, return_index=True)
     last = np.append(first[1:], n)
-    centre = float(np.quantile(ordered, probability))
+    centre = weighted_quantile(ordered, probability, weights)
     low = high = None
     thin = scores.tail_sessions(int(np.searchsorted(ordered, centre, "right"))) < _MIN_TAIL_SESSIONS
     if scores.too_few(0) and not (thin and probability <= 0.5):
@@ -84,6 +104,7 @@ class _Scores:
     members: NDArray[np.int64]
     sizes: NDArray[np.float64]
     probability: float
+    weights: NDArray[np.float64] | None = None
 
     def too_few(self, rank: int) -> bool:
         """Whether the first `rank` calls are significantly fewer than the share of the quantile."""
@@ -97,15 +118,20 @@ class _Scores:
 
     def tail_sessions(self, rank: int) -> float:
         """How many sessions the calls beyond the quantile come from: (sum k)^2 / (sum k^2)."""
-        below = np.bincount(self.members[:rank], minlength=len(self.sizes))
+        below = self._below(rank)
         tail = below if self.probability < 0.5 else self.sizes - below
         squares = float(tail @ tail)
         return float(tail.sum()) ** 2 / squares if squares else 0.0
 
+    def _below(self, rank: int) -> NDArray[np.float64]:
+        """What of each session's weight the first `rank` calls hold."""
+        weights = None if self.weights is None else self.weights[:rank]
+        return np.bincount(self.members[:rank], weights, minlength=len(self.sizes)).astype(np.float64)
+
     def _test(self, rank: int) -> tuple[float, float]:
         """The sum of the sessions' scores, and how far from 0 it may lie by chance."""
         sessions, p = len(self.sizes), self.probability
-        score = np.bincount(self.members[:rank], minlength=sessions) - p * self.sizes
+        score = self._below(rank) - p * self.sizes
         total, squared = float(score.sum()), score * score
         squares = float(squared.sum())
         variance = (squares * sessions - total * total) / (sessions - 1)

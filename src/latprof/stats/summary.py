@@ -16,9 +16,9 @@ from latprof.metrics import METRICS, Metric
 from latprof.model import Kind
 from latprof.stats.grouping import group_rows
 from latprof.stats.quantiles import min_calls, quantile_interval
-from latprof.trace import Trace
+from latprof.trace import Estimates, Trace
 
-__all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "one_value", "summarize", "widened"]
+__all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "model_error", "one_value", "summarize", "widened"]
 
 DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
 _NORMAL_95: Final = 1.96
@@ -159,9 +159,7 @@ def _estimated_row(
             found[probability], intervals[probability] = None, (None, None)
             continue
         centre = float(np.quantile(values[rows], probability))
-        error = math.hypot(
-            estimates.error_of_log(metric.key, probability, rows), _TAIL_ERROR * abs(2 * probability - 1)
-        )
+        error = model_error(estimates, metric.key, probability, rows)
         found[probability] = centre
         intervals[probability] = widened(centre, value, plain.intervals[probability], error)
     return replace(
@@ -172,6 +170,11 @@ def _estimated_row(
         intervals=intervals,
         borrowed=POOLING_CALLS / (len(rows) + POOLING_CALLS),
     )
+
+
+def model_error(estimates: Estimates, metric: str, probability: float, rows: NDArray[np.int64]) -> float:
+    """Standard error of an estimated log percentile that comes from the model, not from which calls were seen."""
+    return math.hypot(estimates.error_of_log(metric, probability, rows), _TAIL_ERROR * abs(2 * probability - 1))
 
 
 def one_value(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -1,0 +1,42 @@
+"""`latprof baseline`."""
+
+from __future__ import annotations
+
+import typer
+
+from latprof.cli import options
+from latprof.cli.check import Alike
+from latprof.cli.selection import Selection, selects_calls
+from latprof.cli.settings import effective
+from latprof.units import format_counted
+
+__all__ = ["baseline"]
+
+baseline = typer.Typer(help="Keep figures to compare with later.", rich_markup_mode=None, no_args_is_help=True)
+
+
+@baseline.command("write")
+@selects_calls
+def write(
+    selection: Selection,
+    alike: Alike = None,
+    output: options.Output = None,
+    force: options.Force = False,  # noqa: FBT002
+) -> None:
+    """Write the figures of these calls to a baseline file, for latprof check --baseline.
+
+    Which metrics, percentiles and groups stands in the settings under [baseline]. The file holds figures
+    only: no ids, no text.
+    """
+    from latprof.api import with_estimates
+    from latprof.check import make_baseline, write_baseline
+
+    in_force = effective(selection.config, {} if alike is None else {"check.alike": alike})
+    named = in_force.settings.baseline.file
+    target = output if output is not None or named is None else in_force.path(named)
+    options.check_targets(target, inputs=selection.paths, force=force)
+    made = make_baseline(with_estimates(selection.read()).trace, in_force.settings, selection.zone)
+    options.write_output(write_baseline(made), target, force=force)
+    if target not in {None, "-"}:
+        figures = format_counted(len(made.kept), "figure")
+        typer.echo(f"latprof: {figures} of {format_counted(made.calls, 'call')} written to {target}", err=True)

@@ -9,7 +9,10 @@ import typer
 
 from latprof import __version__
 from latprof.cli.analyze import analyze
+from latprof.cli.baseline import baseline
 from latprof.cli.budget import budget
+from latprof.cli.check import check
+from latprof.cli.config import config
 from latprof.cli.export import export
 from latprof.cli.formats import formats
 from latprof.cli.schema import schema
@@ -27,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 fine, 2 wrong usage, 3 nothing readable. latprof never uses the network.",
+    epilog="Exit codes: 0 fine, 1 a check failed, 2 wrong usage, 3 nothing readable. latprof never uses the network.",
 )
 app.command()(analyze)
 app.command()(budget)
@@ -37,6 +40,9 @@ app.command()(export)
 app.command()(sources)
 app.command()(formats)
 app.command()(schema)
+app.command()(check)
+app.add_typer(baseline, name="baseline")
+app.command()(config)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback signature

@@ -176,6 +176,7 @@ class Call:
     `headers_at` is when the response's headers were seen: the first token came after it. `load` is
     what a load generator offered, such as '8 at once' or '2 per second'. `tool_s` and `stated_id` are for
     records that state the time of tools without its instants, or that were calls of latprof before.
+    `told_by` names the kind of record, 'span' or 'event', where one reader has several of one call.
     """
 
     agent: str
@@ -212,6 +213,7 @@ class Call:
     blocks: tuple[Block, ...] = field(default=())
     tool_s: float | None = None
     stated_id: str | None = None
+    told_by: str = ""
 
     @property
     def call_id(self) -> str:

@@ -65,7 +65,7 @@ def test_with_the_session_log_each_call_is_counted_once(case: Path) -> None:
     """The log's send times are the better ones."""
     both = read_inputs([str(case / "stream-1.jsonl"), str(case / "projects")])
     assert len(both.calls) == len(pairs(case))
-    assert both.copies == len(both.calls)
+    assert (both.joined, both.copies) == (len(both.calls), 0)
     assert {call.sent_source for call in both.calls} == {"api_request_line"}
 
 

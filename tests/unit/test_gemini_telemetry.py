@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from joining import joined
 from latprof.formats import Source, formats
-from latprof.ingest.join import join
-from latprof.ingest.merge import merge
 from latprof.model import Call, Problem
 
 FORMAT = next(item for item in formats() if item.name == "gemini-telemetry")
@@ -61,7 +60,7 @@ def one(*records: Any) -> Call:
     """Records of one call share its request id."""
     calls, problems = read(*records)
     assert not problems
-    (call,) = join(merge(calls)).calls
+    (call,) = joined(calls)
     return call
 
 

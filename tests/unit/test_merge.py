@@ -40,7 +40,7 @@ def test_copies_are_counted() -> None:
     merger = Merger()
     for call in (made(1), made(1), made(2), made(1)):
         merger.add(call)
-    assert (merger.copies, len(merger.calls())) == (2, 2)
+    assert (merger.copies, len(merger.records())) == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -56,11 +56,27 @@ def test_copies_are_counted() -> None:
         pytest.param({"sent_source": "trigger_line"}, {"sent_source": None, "sent_at": None}, id="any send time"),
         pytest.param({"attempts": 3}, {"attempts": 1}, id="more attempts"),
         pytest.param({"attempts": 1}, {"attempts": None}, id="known attempts"),
+        pytest.param({}, {"model": None}, id="known model"),
+        pytest.param({}, {"stop_reason": None, "input_tokens": None}, id="known input"),
     ],
 )
 def test_the_copy_that_tells_more_is_kept(more: dict[str, Any], less: dict[str, Any]) -> None:
     """Whatever the order of the files."""
     assert one(made(1, **more), made(1, **less), made(1, **less)) == made(1, **more)
+
+
+def test_what_two_sources_tell_of_a_call_is_no_copy() -> None:
+    """Each source keeps its own record; joining makes one call of them."""
+    merger = Merger()
+    for reader, call in (
+        ("log", made(1)),
+        ("log", made(1)),
+        ("capture", made(1)),
+        ("capture", made(1, told_by="span")),
+    ):
+        merger.add(call, reader)
+    assert merger.copies == 1
+    assert [source for source, _ in merger.records()] == ["log/", "capture/", "capture/span"]
 
 
 def test_a_copy_with_the_result_of_its_tool_is_kept() -> None:

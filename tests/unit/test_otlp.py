@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from joining import joined
 from latprof.formats import Source, formats
-from latprof.ingest.join import join
-from latprof.ingest.merge import merge
 from latprof.model import Call, Problem
 
 OTLP = next(item for item in formats() if item.name == "otlp")
@@ -70,7 +69,7 @@ def read(*requests: Any) -> tuple[list[Call], list[Problem]]:
 def one(*requests: Any) -> Call:
     calls, problems = read(*requests)
     assert not problems
-    (call,) = join(merge(calls)).calls
+    (call,) = joined(calls)
     return call
 
 
@@ -222,7 +221,7 @@ def test_span_and_event_of_one_request_are_one_call() -> None:
     )
     spans = request(claude(first_content_ms=600), service="claude-code")
     for files in ([[logs, spans]], [[spans], [logs]], [[logs], [spans]]):
-        calls = join(merge([call for file in files for call in read(*file)[0]])).calls
+        calls = joined([call for file in files for call in read(*file)[0]])
         (call,) = calls
         assert (call.agent, call.trigger, rel(call.trigger_at)) == ("claude-code", "user", -0.1)
         assert (call.sent_source, call.first_output_source) == ("otel_attempt", "otel_first_content")

@@ -6,29 +6,37 @@ lines that embed a sub-agent's messages. The result does not depend on the order
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final
 
+from latprof.ingest.match import Record
 from latprof.model import SENT_SOURCES, Call
 
 __all__ = ["Merger", "merge"]
 
 
+_FIELDS: Final = tuple(item.name for item in fields(Call))
+_Key = tuple[str, str]
+
+
 @dataclass(slots=True)
 class Merger:
-    """Takes calls one by one and keeps the best copy of each."""
+    """Takes calls one by one and keeps of each source the best copy of each.
+
+    What other sources tell of the same call is no copy: see `join`.
+    """
 
     copies: int = 0
-    _best: dict[str, Call] = field(default_factory=dict)
-    _sessions: dict[str, set[str]] = field(default_factory=dict)
+    _best: dict[_Key, Call] = field(default_factory=dict)
+    _sessions: dict[_Key, set[str]] = field(default_factory=dict)
     _ends: dict[str, float] = field(default_factory=dict)
 
-    def add(self, call: Call) -> None:
-        """Take a call from any file."""
+    def add(self, call: Call, reader: str = "") -> None:
+        """Take a call from any file; `reader` is the name of the format that told it."""
         end = call.last_output_at
         if end is not None:
             self._ends[call.session_id] = max(end, self._ends.get(call.session_id, end))
-        key = call.call_id
+        key = (f"{reader}/{call.told_by}", call.call_id)
         known = self._best.get(key)
         if known is None:
             self._best[key] = call
@@ -39,24 +47,24 @@ class Merger:
         if _evidence(call) > _evidence(known):
             self._best[key] = call
 
-    def calls(self) -> list[Call]:
+    def records(self) -> list[Record]:
         """The merged calls. A call copied into a later session belongs to the session that ended first."""
-        merged: list[Call] = []
+        merged: list[Record] = []
         for key, call in self._best.items():
             sessions = self._sessions.get(key)
             if sessions:
                 owner = min(sessions, key=lambda name: (self._ends.get(name, float("inf")), name))
                 call = replace(call, session_id=owner)  # noqa: PLW2901
-            merged.append(call)
+            merged.append(Record(key[0], call))
         return merged
 
 
 def merge(calls: list[Call]) -> list[Call]:
-    """Merge a list of calls; see `Merger`."""
+    """Merge a list of calls of one source; see `Merger`."""
     merger = Merger()
     for call in calls:
         merger.add(call)
-    return merger.calls()
+    return [call for _, call in merger.records()]
 
 
 def _evidence(call: Call) -> tuple[Any, ...]:
@@ -82,5 +90,6 @@ def _evidence(call: Call) -> tuple[Any, ...]:
         call.stated_id is None,
         -(first if first is not None else float("inf")),
         -(call.sent_at if call.sent_at is not None else float("inf")),
+        sum(getattr(call, name) is not None for name in _FIELDS),
         repr(call),
     )

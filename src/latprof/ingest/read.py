@@ -28,7 +28,7 @@ class Reading:
     """What was read: `files` counts the files that a format claimed.
 
     `files_of_others` counts files in the given folders that are no logs, `copies` the copies of a
-    call that were dropped, `joined` the records of another kind that were taken into a call.
+    call that were dropped, `joined` the records of other sources that were taken into a call.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -65,7 +65,7 @@ def read_inputs(
         done += size
         if progress is not None:
             progress(done, reading.size_bytes)
-    joined = join(merger.calls())
+    joined = join(merger.records())
     reading.calls, reading.joined = joined.calls, joined.taken_in
     reading.copies = merger.copies
     if not opened and reading.problems:
@@ -95,7 +95,7 @@ def _read_one(source: Source, known: Sequence[Format], reading: Reading, merger:
     calls = 0
     for item in claimed.read(source):
         if isinstance(item, Call):
-            merger.add(item)
+            merger.add(item, claimed.name)
             calls += 1
         else:
             reading.problems.append(item)

@@ -122,6 +122,7 @@ def _call(talk: _Conversation, event: Event) -> Call:
         last_output_source="stream_end",
         attempts=talk.failures + 1 if talk.open else None,
         flags=("retried",) if talk.failures and talk.open else (),
+        told_by="event",
     )
     tokens_of(event.attributes).give(call)
     return call

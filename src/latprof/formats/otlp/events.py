@@ -60,6 +60,7 @@ def _timed(event: Event) -> Call:
         last_output_source="record_end",
         attempts=None,
         stop_reason=last_text(event.attributes, "finish_reasons", "stop_reason"),
+        told_by="event",
     )
 
 

@@ -120,6 +120,7 @@ def call_of_span(span: Span, requests: list[Span]) -> Call:
             "ai.response.finishReason",
             "finish_reason",
         ),
+        told_by="span",
     )
     tokens.give(call)
     call.flags = _flags(span, call)

@@ -13,6 +13,7 @@ from latprof.cli.baseline import baseline
 from latprof.cli.budget import budget
 from latprof.cli.check import check
 from latprof.cli.config import config
+from latprof.cli.drivers import drivers
 from latprof.cli.export import export
 from latprof.cli.formats import formats
 from latprof.cli.schema import schema
@@ -36,6 +37,7 @@ app.command()(analyze)
 app.command()(budget)
 app.command()(session)
 app.command()(slowest)
+app.command()(drivers)
 app.command()(export)
 app.command()(sources)
 app.command()(formats)

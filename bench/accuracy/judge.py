@@ -31,6 +31,7 @@ class Judged:
 
     @property
     def error(self) -> Floats:
+        """Relative error against the same calls."""
         return self.estimate / self.truth - 1
 
 

@@ -35,6 +35,7 @@ class Compared:
 
     @property
     def error(self) -> float:
+        """Relative difference."""
         return self.drawn / self.real - 1
 
 

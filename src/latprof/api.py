@@ -16,7 +16,8 @@ from typing import Final
 import numpy as np
 
 from latprof.errors import UsageError
-from latprof.estimate import Account, Group, Reading, account, call_reading, estimate
+from latprof.estimate import Account, Group, account, call_reading, estimate
+from latprof.estimate import Reading as CallReading
 from latprof.formats import Format, formats
 from latprof.ingest import Holding, Reading, read_inputs
 from latprof.ingest import survey as survey_sources
@@ -40,6 +41,7 @@ __all__ = [
     "load",
     "read",
     "reading",
+    "report",
     "rows_of",
     "survey",
     "with_estimates",
@@ -111,7 +113,8 @@ def analyze(
 ) -> Analysis:
     """Percentiles over all calls and for each grouping, with the words that go with them.
 
-    `method` 'best' and 'estimate' fit a model to the calls unless the trace has estimates already. `by` groups by all its keys together; without it there are tables per trigger, per model and
+    `method` 'best' and 'estimate' fit a model to the calls unless the trace has estimates already.
+    `by` groups by all its keys together; without it there are tables per trigger, per model and
     per both, each with the agent before it where there are several. Raises UsageError for an unknown key.
     """
     unknown = [key for key in by if key not in BY_KEYS]
@@ -165,7 +168,7 @@ def rows_of(trace: Trace, call: str) -> list[int]:
     return whole or [row for row, ids in enumerate(names) if any(name.startswith(call) for name in ids)]
 
 
-def reading(loaded: Loaded, row: int) -> Reading:
+def reading(loaded: Loaded, row: int) -> CallReading:
     """All that is known of one call."""
     return call_reading(loaded.trace, row, loaded.groups)
 
@@ -184,8 +187,8 @@ def report(
 
 
 def _budget_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
-    """Where the time of sessions went; load tests have no sessions that a person waits in."""
-    real = trace.select(trace.texts["trigger"] != "synthetic")
+    """Where the time of sessions went; load tests and calls without a date are no part of any."""
+    real = trace.select((trace.texts["trigger"] != "synthetic") & ~trace.flag("no_date"))
     items = budgets(real)
     if not items:
         return None

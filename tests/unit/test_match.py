@@ -89,7 +89,7 @@ def test_equal_counts_in_one_session_join_what_telemetry_wrote_late() -> None:
 
 def test_one_session_and_one_end_join_what_has_no_counts() -> None:
     """Within 50 ms; a fact that both know must be the same."""
-    bare = {"input_tokens": None, "output_tokens": None}
+    bare: dict[str, Any] = {"input_tokens": None, "output_tokens": None}
     assert are_one(a_call(), a_call(end=4.04, **bare))
     assert not are_one(a_call(), a_call(end=4.06, **bare))
     assert not are_one(a_call(), a_call(end=4.04, model="model-b", **bare))
@@ -113,7 +113,7 @@ def test_equal_counts_and_one_end_join_sessions_with_different_names() -> None:
 
 def test_a_call_without_counts_follows_the_others_of_its_session() -> None:
     """Two calls show that the two names mean one session; one alone could be chance."""
-    bare = {"input_tokens": None, "output_tokens": None}
+    bare: dict[str, Any] = {"input_tokens": None, "output_tokens": None}
     ours = [a_call(1, end=4), a_call(2, end=10), a_call(3, end=20, **bare)]
     theirs = [a_call(1, end=4, session_id="b"), a_call(2, end=10, session_id="b")]
     last = a_call(3, end=20.01, session_id="b", **bare)
@@ -123,7 +123,7 @@ def test_a_call_without_counts_follows_the_others_of_its_session() -> None:
 
 def test_two_that_fit_equally_are_joined_with_neither() -> None:
     """Parallel calls that ended together, without anything to tell them apart."""
-    bare = {"input_tokens": None, "output_tokens": None}
+    bare: dict[str, Any] = {"input_tokens": None, "output_tokens": None}
     together = [a_call(1, end=4.00, message_id="m1", **bare), a_call(2, end=4.02, message_id="m2", **bare)]
     assert groups(together, [a_call(end=4.01, **bare)]) == [["a0"], ["a1"], ["b0"]]
     # What an id has settled is no rival any more.
@@ -144,7 +144,7 @@ def test_calls_of_one_source_are_never_joined() -> None:
 
 def test_a_load_test_is_joined_by_ids_only() -> None:
     """Its calls are alike and end together."""
-    load = {"trigger": "synthetic", "agent": "load-test"}
+    load: dict[str, Any] = {"trigger": "synthetic", "agent": "load-test"}
     assert not are_one(a_call(**load), a_call(**load, message_id="m"))
     assert are_one(a_call(**load, request_id=LONG), a_call(**load, request_id=LONG))
 

@@ -38,7 +38,7 @@ def analyze(  # noqa: PLR0913 - one argument per option
         str,
         typer.Option(
             metavar="NAME",
-            help="Which times and speeds: best (exact, else estimate, else bound), exact, bound, as-logged or estimate.",
+            help="Which times and speeds: best (exact, else estimate, else bound), exact, bound, as-logged, estimate.",
         ),
     ] = "best",
     problems: Annotated[bool, typer.Option("--problems", help="List what could not be read.")] = False,  # noqa: FBT002

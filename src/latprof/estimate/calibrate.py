@@ -116,7 +116,7 @@ def calibrate(blocks: BlockTable, totals: Floats, weights: Floats | None = None)
         factor = np.minimum(1.0, _HUBER * error / np.maximum(relative, 1e-9))
     coefficients = _USUAL.copy()
     coefficients[columns] = theta
-    return Calibration(coefficients, error, len(totals), fitted=True)
+    return Calibration(coefficients, float(error), len(totals), fitted=True)
 
 
 def _bounded(matrix: Floats, target: Floats, start: Floats, *, floor: Floats) -> Floats:

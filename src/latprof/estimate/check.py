@@ -7,6 +7,7 @@ fits, the places are uniform; the largest distance of their distribution from th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from latprof.estimate.likelihood import LOG_TABLE_S, TABLE_S, Evidence, Parameters, shifts, sizes
 
-__all__ = ["Misfit", "places", "misfit"]
+__all__ = ["Misfit", "misfit", "places"]
 
 Floats = NDArray[np.float64]
 _STAMP_S: Final = 0.012
@@ -78,4 +79,4 @@ def misfit(name: str, place: Floats, effective: float, tolerance: float) -> Misf
         return Misfit(name, 0, 0.0, 1.0)
     steps = np.arange(1, n + 1) / n
     distance = float(max(np.abs(known - steps).max(), np.abs(known - steps + 1 / n).max()))
-    return Misfit(name, n, distance, tolerance + 1.358 / np.sqrt(max(min(effective, n), 1.0)))
+    return Misfit(name, n, distance, tolerance + 1.358 / math.sqrt(max(min(effective, n), 1.0)))

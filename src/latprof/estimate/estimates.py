@@ -31,8 +31,12 @@ class Estimation:
     groups: tuple[Group, ...]
 
 
-def estimate(trace: Trace, *, seed: int = 0) -> Estimation:
-    """Fit each agent's models one by one. Deterministic for a seed."""
+def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True) -> Estimation:
+    """Fit each agent's models one by one. Deterministic for a seed.
+
+    Without `over_time` the stretches of time get no effect of their own: then what a call is read as
+    does not depend on when it was made, which a search for changes over time needs.
+    """
     n = len(trace)
     first, speed = np.full((n, ATOMS), np.nan), np.full((n, ATOMS), np.nan)
     first_ends, speed_ends = np.full((n, 2), np.nan), np.full((n, 2), np.nan)
@@ -43,7 +47,7 @@ def estimate(trace: Trace, *, seed: int = 0) -> Estimation:
         chosen = rows[ready[rows]]
         observed = observe(trace, chosen)
         blank = Group(agent, model, len(rows), len(chosen), len(set(observed.session.tolist())))
-        group, readings = estimate_group(blank, observed, _factors(trace, chosen, observed), seed)
+        group, readings = estimate_group(blank, observed, _factors(trace, chosen, observed, over_time=over_time), seed)
         number[rows] = len(groups)
         groups.append(group)
         if readings is None:
@@ -76,14 +80,14 @@ def _by_model(trace: Trace) -> list[tuple[str, str, Ints]]:
     return [(*key, np.array(keys[key], dtype=np.int64)) for key in sorted(keys)]
 
 
-def _factors(trace: Trace, rows: Ints, observed: Observed) -> tuple[Factor, ...]:
+def _factors(trace: Trace, rows: Ints, observed: Observed, *, over_time: bool) -> tuple[Factor, ...]:
     """Trigger, effort with speed mode, and stretch of time, where there are calls enough of several levels."""
     mode = [
         f"{effort or 'usual'} {speed or ''}".strip()
         for effort, speed in zip(trace.texts["effort"][rows], trace.texts["speed_mode"][rows], strict=True)
     ]
     factors = [_factor("trigger", list(trace.texts["trigger"][rows])), _factor("effort", mode)]
-    periods = min(len(rows) // _PERIOD_CALLS, _MOST_PERIODS)
+    periods = min(len(rows) // _PERIOD_CALLS, _MOST_PERIODS) if over_time else 0
     if periods >= 2:
         place = np.argsort(np.argsort(observed.sent_at, kind="stable"), kind="stable")
         level = place * periods // len(rows)

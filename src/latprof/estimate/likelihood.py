@@ -16,7 +16,7 @@ follows, so that the likelihood is a sum over the grid.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,11 +61,12 @@ class Parameters:
 
     def with_value(self, name: str, value: float) -> Parameters:
         """A copy with one of the numbers changed; 'type_0' and 'type_1' are parts of `type_log`."""
+        changed: Any = value
         if name.startswith("type_"):
+            name, place = "type_log", int(name[-1])
             changed = self.type_log.copy()
-            changed[int(name[-1])] = value
-            return replace(self, type_log=changed)
-        return replace(self, **{name: value})
+            changed[place] = value
+        return replace(self, **{name: changed})
 
     def value(self, name: str) -> float:
         """One of the numbers by the name that `with_value` takes."""
@@ -152,18 +153,21 @@ def posterior(evidence: Evidence, parameters: Parameters, grid: Floats) -> Poste
     half = (grid[1] - grid[0]) / 2
     prior = np.diff(parameters.speed.cumulative(np.append(grid - half, grid[-1] + half))) + _TINY
     middle, reach, log_span = _read_off(evidence, parameters, size, grid, speed_shift, half)
-    if not np.isnan(evidence.header_s).all():
-        early = middle + reach < np.nan_to_num(evidence.header_s)[:, None]
-        log_span = np.where(early, -50.0, log_span)
-    middle -= (parameters.beta_s * evidence.uncached / 1e5)[:, None]
+    prefill_s = (parameters.beta_s * evidence.uncached / 1e5)[:, None]
+    middle -= prefill_s
     scale = np.exp(-first_shift)[:, None]
     low, high = (middle - reach) * scale, (middle + reach) * scale
+    width = high - low
+    if not np.isnan(evidence.header_s).all():
+        # The part of the cell before the headers is impossible.
+        earliest = (np.nan_to_num(evidence.header_s)[:, None] - prefill_s) * scale
+        low, high = np.maximum(low, earliest), np.maximum(high, earliest)
     table = parameters.first.cumulative(LOG_TABLE_S)
     below = np.interp(low, TABLE_S, table, left=0.0)
     mass = np.interp(high, TABLE_S, table, left=0.0) - below
     top = log_span.max(axis=1, keepdims=True)
     # An outlier's share keeps a call that no parameters explain from deciding the fit.
-    joint = (mass / (high - low) + _OUTLIER) * prior * np.exp(log_span - top)
+    joint = (mass / width + _OUTLIER) * prior * np.exp(log_span - top)
     total = joint.sum(axis=1)
     return Posterior(joint / total[:, None], np.log(total) + top[:, 0] - first_shift, below, mass)
 

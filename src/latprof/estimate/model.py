@@ -68,7 +68,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """The posterior of each call, s and tok/s: values of equal weight (n, ATOMS) and the ends of 95 % intervals (n, 2)."""
+    """The posterior of each call, s and tok/s.
+
+    Values of equal weight (n, ATOMS), and the ends of 95 % intervals (n, 2).
+    """
 
     first_s: Floats
     first_ends_s: Floats

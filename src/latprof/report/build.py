@@ -13,7 +13,7 @@ from latprof.report.machine import analysis_data, analysis_grid
 from latprof.stats import Method, MetricRow, Summary, best_rows
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
 
-__all__ = ["build_document"]
+__all__ = ["LEGEND", "analysis_title", "build_document", "problem_section", "table_sections"]
 
 _WAIT: Final = ("ttft_s", "first_block_s", "as_logged_ttft_s", "wall_s", "tool_s")
 _SPEED: Final = ("decode_tps", "wall_tps", "as_logged_decode_tps")
@@ -32,10 +32,10 @@ _TABLES_BY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("agent", "model"): (_WAITING, _GENERATION),
     ("agent", "trigger", "model"): (),
 }
-_LEGEND: Final = (
+LEGEND: Final = (
     "How to read the tables: estimates come from a model of many calls (latprof explain shows it), pooled ones lean "
-    "on other groups of their model; ≤ and ≥ mark bounds, the true value lies on that side; coverage is the share of the "
-    "group's calls that have such a value; n<30 means refused, needs 30 calls; – means no interval, too few "
+    "on other groups of their model; ≤ and ≥ mark bounds, the true value lies on that side; coverage is the share of "
+    "the group's calls that have such a value; n<30 means refused, needs 30 calls; – means no interval, too few "
     "sessions; intervals respect that calls of one session are alike. The intervals of all percentiles are in "
     "--json and --csv."
 )
@@ -47,17 +47,23 @@ _SIGN: Final = {"upper": "≤ ", "lower": "≥ "}
 
 def build_document(analysis: Analysis, *, list_problems: bool = False) -> Document:
     """Arrange an analysis: waiting and speed for each grouping, then what it means, then problems."""
-    sections: list[Section] = []
-    for summary in analysis.summaries:
-        sections += _grouping(summary, analysis.quantiles, analysis.method)
-    legend = (Note(_LEGEND),) if sections else ()
+    sections = list(table_sections(analysis))
+    legend = (Note(LEGEND),) if sections else ()
     sections.append(Section("In words", (*(Note(text) for text in analysis.notes), *legend)))
     if analysis.problems:
-        sections.append(_problems(analysis, list_problems=list_problems))
-    return Document(_title(analysis), tuple(sections), analysis_data(analysis), analysis_grid(analysis))
+        sections.append(problem_section(analysis, list_problems=list_problems))
+    return Document(analysis_title(analysis), tuple(sections), analysis_data(analysis), analysis_grid(analysis))
 
 
-def _title(analysis: Analysis) -> str:
+def table_sections(analysis: Analysis) -> tuple[Section, ...]:
+    """The tables of each grouping."""
+    return tuple(
+        section for summary in analysis.summaries for section in _grouping(summary, analysis.quantiles, analysis.method)
+    )
+
+
+def analysis_title(analysis: Analysis) -> str:
+    """How much was read, of which agents, from when to when."""
     span = ""
     first, last = format_instant(analysis.since, analysis.tz), format_instant(analysis.until, analysis.tz)
     if first and last:
@@ -186,7 +192,8 @@ def _end(value: float | None, unit: str) -> str:
     return "?" if value is None else format_value(value, unit)
 
 
-def _problems(analysis: Analysis, *, list_problems: bool) -> Section:
+def problem_section(analysis: Analysis, *, list_problems: bool) -> Section:
+    """How many problems of each kind there were; with `list_problems` where."""
     total = sum(analysis.problems.values())
     words = "; ".join(f"{PROBLEMS.get(kind, kind)}: {format_count(count)}" for kind, count in analysis.problems.items())
     hint = "" if list_problems else " List them with --problems."

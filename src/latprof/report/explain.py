@@ -9,6 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from latprof.estimate import POOLING_CALLS, Account, Group, Reading
+from latprof.estimate.calibrate import Calibration
+from latprof.estimate.likelihood import Parameters
+from latprof.estimate.mixture import Mixture
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
 from latprof.stats import MetricRow, Summary
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
@@ -73,13 +76,13 @@ def _group(account: Account, figures: Sequence[MetricRow]) -> tuple[tuple[Table 
     items.append(_facts("Calls", observed))
     facts = list(observed)
     if group.calibration is not None:
-        items.append(_calibration(group))
+        items.append(_calibration(group.calibration))
     if group.parameters is not None:
-        fitted = _fitted(group)
+        fitted = _fitted(group.parameters)
         facts += fitted
         items.append(_facts("Fitted over all calls of the model", fitted))
         if group.factors:
-            items.append(_effects(group))
+            items.append(_effects(group, group.parameters))
     if group.checks:
         items.append(_checks(group))
     if figures:
@@ -108,9 +111,7 @@ def _observed(account: Account) -> list[_Line]:
     return [*lines, _count("calls that the shapes were fitted on", group.fitted_on)] if group.fitted_on else lines
 
 
-def _calibration(group: Group) -> Table:
-    fit = group.calibration
-    assert fit is not None
+def _calibration(fit: Calibration) -> Table:
     columns = (Column("block", "left"), Column("tokens per block"), Column("characters per token"))
     rows = tuple(
         (
@@ -125,11 +126,9 @@ def _calibration(group: Group) -> Table:
     return Table("Tokens of blocks (estimate)", columns, rows, note)
 
 
-def _fitted(group: Group) -> list[_Line]:
-    parameters = group.parameters
-    assert parameters is not None
-    speed = _mixture_quantiles(parameters.speed.centre, parameters.speed.width, parameters.speed.share)
-    first = _mixture_quantiles(parameters.first.centre, parameters.first.width, parameters.first.share)
+def _fitted(parameters: Parameters) -> list[_Line]:
+    speed = _mixture_quantiles(parameters.speed)
+    first = _mixture_quantiles(parameters.first)
     factors = [*(float(value) for value in np.exp(parameters.type_log)), 1.0]
     lines = [
         _Line("first token without prefill, p10 / p50 / p90", " / ".join(f"{v:.3g}" for v in first) + " s", first[1]),
@@ -150,18 +149,15 @@ def _fitted(group: Group) -> list[_Line]:
     ]
 
 
-def _mixture_quantiles(centre: Any, width: Any, share: Any) -> list[float]:
+def _mixture_quantiles(mixture: Mixture) -> list[float]:
     """p10, p50 and p90 of a mixture on a log scale, read off a fine grid."""
-    from latprof.estimate.mixture import Mixture
-
-    grid = np.linspace(float((centre - 5 * width).min()), float((centre + 5 * width).max()), 2000)
-    below = Mixture(share, centre, width).cumulative(grid)
+    reach = 5 * mixture.width
+    grid = np.linspace(float((mixture.centre - reach).min()), float((mixture.centre + reach).max()), 2000)
+    below = mixture.cumulative(grid)
     return [float(np.exp(np.interp(q, below, grid))) for q in (0.1, 0.5, 0.9)]
 
 
-def _effects(group: Group) -> Table:
-    parameters = group.parameters
-    assert parameters is not None
+def _effects(group: Group, parameters: Parameters) -> Table:
     columns = (
         Column("grouping", "left"), Column("group", "left"), Column("n"), Column("of its own"),
         Column("first token"), Column("speed"),
@@ -174,7 +170,8 @@ def _effects(group: Group) -> Table:
             rows.append(
                 (
                     Cell(factor.name if k == 0 else ""), Cell(name), Cell(format_count(int(counts[k]))),
-                    Cell(format_share(float(own))), Cell(f"× {np.exp(first[k]):.2f}"), Cell(f"× {np.exp(speed[k]):.2f}"),
+                    Cell(format_share(float(own))), Cell(f"× {np.exp(first[k]):.2f}"),
+                    Cell(f"× {np.exp(speed[k]):.2f}"),
                 )
             )  # fmt: skip
     note = "A small group takes the rest from the model's other calls (partial pooling)."
@@ -241,7 +238,7 @@ def _group_data(account: Account, figures: Sequence[MetricRow]) -> dict[str, Any
             "tokens_per_block": {kind: round(fit.tokens_per_block(kind), 2) for kind in _TYPES},
             "characters_per_token": {kind: fit.characters_per_token(kind) for kind in _TYPES},
         },
-        "fitted": None if fitted is None else {line.name: line.value for line in _fitted(group)},
+        "fitted": None if fitted is None else {line.name: line.value for line in _fitted(fitted)},
         "checks": [
             {"name": item.name, "n": item.n, "distance": round(item.distance, 4), "allowed": round(item.allowed, 4)}
             for item in group.checks

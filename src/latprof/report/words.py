@@ -43,12 +43,17 @@ def _share(trace: Trace, waiting: Waiting | None) -> str:
     kind = (
         "estimated" if waiting.estimated == waiting.n else "stated" if not waiting.estimated else "estimated or stated"
     )
+    calls, part = format_count(waiting.n), format_share(waiting.n / len(trace))
+    text = (
+        f"Where the time goes: of {format_duration(waiting.wall_s)} in {calls} calls ({part} of all; first token "
+        f"{kind}), {format_share(waiting.first_share)}{spread} is waiting for the first token and "
+        f"{format_share(1 - waiting.first_share)} is decoding."
+    )
+    if not waiting.tools_s:
+        return text
     total = waiting.wall_s + waiting.tools_s
     return (
-        f"Where the time goes: of {format_duration(waiting.wall_s)} in {format_count(waiting.n)} calls "
-        f"({format_share(waiting.n / len(trace))} of all; first token {kind}), {format_share(waiting.first_share)}{spread} "
-        f"is waiting for the first token and {format_share(1 - waiting.first_share)} is decoding. Tools took at most "
-        f"another {format_duration(waiting.tools_s)} after these calls: first token "
+        f"{text} Tools took at most another {format_duration(waiting.tools_s)} after these calls: first token "
         f"{format_share(waiting.first_s / total)}, decoding {format_share(waiting.decode_s / total)}, tools "
         f"{format_share(waiting.tools_s / total)} of both together."
     )

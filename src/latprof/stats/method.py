@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from latprof.model import Kind
 from latprof.stats.summary import MetricRow, Summary
 
 __all__ = ["METHODS", "Method", "best_rows", "of_method"]
@@ -27,9 +28,7 @@ def of_method(summary: Summary, method: Method) -> Summary:
     if method == "best":
         return summary
     kind = method.replace("-", "_")
-    return replace(
-        summary, rows=tuple(row for row in summary.rows if row.unit not in _TIMED_UNITS or row.kind == kind)
-    )
+    return replace(summary, rows=tuple(row for row in summary.rows if row.unit not in _TIMED_UNITS or row.kind == kind))
 
 
 def best_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:
@@ -56,9 +55,9 @@ def _best_of_group(rows: Sequence[MetricRow]) -> Iterable[MetricRow]:
         yield row
 
 
-def _answered(found: dict[tuple[str, str], MetricRow], metric: str) -> bool:
+def _answered(found: Mapping[tuple[str, Kind], MetricRow], metric: str) -> bool:
     """Whether most calls of the group have the figure itself."""
-    rows = [found.get((metric, kind)) for kind in ("exact", "estimate")]
+    rows = (found.get((metric, "exact")), found.get((metric, "estimate")))
     return any(row is not None and row.coverage >= _MOST and _has_median(row) for row in rows)
 
 

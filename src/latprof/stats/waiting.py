@@ -63,7 +63,9 @@ def waiting(trace: Trace) -> Waiting | None:
         tools_s=float(np.nansum(trace.tool_s[known])),
         first_share=share,
         interval=_interval(trace, known, first_s, wall_s, share),
-        as_logged_share=float(np.minimum(logged[both], wall_s[both]).sum() / wall_s[both].sum()) if both.any() else None,
+        as_logged_share=float(np.minimum(logged[both], wall_s[both]).sum() / wall_s[both].sum())
+        if both.any()
+        else None,
     )
 
 

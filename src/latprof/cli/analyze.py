@@ -13,7 +13,7 @@ from latprof.errors import UsageError
 if TYPE_CHECKING:
     from latprof.stats import Method
 
-__all__ = ["analyze"]
+__all__ = ["analyze", "quantiles_of"]
 
 
 @selects_calls
@@ -27,7 +27,9 @@ def analyze(  # noqa: PLR0913 - one argument per option
             "context, part (main or sub-agent), day, hour, weekday; several with commas. [trigger; model]",
         ),
     ] = None,
-    percentiles: Annotated[str, typer.Option(metavar="LIST", help="Which percentiles.")] = "10,50,90,99",
+    percentiles: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Which percentiles. [10,50,90,99]", show_default=False)
+    ] = None,
     format_name: drawing.FormatName = None,
     as_json: drawing.AsJson = False,  # noqa: FBT002
     output: options.Output = None,
@@ -35,12 +37,13 @@ def analyze(  # noqa: PLR0913 - one argument per option
         str | None, typer.Option("--csv", metavar="FILE", help="Also write the figures as CSV to this file.")
     ] = None,
     method: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
-            help="Which times and speeds: best (exact, else estimate, else bound), exact, bound, as-logged, estimate.",
+            help="Which times and speeds: best (exact, else estimate, else bound), exact, bound, as-logged, "
+            "estimate. [best]",
         ),
-    ] = "best",
+    ] = None,
     problems: Annotated[bool, typer.Option("--problems", help="List what could not be read.")] = False,  # noqa: FBT002
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
@@ -49,15 +52,21 @@ def analyze(  # noqa: PLR0913 - one argument per option
     from latprof.report import build_document
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
-    quantiles = _quantiles(percentiles)
+    quantiles = quantiles_of(percentiles or _listed(selection.setting("percentiles")) or "10,50,90,99")
     options.check_targets(output, csv, inputs=selection.paths, force=force)
-    kind = _method(method)
+    kind = _method(method or selection.setting("method") or "best")
     loaded = selection.read()
-    analysis = api.analyze(loaded, by=split(by), quantiles=quantiles, tz=selection.zone, method=kind)
+    keys = split(by) or tuple(selection.setting("by") or ())
+    analysis = api.analyze(loaded, by=keys, quantiles=quantiles, tz=selection.zone, method=kind)
     document = build_document(analysis, list_problems=problems)
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)
     drawing.show(document, chosen, output, force=force)
+
+
+def _listed(percentiles: list[float] | None) -> str:
+    """Percentiles of the settings as the option would give them."""
+    return ",".join(f"{percentile:g}" for percentile in percentiles or ())
 
 
 def _method(text: str) -> Method:
@@ -70,7 +79,7 @@ def _method(text: str) -> Method:
     return found
 
 
-def _quantiles(text: str) -> tuple[float, ...]:
+def quantiles_of(text: str) -> tuple[float, ...]:
     """'10,50,99.9' -> (0.1, 0.5, 0.999), sorted. Raises UsageError."""
     try:
         percents = sorted({float(part) for part in text.split(",")})

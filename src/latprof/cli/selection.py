@@ -107,9 +107,15 @@ def _nothing(problems: dict[str, int]) -> str:
 
 
 def selects_calls(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command with an argument `selection` the options that make one."""
+    """Give a command with an argument `selection` the options that make one.
+
+    An argument of the command's own takes the place of the filter of that name.
+    """
     own = [item for item in inspect.signature(command, eval_str=True).parameters.values() if item.name != "selection"]
-    shared = list(inspect.signature(_selection, eval_str=True).parameters.values())
+    taken = {item.name for item in own}
+    shared = [
+        item for item in inspect.signature(_selection, eval_str=True).parameters.values() if item.name not in taken
+    ]
     parameters = [item.replace(kind=inspect.Parameter.KEYWORD_ONLY) for item in (shared[0], *own, *shared[1:])]
 
     @functools.wraps(command)
@@ -143,8 +149,8 @@ def _selection(  # noqa: PLR0913 - one argument per option
     in_force = effective_if_given(config)
     zone = zone_of(tz if tz is not None or in_force is None else in_force.settings.tz)
     filters = Filters(
-        since=_last(last) if last is not None else _moment(since, zone, whole_day=False),
-        until=_moment(until, zone, whole_day=True),
+        since=_last(last) if last is not None else moment(since, zone, whole_day=False),
+        until=moment(until, zone, whole_day=True),
         models=split(model),
         projects=split(project),
         triggers=_triggers(trigger),
@@ -213,7 +219,8 @@ def _last(text: str) -> float:
         raise UsageError(f"--last {text} is no span of time: write it as 90m, 36h, 7d or 2w.") from None
 
 
-def _moment(text: str | None, tz: tzinfo, *, whole_day: bool) -> float | None:
+def moment(text: str | None, tz: tzinfo, *, whole_day: bool) -> float | None:
+    """A day or time as epoch seconds; with `whole_day` a day counts to its end. Raises UsageError."""
     if text is None:
         return None
     try:

@@ -21,7 +21,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FALSE_ALARMS", "MIN_UNITS", "Break", "Family", "Series", "find_breaks", "normal_scores"]
+__all__ = [
+    "FALSE_ALARMS",
+    "MIN_UNITS",
+    "SHUFFLES",
+    "Break",
+    "Family",
+    "Findings",
+    "Scanned",
+    "Series",
+    "enough",
+    "find_breaks",
+    "normal_scores",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -73,7 +85,25 @@ class Break:
     last: int
 
 
-def find_breaks(families: Sequence[Family], *, level: float = FALSE_ALARMS, seed: int = 0) -> list[Break]:
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """The strongest evidence in a series as a whole, whether it is a change or not; names as in `Break`."""
+
+    family: str
+    series: str
+    evidence: float
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The changes, and what every series that could be scanned had to show."""
+
+    breaks: tuple[Break, ...]
+    scanned: tuple[Scanned, ...]
+
+
+def find_breaks(families: Sequence[Family], *, level: float = FALSE_ALARMS, seed: int = 0) -> Findings:
     """Changes in any series, with at most `level` chance of any where nothing changed.
 
     Deterministic for a seed. Families or series with fewer than `MIN_UNITS` units that say something
@@ -81,8 +111,6 @@ def find_breaks(families: Sequence[Family], *, level: float = FALSE_ALARMS, seed
     """
     rng = np.random.default_rng(seed)
     scanned = [(family, series) for family in families for series in family.series if enough(series)]
-    if not scanned:
-        return []
     highest = np.zeros(SHUFFLES)
     scales: dict[tuple[str, str], float] = {}
     for family in families:
@@ -95,10 +123,18 @@ def find_breaks(families: Sequence[Family], *, level: float = FALSE_ALARMS, seed
             scales[family.name, item.name] = scale
             highest = np.maximum(highest, row / scale)
     found: list[Break] = []
+    seen: list[Scanned] = []
     for family, item in scanned:
-        whole = (0, len(item.totals))
-        found += _segment(family.name, item, whole, highest, level, rng, scales[family.name, item.name])
-    return found
+        scale = scales[family.name, item.name]
+        t = float(_scan(_residuals(item)).max())
+        seen.append(Scanned(family.name, item.name, t, _chance(t / scale, highest)))
+        found += _segment(family.name, item, (0, len(item.totals)), highest, level, rng, scale)
+    return Findings(tuple(found), tuple(seen))
+
+
+def _chance(height: float, highest: Floats) -> float:
+    """How often so much or more comes up where nothing changed."""
+    return float((1 + (highest >= height).sum()) / (len(highest) + 1))
 
 
 def enough(series: Series) -> bool:
@@ -153,7 +189,7 @@ def _segment(
         scale = max(float(np.quantile(_shuffled(residuals[None], rng)[0], 0.95)), 1e-9)
     t = _scan(residuals)
     place = int(np.argmax(t))
-    chance = float((1 + (highest >= t[place] / scale).sum()) / (len(highest) + 1))
+    chance = _chance(float(t[place]) / scale, highest)
     if chance > level:
         return []
     near = np.flatnonzero((t > 0) & (t**2 >= t[place] ** 2 - _MOMENT_RATIO))

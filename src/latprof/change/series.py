@@ -1,0 +1,141 @@
+"""What is watched over time: one value per call, summed per session and day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.metrics import Metric, metric
+from latprof.model import Kind
+from latprof.stats.changes import Series, normal_scores
+from latprof.stats.grouping import BY_KEYS
+from latprof.stats.samples import best_kind, samples
+from latprof.trace import Trace
+
+__all__ = ["SeriesOfCalls", "Units", "series_of", "units_of"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_TIMES: Final = ("ttft_s", "first_block_s", "decode_tps", "wall_s")
+_SIZES: Final = ("output_tokens", "reasoning_tokens")
+_MOST_TOOLS: Final = 4
+_CELL_CALLS: Final = 10
+# A series needs values for this share of the model's calls, lest it shows who has them rather than what they are.
+_LEAST_SHARE: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Units:
+    """Sessions split by day, in the order of their first calls.
+
+    `member` (calls) is the unit's number of each call, `start` (units) when the unit's first call was sent.
+    """
+
+    member: Ints
+    start: Floats
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+@dataclass(frozen=True)
+class SeriesOfCalls:
+    """A quantity per call: `values` as they are, `scores` as they are compared; NaN where unknown.
+
+    A metric has a kind; other quantities have neither and are exact. `per_thousand` quantities are
+    occurrences, written per thousand calls.
+    """
+
+    name: str
+    unit: str
+    values: Floats
+    scores: Floats
+    metric: Metric | None = None
+    kind: Kind | None = None
+    per_thousand: bool = False
+
+    def sums(self, units: Units) -> Series:
+        """Scores and calls of each unit."""
+        known = ~np.isnan(self.scores)
+        member = units.member[known]
+        totals = np.bincount(member, self.scores[known], minlength=len(units)).astype(np.float64)
+        return Series(self.name, totals, np.bincount(member, minlength=len(units)).astype(np.float64))
+
+
+def units_of(trace: Trace, tz: tzinfo = UTC) -> Units:
+    """The units of a trace whose calls all have a date."""
+    sent = trace.column("sent_at")
+    days = [datetime.fromtimestamp(at, tz).toordinal() for at in sent]
+    keys = list(zip(trace.texts["session_id"], days, strict=True))
+    start: dict[tuple[str, int], float] = {}
+    for key, at in zip(keys, sent, strict=True):
+        start[key] = min(start.get(key, np.inf), float(at))
+    ordered = sorted(start, key=lambda key: (start[key], key))
+    place = {key: number for number, key in enumerate(ordered)}
+    return Units(
+        np.array([place[key] for key in keys], dtype=np.int64),
+        np.array([start[key] for key in ordered], dtype=np.float64),
+    )
+
+
+def series_of(trace: Trace, tz: tzinfo = UTC) -> Iterator[SeriesOfCalls]:
+    """Everything that is watched in one model's calls."""
+    cells = _cells(trace, tz)
+    answered = False
+    for key in _TIMES:
+        if key == "first_block_s" and answered:
+            continue
+        item = _of_metric(trace, metric(key), cells)
+        if item is not None:
+            answered = answered or key == "ttft_s"
+            yield item
+    for key in _SIZES:
+        item = _of_metric(trace, metric(key), None)
+        if item is not None:
+            yield item
+    yield _occurrence("retries", trace.flag("retried") | (trace.numbers["attempts"] > 1))
+    yield _occurrence("interrupts", trace.flag("interrupted"))
+    yield from _tools(trace)
+
+
+def _of_metric(trace: Trace, declared: Metric, cells: Ints | None) -> SeriesOfCalls | None:
+    """The metric's best kind, as ranks; within cells of like work where given."""
+    found = samples(trace, declared, np.zeros(len(trace), dtype=np.int64))
+    kind = best_kind([found])
+    if kind is None or len(found[kind]) < _LEAST_SHARE * len(trace):
+        return None
+    values = declared.values(trace)[kind]
+    return SeriesOfCalls(declared.key, declared.unit, values, normal_scores(values, cells), declared, kind)
+
+
+def _cells(trace: Trace, tz: tzinfo) -> Ints:
+    """Trigger and size of context of each call as a number; rare ones together."""
+    keys = list(zip(BY_KEYS["trigger"](trace, tz), BY_KEYS["context"](trace, tz), strict=True))
+    counts: dict[tuple[str | None, str | None], int] = {}
+    for key in keys:
+        counts[key] = counts.get(key, 0) + 1
+    numbers = {key: number for number, key in enumerate((k for k, n in counts.items() if n >= _CELL_CALLS), 1)}
+    return np.array([numbers.get(key, 0) for key in keys], dtype=np.int64)
+
+
+def _occurrence(name: str, mask: NDArray[np.bool_]) -> SeriesOfCalls:
+    values = mask.astype(np.float64)
+    return SeriesOfCalls(name, "per 1,000 calls", values, values, per_thousand=True)
+
+
+def _tools(trace: Trace) -> Iterator[SeriesOfCalls]:
+    """For the most used tools: which share of a call's tool uses it is; calls without tools say nothing."""
+    used = [[block.name or "unknown" for block in blocks if block.type == "tool_use"] for blocks in trace.blocks]
+    counts: dict[str, int] = {}
+    for names in used:
+        for name in names:
+            counts[name] = counts.get(name, 0) + 1
+    for tool in sorted(counts, key=lambda name: (-counts[name], name))[:_MOST_TOOLS]:
+        values = np.array([names.count(tool) / len(names) if names else np.nan for names in used])
+        yield SeriesOfCalls(f"tool {tool}", "share", values, values)

@@ -15,6 +15,8 @@ from typing import Final
 
 import numpy as np
 
+from latprof.change import Drift
+from latprof.change import drift as find_drift
 from latprof.errors import UsageError
 from latprof.estimate import Account, Group, account, call_reading, estimate
 from latprof.estimate import Reading as CallReading
@@ -23,12 +25,14 @@ from latprof.ingest import Holding, Reading, read_inputs
 from latprof.ingest import survey as survey_sources
 from latprof.report.budget import budget_document
 from latprof.report.document import Analysis, Document
+from latprof.report.drivers import drivers_document
 from latprof.report.overview import Chapter, overview_document
-from latprof.report.plots import budget_plot
+from latprof.report.plots import budget_plot, effects_plot, subjects
 from latprof.report.words import describe
 from latprof.stats import BY_KEYS, Filters, Method, Summary, keep, of_method, summarize, waiting
+from latprof.stats.changes import FALSE_ALARMS
 from latprof.stats.summary import DEFAULT_QUANTILES
-from latprof.timeline import BUDGET_KEYS, budgets, slow_share, total, total_by
+from latprof.timeline import BUDGET_KEYS, DRIVEN, budgets, effects, served, slow_share, total, total_by
 from latprof.trace import Trace
 
 __all__ = [
@@ -36,6 +40,7 @@ __all__ = [
     "Loaded",
     "accounts",
     "analyze",
+    "drift",
     "estimated",
     "known_formats",
     "load",
@@ -181,8 +186,8 @@ def report(
     `chapters` are documents of other commands (a comparison, a simulation) that become sections of it.
     """
     loaded = with_estimates(loaded)
-    time = _budget_chapter(loaded.trace, tz)
-    every = (*([] if time is None else [time]), *chapters)
+    own = (_budget_chapter(loaded.trace, tz), _drivers_chapter(loaded.trace, tz))
+    every = (*(chapter for chapter in own if chapter is not None), *chapters)
     return overview_document(analyze(loaded, tz=tz), loaded.trace, every, list_problems=list_problems)
 
 
@@ -198,6 +203,25 @@ def _budget_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
     plot = budget_plot(whole, groups["project"])
     document = budget_document(items, whole, groups, slow, tz=tz)
     return Chapter("Time budget", document, () if plot is None else (plot,), early=True)
+
+
+def drift(trace: Trace, *, level: float = FALSE_ALARMS, tz: tzinfo = UTC) -> Drift:
+    """Changes over time per model; `level` is the chance of any false alarm in the whole result.
+
+    Estimates are made anew without effects of time: they would show a change where none is.
+    """
+    return find_drift(trace.with_estimates(estimate(trace, over_time=False).estimates), level=level, tz=tz)
+
+
+def _drivers_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
+    """What goes with long waits, for the agent with the most calls; load tests are made to differ."""
+    subject = next(iter(subjects(trace)), None)
+    if subject is None or not (found := effects(subject.trace, tz)):
+        return None
+    plots = (effects_plot(found, metric, subject.agent) for metric in DRIVEN)
+    document = drivers_document(found, (), (), served(subject.trace))
+    shown = tuple(plot for plot in plots if plot is not None)
+    return Chapter(f"What goes with long waits: {subject.agent}", document, shown, early=True)
 
 
 def _unasked(trace: Trace) -> tuple[tuple[str, ...], ...]:

@@ -13,6 +13,8 @@ from latprof.cli.baseline import baseline
 from latprof.cli.budget import budget
 from latprof.cli.check import check
 from latprof.cli.config import config
+from latprof.cli.diff import diff
+from latprof.cli.drift import drift
 from latprof.cli.drivers import drivers
 from latprof.cli.export import export
 from latprof.cli.formats import formats
@@ -43,6 +45,8 @@ app.command()(sources)
 app.command()(formats)
 app.command()(schema)
 app.command()(check)
+app.command()(diff)
+app.command()(drift)
 app.add_typer(baseline, name="baseline")
 app.command()(config)
 

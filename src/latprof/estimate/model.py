@@ -27,6 +27,8 @@ MIN_SPANS: Final = 15
 _FIT_CALLS: Final = 800
 _FOLDS: Final = 8
 _MISFIT: Final = 0.10
+# Of groups of 50 calls, those with a larger standard error hold nearly all that miss by more than 15 %.
+_MOST_ERROR: Final = 0.08
 _CHUNK: Final = 4000
 _ENDS: Final = (0.025, 0.975)
 
@@ -107,6 +109,10 @@ def estimate_group(
         names = ", ".join(item.name for item in wrong)
         return replace(group, refused=f"the model does not give back held-out calls ({names})"), None
     first_error, speed_error = _parameter_errors(observed, chosen, levels, best, refits)
+    median = PROBABILITIES.index(0.5)
+    if (worst := max(first_error[median], speed_error[median])) > _MOST_ERROR:
+        reason = f"too uncertain, the model alone leaves a standard error of {100 * worst:.0f} % at the median"
+        return replace(group, refused=reason, first_error=first_error, speed_error=speed_error), None
     readings = read(evidence, best.parameters, best.grid)
     return replace(group, first_error=first_error, speed_error=speed_error), readings
 

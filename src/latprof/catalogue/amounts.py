@@ -9,7 +9,8 @@ from typing import Literal
 __all__ = ["Amount", "parse_amount"]
 
 _SHAPE = re.compile(
-    r"(?P<bound>>=|<=|<|>)?(?P<about>~)?(?P<low>-?\d+(?:\.\d+)?)(?:\.\.(?P<high>-?\d+(?:\.\d+)?))?", re.ASCII
+    r"(?P<bound>>=|<=)?(?P<about>~)?(?P<low>-?\d+(?:\.\d+)?(?:e\d+)?)(?:\.\.(?P<high>-?\d+(?:\.\d+)?(?:e\d+)?))?",
+    re.ASCII,
 )
 
 

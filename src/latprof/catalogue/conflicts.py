@@ -14,38 +14,43 @@ __all__ = ["conflicts_of"]
 
 # Figures that lie further apart than this share contradict each other; less is rounding.
 _ROUNDING: Final = 0.10
-# Two of these differ between sources without a contradiction: sellers ask different prices.
+# These differ without a contradiction: prices change and sellers ask different ones, counts are of different things.
 _DIFFERING: Final = ("price_", "rent_", "mention", "usd_per", "eur_per", "count", "share", "ratio", "score", "tokens")
 
 
 def conflicts_of(entries: Sequence[Entry], listed: Sequence[Conflict]) -> tuple[Conflict, ...]:
     """The listed conflicts with the entries they concern, then those that comparing figures shows."""
-    known = [replace(item, entries=_concerned(item, entries)) for item in listed]
-    covered = {(entry, str(place)) for item in known for entry in item.entries for place in item.at}
-    found = [item for entry in entries for item in _compared(entry) if not _is_covered(item, entry.id, covered)]
+    known = [replace(item, entries=item.entries or _concerned(item, entries)) for item in listed]
+    found = [item for entry in entries for item in _compared(entry, known)]
     return (*known, *found)
 
 
 def _concerned(conflict: Conflict, entries: Sequence[Entry]) -> tuple[str, ...]:
-    places = set(conflict.at)
-    return tuple(entry.id for entry in entries if any(places & set(fact.at) for fact in entry.facts))
+    return tuple(entry.id for entry in entries if any(conflict.concerns(fact) for fact in entry.facts))
 
 
-def _is_covered(conflict: Conflict, entry: str, covered: set[tuple[str, str]]) -> bool:
-    return all((entry, str(place)) in covered for place in conflict.at)
-
-
-def _compared(entry: Entry) -> Iterator[Conflict]:
+def _compared(entry: Entry, known: Sequence[Conflict]) -> Iterator[Conflict]:
+    about = [conflict for conflict in known if entry.id in conflict.entries]
     groups: dict[tuple[str, str | None, str | None], list[Fact]] = {}
     for fact in entry.facts:
-        if fact.amount is not None and not fact.quantity.startswith(_DIFFERING):
+        if (
+            fact.amount is not None
+            and not fact.quantity.startswith(_DIFFERING)
+            and not fact.quantity.endswith("_per_mtok")
+        ):
             groups.setdefault((fact.quantity, fact.scope, fact.what), []).append(fact)
     for (quantity, _, _), facts in groups.items():
-        apart = [pair for pair in combinations(facts, 2) if _contradict(*pair)]
+        unlisted = [fact for fact in facts if not any(conflict.concerns(fact) for conflict in about)]
+        apart = [pair for pair in combinations(unlisted, 2) if _contradict(*pair)]
         if apart:
             involved = list({id(fact): fact for pair in apart for fact in pair}.values())
             yield Conflict(
-                f"{entry.id}.{quantity}", _words(entry, quantity, involved), _places(involved), (entry.id,), "compared"
+                f"{entry.id}.{quantity}",
+                _words(entry, quantity, involved),
+                _places(involved),
+                (entry.id,),
+                (quantity,),
+                "compared",
             )
 
 
@@ -76,7 +81,7 @@ def _words(entry: Entry, quantity: str, facts: Iterable[Fact]) -> str:
 def _figure(fact: Fact) -> str:
     assert fact.amount is not None  # noqa: S101 - only amounts are compared
     amount = fact.amount
-    return f"{amount.low:g} to {amount.high:g}" if amount.is_range else f"{amount.low:g}"
+    return f"{amount.low:,.10g} to {amount.high:,.10g}" if amount.is_range else f"{amount.low:,.10g}"
 
 
 def _places(facts: Iterable[Fact]) -> tuple[Reference, ...]:

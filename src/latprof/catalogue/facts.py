@@ -116,10 +116,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Statements that cannot all hold. `found` says whether a person listed it or the figures' comparison showed it."""
+    """Statements that cannot all hold. `found` says whether a person listed it or the figures' comparison showed it.
+
+    It concerns the facts that stand `at` these places, of `entries` and `quantities` where these are given.
+    """
 
     id: str
     says: str
     at: tuple[Reference, ...]
     entries: tuple[str, ...] = ()
+    quantities: tuple[str, ...] = ()
     found: Literal["listed", "compared"] = "listed"
+
+    def concerns(self, fact: Fact) -> bool:
+        """Whether this fact, of one of the conflict's entries, takes part."""
+        return (not self.quantities or fact.quantity in self.quantities) and any(place in self.at for place in fact.at)

@@ -25,8 +25,8 @@ _PLAIN: Final = ("provider", "model", "hardware", "count", "engine", "precision"
 
 
 def own_files() -> list[Path]:
-    """The files of the catalogue that come with latprof, by name."""
-    return sorted(DATA.glob("*.toml"))
+    """The files of the catalogue that come with latprof: prices first, they are the newest, then by name."""
+    return sorted(DATA.glob("*.toml"), key=lambda path: (path.name != "prices.toml", path.name))
 
 
 def load_catalogue(files: Sequence[str | Path] = (), *, today: date | None = None) -> Catalogue:
@@ -84,7 +84,8 @@ class _Building:
         for item in tables.get("source", ()):
             self.sources[item["id"]] = Source(**item, origin=origin)
         for item in tables.get("conflict", ()):
-            self.conflicts[item["id"]] = Conflict(item["id"], item["says"], _references(item["at"]))
+            limits = (tuple(item.get("entries", ())), tuple(item.get("quantities", ())))
+            self.conflicts[item["id"]] = Conflict(item["id"], item["says"], _references(item["at"]), *limits)
         self.pending += [(kind, item, origin) for kind in TYPES for item in tables.get(kind, ())]
 
     def done(self) -> Catalogue:

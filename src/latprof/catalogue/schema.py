@@ -103,6 +103,8 @@ class ConflictItem(_Strict):
     id: Id
     says: str
     at: list[At] = Field(min_length=1)
+    entries: list[Id] = Field(default_factory=list, description="only these; else all with a fact at these places")
+    quantities: list[str] = Field(default_factory=list, description="only these; else all at these places")
 
 
 class CatalogueFile(_Strict):

@@ -11,17 +11,24 @@ from latprof import __version__
 from latprof.cli.analyze import analyze
 from latprof.cli.baseline import baseline
 from latprof.cli.budget import budget
+from latprof.cli.catalogue import catalogue
 from latprof.cli.check import check
 from latprof.cli.config import config
+from latprof.cli.cost import cost
 from latprof.cli.diff import diff
 from latprof.cli.drift import drift
 from latprof.cli.drivers import drivers
+from latprof.cli.explain import explain
 from latprof.cli.export import export
 from latprof.cli.formats import formats
+from latprof.cli.hardware import hardware
+from latprof.cli.report import report
 from latprof.cli.schema import schema
 from latprof.cli.session import session
+from latprof.cli.simulate import simulate
 from latprof.cli.slowest import slowest
 from latprof.cli.sources import sources
+from latprof.cli.sweep import sweep
 from latprof.errors import LatprofError
 
 __all__ = ["app", "main"]
@@ -40,15 +47,22 @@ app.command()(budget)
 app.command()(session)
 app.command()(slowest)
 app.command()(drivers)
+app.command()(explain)
+app.command()(report)
 app.command()(export)
 app.command()(sources)
 app.command()(formats)
 app.command()(schema)
+app.command()(simulate)
+app.command()(sweep)
 app.command()(check)
 app.command()(diff)
 app.command()(drift)
 app.add_typer(baseline, name="baseline")
 app.command()(config)
+app.add_typer(catalogue, name="catalogue")
+app.add_typer(hardware, name="hardware")
+app.add_typer(cost, name="cost")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback signature

@@ -56,7 +56,9 @@ class ModelPlan:
         """The cache of one session with `bits` per value. Raises ValueError where the model's cache is not known."""
         positive(bits_of_the_cache=bits)
         if self.kv_bytes is None:
-            raise ValueError(f"the cache of {self.name} is not known: give its layers, key-value heads and head width")
+            raise ValueError(
+                f"the cache of {self.name or 'the model'} is not known: give its layers, key-value heads and head width"
+            )
         windows = (Window(self.window_kv_bytes * bits / 16, self.window_tokens),) if self.window_kv_bytes else ()
         return KvCache(self.kv_bytes * bits / 16 + self.index_bytes, windows)
 

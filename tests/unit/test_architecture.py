@@ -27,6 +27,8 @@ HEAVY = {
     "pandas": (),
     "pyarrow": (),
     "zstandard": (),
+    "jinja2": (),
+    "resvg_py": (),
 }
 
 

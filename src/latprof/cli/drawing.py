@@ -19,7 +19,9 @@ __all__ = ["AlsoCsv", "AsJson", "FormatName", "chosen_format", "draw", "show"]
 
 FormatName = Annotated[
     str | None,
-    typer.Option("--format", metavar="NAME", help="table, json, csv or md. [by the output file's name, else table]"),
+    typer.Option(
+        "--format", metavar="NAME", help="table, json, csv, md or html. [by the output file's name, else table]"
+    ),
 ]
 AlsoCsv = Annotated[
     str | None, typer.Option("--csv", metavar="FILE", help="Also write the figures as CSV to this file.")
@@ -43,15 +45,19 @@ def chosen_format(name: str | None, *, as_json: bool, output: str | None) -> str
     return name
 
 
-def draw(document: Document, name: str, target: str | None) -> bytes:
-    """The document as bytes; colour and the screen's width only when it goes to a screen."""
+def draw(document: Document, name: str, target: str | None, *, images: str = "") -> bytes:
+    """The document as bytes; colour and the screen's width only when it goes to a screen.
+
+    `images` is the link to a folder with the document's plots, where they were written.
+    """
     from latprof.report import renderer
     from latprof.report.renderers.base import Screen
 
     to_screen = target in {None, "-"} and sys.stdout is not None and sys.stdout.isatty()
     width = shutil.get_terminal_size((120, 24)).columns if to_screen or "COLUMNS" in os.environ else 120
     colour = to_screen and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return renderer(name).render(document, Screen(width=width, colour=colour)).encode("utf-8", "replace")
+    screen = Screen(width=width, colour=colour, images=images)
+    return renderer(name).render(document, screen).encode("utf-8", "replace")
 
 
 def show(document: Document, name: str, output: str | None, *, force: bool) -> None:

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from latprof.estimate import Group
 from latprof.model import Problem
+from latprof.report.figures import Figure
 from latprof.stats import Method, Summary
 
-__all__ = ["Analysis", "Cell", "Column", "Document", "Grid", "Note", "Section", "Table"]
+__all__ = ["Analysis", "Cell", "Column", "Document", "Grid", "Note", "Plot", "Section", "Table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,26 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture with its words and the table of its figures, for those who cannot or will not look.
+
+    `key` names it in files and links (small letters, digits, hyphens), `summary` says in a sentence or two what
+    it shows. A renderer that cannot draw puts the table in its place.
+    """
+
+    key: str
+    title: str
+    summary: str
+    figure: Figure
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A heading with what stands below it."""
 
     title: str
-    items: tuple[Table | Note, ...]
+    items: tuple[Table | Note | Plot, ...]
 
 
 @dataclass(frozen=True, slots=True)

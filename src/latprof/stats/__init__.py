@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latprof.stats.grouping import BY_KEYS, Filters, group_rows, keep
+from latprof.stats.grouping import BY_KEYS, Filters, group_rows, keep, traces_by
 from latprof.stats.method import METHODS, Method, best_rows, of_method
 from latprof.stats.quantiles import MIN_TAIL_CALLS, min_calls, quantile_interval
 from latprof.stats.summary import MetricRow, Summary, summarize
@@ -24,5 +24,6 @@ __all__ = [
     "of_method",
     "quantile_interval",
     "summarize",
+    "traces_by",
     "waiting",
 ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from latprof.trace import Trace
 
-__all__ = ["BY_KEYS", "Filters", "group_rows", "keep"]
+__all__ = ["BY_KEYS", "Filters", "group_rows", "keep", "traces_by"]
 
 _CONTEXT_EDGES: Final = (10_000, 25_000, 50_000, 100_000, 150_000, 200_000, 400_000)
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -87,6 +87,19 @@ def group_rows(trace: Trace, by: Sequence[str], tz: tzinfo = UTC) -> dict[GroupK
         rows.setdefault(key, []).append(row)
     ordered = sorted(rows, key=lambda key: tuple((part is None, part or "") for part in key))
     return {key: np.array(rows[key], dtype=np.int64) for key in ordered}
+
+
+def traces_by(trace: Trace, key: str, tz: tzinfo = UTC) -> dict[str | None, Trace]:
+    """The calls of each group of one key as a trace of their own, groups in the order of their keys.
+
+    Raises KeyError for a key that is not in `BY_KEYS`.
+    """
+    parts: dict[str | None, Trace] = {}
+    for (name,), rows in group_rows(trace, (key,), tz).items():
+        mask = np.zeros(len(trace), dtype=np.bool_)
+        mask[rows] = True
+        parts[name] = trace.select(mask)
+    return parts
 
 
 def _column(name: str) -> Callable[[Trace, tzinfo], list[str | None]]:

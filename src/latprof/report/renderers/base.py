@@ -12,10 +12,14 @@ __all__ = ["Renderer", "Screen"]
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """The place where text is shown: its width in characters, whether colour is welcome."""
+    """The place where text is shown: its width in characters, whether colour is welcome.
+
+    `images` is where files of the document's plots lie, as seen from the text: a link, empty without any.
+    """
 
     width: int = 120
     colour: bool = False
+    images: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latprof.report.document import Document, Note, Table
+from latprof.report.document import Document, Note, Plot, Table
 from latprof.report.renderers.base import Renderer, Screen
 
 __all__ = ["RENDERER"]
@@ -10,12 +10,25 @@ __all__ = ["RENDERER"]
 _ESCAPED = str.maketrans({char: "\\" + char for char in "\\`*_{}[]<>()#+-!|~$"})
 
 
-def _render(document: Document, _: Screen) -> str:
+def _render(document: Document, screen: Screen) -> str:
     parts = [f"# {_escape(document.title)}"]
     for section in document.sections:
         parts.append(f"## {_escape(section.title)}")
-        parts += [_escape(item.text) if isinstance(item, Note) else _table(item) for item in section.items]
+        parts += [_item(item, screen.images) for item in section.items]
     return "\n\n".join(parts) + "\n"
+
+
+def _item(item: Table | Note | Plot, images: str) -> str:
+    if isinstance(item, Note):
+        return _escape(item.text)
+    return _plot(item, images) if isinstance(item, Plot) else _table(item)
+
+
+def _plot(plot: Plot, images: str) -> str:
+    """Words, the picture where its file is there, and the figures folded up."""
+    image = [f"![{_escape(plot.title)}](<{images}/{plot.key}.svg>)"] if images else []
+    folded = f"<details><summary>The figures as a table</summary>\n\n{_table(plot.table)}\n\n</details>"
+    return "\n\n".join([f"### {_escape(plot.title)}", _escape(plot.summary), *image, folded])
 
 
 def _table(table: Table) -> str:

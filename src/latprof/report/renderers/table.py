@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from latprof.report.document import Cell, Column, Document, Note, Table
+from latprof.report.document import Cell, Column, Document, Note, Plot, Table
 from latprof.report.renderers.base import Renderer, Screen
 
 __all__ = ["RENDERER"]
@@ -35,13 +35,16 @@ def _render(document: Document, screen: Screen) -> str:
     for section in document.sections:
         for item in section.items:
             console.print()
-            console.print(_note(item) if isinstance(item, Note) else _table(item, console))
+            console.print(_drawn(item, console))
     lines = (line.rstrip() for line in stream.getvalue().splitlines())
     return "\n".join(lines) + "\n"
 
 
-def _note(note: Note) -> Padding:
-    return Padding(Text(_safe(note.text)), 0)
+def _drawn(item: Table | Note | Plot, console: Console) -> Padding | RichTable:
+    """A plot is its table: a terminal has no room for the picture."""
+    if isinstance(item, Note):
+        return Padding(Text(_safe(item.text)), 0)
+    return _table(item.table if isinstance(item, Plot) else item, console)
 
 
 def _table(table: Table, console: Console) -> RichTable:

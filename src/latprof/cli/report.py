@@ -1,0 +1,87 @@
+"""`latprof report`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latprof.cli import drawing, options
+from latprof.cli.selection import Selection, selects_calls, split
+from latprof.errors import OutputExists, UsageError
+
+if TYPE_CHECKING:
+    from latprof.report import Document
+
+__all__ = ["report"]
+
+
+@selects_calls
+def report(
+    selection: Selection,
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="NAME", help="html, md, json, csv or table. [by the output file's name, else html]"
+        ),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Write to this file; - is standard output.")
+    ] = "report.html",
+    plots: Annotated[
+        str | None, typer.Option("--plots", metavar="FOLDER", help="Also write each plot as a file into this folder.")
+    ] = None,
+    plot_format: Annotated[
+        str,
+        typer.Option("--plot-format", metavar="LIST", help="svg, png or both with a comma; png needs latprof[png]."),
+    ] = "svg",
+    problems: Annotated[bool, typer.Option("--problems", help="List what could not be read.")] = False,  # noqa: FBT002
+    force: options.Force = False,  # noqa: FBT002
+) -> None:
+    """Write a report with plots that opens in any browser: one file, nothing fetched. Or Markdown for a wiki."""
+    from latprof import api
+
+    named = output if output != "-" else None
+    chosen = drawing.chosen_format(format_name, as_json=False, output=named)
+    if format_name is None and chosen == "table" and not output.endswith(".txt"):
+        chosen = "html"
+    formats = _formats(plot_format)
+    options.check_targets(output, inputs=selection.paths, force=force)
+    document = api.report(selection.read(), tz=selection.zone, list_problems=problems)
+    images = "" if plots is None else _write_plots(document, plots, formats, output, force=force)
+    data = drawing.draw(document, chosen, output, images=images if "svg" in formats else "")
+    options.write_output(data, output, force=force)
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    from latprof.report.pictures import PICTURE_FORMATS
+
+    wanted = split([text])
+    if not wanted or (wrong := [name for name in wanted if name not in PICTURE_FORMATS]):
+        raise UsageError(f"No plot format is called {', '.join(wrong) if wanted else text}: choose from svg, png.")
+    return wanted
+
+
+def _write_plots(document: Document, folder: str, formats: tuple[str, ...], output: str, *, force: bool) -> str:
+    """Write the files; the link to their folder as seen from the output. Raises OutputExists, UsageError."""
+    from latprof.report.overview import plots_of
+    from latprof.report.pictures import pictures
+
+    place = Path(folder).expanduser()
+    made = dict(pictures(plots_of(document), formats))
+    there = next((name for name in made if (place / name).exists()), None)
+    if there is not None and not force:
+        raise OutputExists(f"{place / there} is there already: give another folder, or --force to replace it.")
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"Cannot make the folder {folder} ({error.strerror}): choose another place.") from None
+    for name, data in made.items():
+        options.write_output(data, str(place / name), force=force)
+    start = Path(output).expanduser().absolute().parent if output != "-" else Path.cwd()
+    try:
+        return Path(os.path.relpath(place.absolute(), start)).as_posix()
+    except ValueError:  # another drive on Windows
+        return place.absolute().as_uri()

@@ -21,7 +21,18 @@ MODULES = sorted(
 )
 # Which heavy package may be imported at the top of which modules; elsewhere only inside functions.
 HEAVY = {
-    "numpy": ("trace.py", "metrics.py", "stats/", "check/", "change/", "estimate/", "serving/", "timeline/", "api.py"),
+    "numpy": (
+        "trace.py",
+        "metrics.py",
+        "stats/",
+        "check/",
+        "change/",
+        "estimate/",
+        "replay/",
+        "serving/",
+        "timeline/",
+        "api.py",
+    ),
     "pydantic": ("schema.py", "config/schema.py", "config/load.py", "config/reference.py", "catalogue/schema.py"),
     "rich": ("report/renderers/table.py",),
     "pandas": (),

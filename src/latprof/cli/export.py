@@ -22,7 +22,7 @@ def export(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="csv, jsonl, parquet, perfetto or otlp. [by the output file's name, else csv]",
+            help="csv, jsonl, parquet, perfetto, otlp, weka or mooncake. [by the output file's name, else csv]",
         ),
     ] = None,
     force: options.Force = False,  # noqa: FBT002
@@ -34,6 +34,9 @@ def export(
 
     perfetto is a timeline for ui.perfetto.dev and chrome://tracing, otlp holds OpenTelemetry spans with GenAI
     attributes; their files end in .perfetto.json and .otlp.json.
+
+    weka (kv-cache-tester, one list of sessions; .weka.json) and mooncake (JSON Lines; .mooncake.json) are for tools
+    that replay calls on a server; calls without send time or token counts are left out of them.
     """
     from latprof.api import with_estimates
     from latprof.report.export import EXPORT_FORMATS, export_calls

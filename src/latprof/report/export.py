@@ -11,6 +11,7 @@ from latprof.model import Block
 from latprof.report.cells import spreadsheet_safe
 from latprof.report.otlp import otlp
 from latprof.report.perfetto import perfetto
+from latprof.report.replay_traces import mooncake, weka
 from latprof.trace import EXPORT_COLUMNS, Trace
 from latprof.units import format_instant
 
@@ -137,4 +138,6 @@ EXPORT_FORMATS: Final[dict[str, Callable[[Trace, tzinfo], bytes]]] = {
     "parquet": _parquet,
     "perfetto": perfetto,
     "otlp": otlp,
+    "weka": weka,
+    "mooncake": mooncake,
 }

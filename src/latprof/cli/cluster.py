@@ -1,0 +1,141 @@
+"""Options of commands that replay calls on a cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latprof.errors import UsageError
+
+if TYPE_CHECKING:
+    from latprof.cli.selection import Selection
+    from latprof.replay.plan import Hardware
+    from latprof.replay.question import Conditions
+    from latprof.replay.workload import Workload
+
+__all__ = [
+    "Draws",
+    "Engine",
+    "GapCap",
+    "Hours",
+    "HoursPerMonth",
+    "Jobs",
+    "KvPrecision",
+    "Precision",
+    "SessionsAtOnce",
+    "conditions_of",
+    "hardware_of",
+    "numbers",
+    "replay_bar",
+    "workload_from",
+]
+
+Engine = Annotated[str, typer.Option(metavar="NAME", help="vllm, sglang or trtllm.")]
+Precision = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="bf16, fp8, fp4 or int4. [the model's own, or the widest that fits]"),
+]
+KvPrecision = Annotated[
+    str | None, typer.Option("--kv-precision", metavar="NAME", help="Of the cache: bf16 or fp8. [bf16]")
+]
+GapCap = Annotated[
+    float, typer.Option("--gap-cap", metavar="SECONDS", help="Longest gap between calls when everyone is busy.")
+]
+SessionsAtOnce = Annotated[
+    int, typer.Option("--sessions-at-once", metavar="N", help="Sessions that one engineer runs beside each other.")
+]
+Draws = Annotated[
+    int, typer.Option(metavar="N", help="Replays per band, each with other sessions and errors of the step model.")
+]
+Hours = Annotated[float, typer.Option(metavar="HOURS", help="Time that each replay measures.")]
+HoursPerMonth = Annotated[
+    float,
+    typer.Option("--hours-per-month", metavar="HOURS", help="Working time over which the rent is spread per token."),
+]
+Jobs = Annotated[int | None, typer.Option(metavar="N", help="Processes that share the work. [one per core]")]
+
+
+def conditions_of(
+    *,
+    gap_cap: float,
+    sessions_at_once: int,
+    draws: int,
+    hours: float,
+    hours_per_month: float,
+    jobs: int | None,
+) -> Conditions:
+    """The options' values, checked. Raises UsageError."""
+    from latprof.replay.question import Conditions
+    from latprof.serving import default_parameters
+
+    for name, value, least in (
+        ("--gap-cap", gap_cap, 0.0),
+        ("--sessions-at-once", sessions_at_once, 1),
+        ("--draws", draws, 1),
+        ("--hours", hours, 0.01),
+        ("--hours-per-month", hours_per_month, 1),
+        ("--jobs", 1 if jobs is None else jobs, 1),
+    ):
+        if not least <= value < 1e6:
+            raise UsageError(f"{name} {value:g} is out of range: give {least:g} or more.")
+    return replace(
+        Conditions(default_parameters()),
+        gap_cap_s=gap_cap,
+        sessions_at_once=sessions_at_once,
+        draws=draws,
+        measured_s=hours * 3600,
+        hours_per_month=hours_per_month,
+        jobs=jobs or os.cpu_count() or 1,
+    )
+
+
+def hardware_of(gpu: str | None, name: str | None, price: float | None) -> Hardware:
+    """The GPUs by --gpu or --cluster. Raises UsageError for none, both, or one that is not known."""
+    from latprof.replay.plan import cluster_named, parse_gpus
+
+    if (gpu is None) == (name is None):
+        raise UsageError("Give either --gpu (such as 4xH200) or --cluster (a name of the catalogue).")
+    if price is not None and not 0 < price < 1e9:
+        raise UsageError(f"--price {price:g} is no rent per month in USD.")
+    return parse_gpus(gpu, price) if gpu is not None else cluster_named(name or "", price)
+
+
+def workload_from(selection: Selection) -> tuple[Workload, bool]:
+    """The calls as work, and whether today's times are mostly upper bounds. Raises UsageError, NothingReadable."""
+    from latprof.api import with_estimates
+    from latprof.replay.workload import workload_of
+
+    trace = with_estimates(selection.read()).trace
+    return workload_of(trace), bool(len(trace)) and float(trace.wall_exactly.mean()) < 0.5
+
+
+def numbers(text: str, option: str) -> tuple[int, ...]:
+    """'10,20' -> (10, 20). Raises UsageError."""
+    try:
+        found = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        found = ()
+    if not found or not all(1 <= number <= 10_000 for number in found):
+        raise UsageError(f"{option} {text} is no list of whole numbers from 1 to 10000: write it as 10,20.")
+    return found
+
+
+@contextmanager
+def replay_bar() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on standard error while replaying, on a terminal only."""
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("replaying", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,89 @@
+"""`latprof simulate`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from latprof.cli import cluster, drawing, options
+from latprof.cli.selection import Selection, selects_calls
+from latprof.errors import UsageError
+
+__all__ = ["simulate"]
+
+
+@selects_calls
+def simulate(  # noqa: PLR0913 - one argument per option
+    selection: Selection,
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model that the cluster would serve.")],
+    gpu: Annotated[str | None, typer.Option(metavar="GPUS", help="The GPUs: 4xH200.")] = None,
+    cluster_name: Annotated[
+        str | None, typer.Option("--cluster", metavar="NAME", help="A cluster of the catalogue instead: 4x-h200-vast.")
+    ] = None,
+    engine: cluster.Engine = "vllm",
+    precision: cluster.Precision = None,
+    kv_precision: cluster.KvPrecision = None,
+    engineers: Annotated[int, typer.Option(metavar="N", help="How many work at once.")] = 10,
+    price: Annotated[float | None, typer.Option(metavar="USD", help="Rent per month. [the catalogue's]")] = None,
+    tp: Annotated[int | None, typer.Option(metavar="N", help="GPUs per replica (tensor parallelism). [chosen]")] = None,
+    dp: Annotated[int | None, typer.Option(metavar="N", help="Groups of data-parallel attention. [chosen]")] = None,
+    replicas: Annotated[int | None, typer.Option(metavar="N", help="Replicas. [as many as fit]")] = None,
+    prefill_replicas: Annotated[
+        int, typer.Option("--prefill-replicas", metavar="N", help="So many more only compute prompts (disaggregation).")
+    ] = 0,
+    batched_tokens: Annotated[
+        int, typer.Option("--batched-tokens", metavar="N", help="Token budget of an iteration.")
+    ] = 8192,
+    draft_tokens: Annotated[
+        int, typer.Option("--draft-tokens", metavar="N", help="Tokens drafted per step by speculation.")
+    ] = 0,
+    acceptance: Annotated[float, typer.Option(metavar="SHARE", help="Share of drafts that are accepted.")] = 0.7,
+    routing: Annotated[
+        str, typer.Option(metavar="NAME", help="sticky (a session stays on its replica) or least-loaded.")
+    ] = "sticky",
+    gap_cap: cluster.GapCap = 60.0,
+    sessions_at_once: cluster.SessionsAtOnce = 1,
+    draws: cluster.Draws = 40,
+    hours: cluster.Hours = 1.0,
+    hours_per_month: cluster.HoursPerMonth = 168.0,
+    jobs: cluster.Jobs = None,
+    format_name: drawing.FormatName = None,
+    as_json: drawing.AsJson = False,  # noqa: FBT002
+    output: options.Output = None,
+    force: options.Force = False,  # noqa: FBT002
+) -> None:
+    """Replay the measured calls on a cluster of your own, closed loop, and show what each engineer would feel."""
+    from latprof.replay.plan import Impossible, wish_of
+    from latprof.replay.question import answers
+    from latprof.report.simulation import simulation_document
+    from latprof.serving import Speculation
+
+    chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
+    options.check_targets(output, inputs=selection.paths, force=force)
+    conditions = cluster.conditions_of(
+        gap_cap=gap_cap, sessions_at_once=sessions_at_once, draws=draws, hours=hours,
+        hours_per_month=hours_per_month, jobs=jobs,
+    )  # fmt: skip
+    if routing not in {"sticky", "least-loaded"}:
+        raise UsageError(f"No routing is called {routing}: choose sticky or least-loaded.")
+    if not 0 <= acceptance <= 1 or not 0 <= draft_tokens <= 16:
+        raise UsageError("--draft-tokens goes from 0 to 16, --acceptance from 0 to 1.")
+    for name, value in (("--engineers", engineers), ("--tp", tp), ("--dp", dp), ("--replicas", replicas)):
+        if value is not None and not 1 <= value <= 10_000:
+            raise UsageError(f"{name} {value} is out of range: give 1 or more.")
+    hardware = cluster.hardware_of(gpu, cluster_name, price)
+    wish = replace(
+        wish_of(model, engine=engine, precision=precision, kv_precision=kv_precision),
+        tensor=tp, data=dp, replicas=replicas, prefill_replicas=max(prefill_replicas, 0),
+        max_batched_tokens=max(batched_tokens, 64), speculation=Speculation(draft_tokens, acceptance),
+    )  # fmt: skip
+    workload, today_bound = cluster.workload_from(selection)
+    conditions = replace(conditions, routing="sticky" if routing == "sticky" else "least-loaded")
+    with cluster.replay_bar() as progress:
+        found, refused = answers(workload, [(hardware, wish, engineers)], conditions, progress)
+    if refused:
+        raise Impossible(refused[0].reason, refused[0].nearest)
+    document = simulation_document(found[0], workload, conditions, today_bound=today_bound)
+    drawing.show(document, chosen, output, force=force)

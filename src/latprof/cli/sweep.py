@@ -1,0 +1,119 @@
+"""`latprof sweep`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latprof.cli import cluster, drawing, options
+from latprof.cli.selection import Selection, selects_calls, split
+from latprof.errors import UsageError
+
+if TYPE_CHECKING:
+    from latprof.replay.plan import Hardware, Wish
+    from latprof.replay.question import Answer, Conditions
+    from latprof.replay.workload import Workload
+
+__all__ = ["sweep"]
+
+
+@selects_calls
+def sweep(  # noqa: PLR0913 - one argument per option
+    selection: Selection,
+    model: Annotated[
+        list[str],
+        typer.Option("--model", metavar="NAME", help="Models that a cluster would serve; several with commas."),
+    ],
+    gpu: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GPUS", help="GPUs, with a rent per month if wanted: 4xH200 or 4xH200=4153; several with commas."
+        ),
+    ] = None,
+    cluster_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cluster", metavar="NAME", help="Clusters of the catalogue. [without --gpu: those with a rent per month]"
+        ),
+    ] = None,
+    engine: cluster.Engine = "vllm",
+    precision: cluster.Precision = None,
+    kv_precision: cluster.KvPrecision = None,
+    engineers: Annotated[str, typer.Option(metavar="LIST", help="Team sizes.")] = "10",
+    budget: Annotated[float | None, typer.Option(metavar="USD", help="What the best within this rent is.")] = None,
+    find_break_even: Annotated[  # noqa: FBT002
+        bool, typer.Option("--break-even", help="Search the largest team that each cluster serves faster than today.")
+    ] = False,
+    gap_cap: cluster.GapCap = 60.0,
+    sessions_at_once: cluster.SessionsAtOnce = 1,
+    draws: cluster.Draws = 20,
+    hours: cluster.Hours = 1.0,
+    hours_per_month: cluster.HoursPerMonth = 168.0,
+    jobs: cluster.Jobs = None,
+    format_name: drawing.FormatName = None,
+    as_json: drawing.AsJson = False,  # noqa: FBT002
+    output: options.Output = None,
+    force: options.Force = False,  # noqa: FBT002
+) -> None:
+    """Replay the measured calls on many clusters, models and team sizes: what is fast, what is cheap, for how many."""
+    from latprof.replay.plan import wish_of
+    from latprof.replay.question import answers
+    from latprof.report.simulation import sweep_document
+
+    chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
+    options.check_targets(output, inputs=selection.paths, force=force)
+    conditions = cluster.conditions_of(
+        gap_cap=gap_cap, sessions_at_once=sessions_at_once, draws=draws, hours=hours,
+        hours_per_month=hours_per_month, jobs=jobs,
+    )  # fmt: skip
+    teams = cluster.numbers(engineers, "--engineers")
+    wishes = [wish_of(name, engine=engine, precision=precision, kv_precision=kv_precision) for name in split(model)]
+    hardware = _hardware(split(gpu), split(cluster_name))
+    if not wishes or not hardware:
+        raise UsageError("Nothing to sweep: name at least one model, and GPUs or a cluster.")
+    workload, _ = cluster.workload_from(selection)
+    asked = [(item, wish, team) for wish in wishes for item in hardware for team in teams]
+    with cluster.replay_bar() as progress:
+        found, refused = answers(workload, asked, conditions, progress)
+    teams_served = _break_even(found, workload, conditions, wishes) if find_break_even else None
+    document = sweep_document(found, refused, workload, conditions, budget_usd=budget, break_even=teams_served)
+    drawing.show(document, chosen, output, force=force)
+
+
+def _hardware(gpus: Sequence[str], names: Sequence[str]) -> list[Hardware]:
+    """What was named; all clusters of the catalogue when nothing was. Raises UsageError."""
+    from latprof.catalogue import load_catalogue
+    from latprof.replay.plan import cluster_named, parse_gpus
+
+    if not gpus and not names:
+        clusters = load_catalogue().of_type("cluster")
+        names = [entry.id for entry in clusters if entry.count and entry.number("rent_usd_per_month") is not None]
+    found = [cluster_named(name) for name in names]
+    for text in gpus:
+        name, _, rent = text.partition("=")
+        try:
+            price = float(rent) if rent else None
+        except ValueError:
+            raise UsageError(f"--gpu {text} has no rent in USD after the =: write it as 4xH200=4153.") from None
+        found.append(parse_gpus(name, price))
+    return found
+
+
+def _break_even(
+    found: Sequence[Answer], workload: Workload, conditions: Conditions, wishes: Sequence[Wish]
+) -> dict[str, str]:
+    """Per cluster and model the largest team that is more likely served faster than today, in words."""
+    from latprof.replay.question import break_even
+
+    said: dict[str, str] = {}
+    by_name = {wish.model.name: wish for wish in wishes}
+    for answer in found:
+        model = answer.plan.deployment.model.name
+        name = f"{model} on {answer.plan.hardware.name}"
+        if name not in said:
+            team = break_even(workload, answer.plan.hardware, by_name[model], replace(conditions, warm_up_s=600.0))
+            said[name] = "more than 128 engineers" if team is None else f"{team} engineers" if team else "nobody"
+    return said

@@ -1,0 +1,131 @@
+"""What replays say in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from latprof.replay.question import Answer, Conditions, Refusal
+from latprof.replay.workload import Workload
+from latprof.report.simulation_cells import BUSY, MEASURED, band_text, chance_words
+from latprof.units import format_count, format_counted, format_share
+
+__all__ = [
+    "answer_words",
+    "budget_words",
+    "layout_words",
+    "refusal_text",
+    "sweep_legend",
+    "team_words",
+]
+
+
+def refusal_text(item: Refusal) -> str:
+    """Why a configuration cannot be run, and what comes nearest."""
+    hint = f"; nearest: {item.nearest}" if item.nearest else ""
+    return f"Refused: {item.wish.model.name} on {item.hardware.name}: {item.reason}{hint}."
+
+
+def answer_words(answer: Answer, workload: Workload, conditions: Conditions) -> str:
+    """What a replay rests on: calls, memory, what was left out, imputed and cut."""
+    plan, outlook = answer.plan, answer.outlooks[MEASURED]
+    team, calls = format_counted(answer.engineers, "engineer"), format_counted(workload.calls, "call")
+    replayed = (
+        f"Each draw replays {conditions.measured_s / 3600:g} h of {team} after {conditions.warm_up_s / 60:g} min of "
+        f"warming up, from {calls} of {format_counted(len(workload.sessions), 'session')}; a replica keeps "
+        f"{format_count(plan.capacity_tokens)} tokens."
+    )
+    said = [replayed]
+    if workload.left_out:
+        said.append(f"{format_counted(workload.left_out, 'call')} without times or token counts were left out.")
+    if workload.imputed:
+        said.append(f"The log holds no end of {format_counted(workload.imputed, 'call')}: typical ones are taken.")
+    if outlook.clipped_share:
+        longest = format_count(plan.limit_tokens)
+        said.append(
+            f"{format_share(outlook.clipped_share)} of the calls are longer than {longest} tokens and were cut."
+        )
+    said += [f"{note[:1].upper()}{note[1:]}." for note in plan.notes]
+    return " ".join(said)
+
+
+def layout_words(found: Sequence[Answer]) -> list[str]:
+    """How each model lies on its cluster, and how many calls had to be cut."""
+    layouts: dict[str, None] = {}
+    for answer in found:
+        plan = answer.plan
+        notes = f" ({', '.join(plan.notes)})" if plan.notes else ""
+        name = f"{plan.deployment.model.name} on {plan.hardware.name}"
+        layouts.setdefault(f"{name} {plan.deployment.precision} as {plan.layout}{notes}")
+    shares = [answer.outlooks[BUSY].clipped_share for answer in found]
+    if not layouts:
+        return []
+    low, high = format_share(min(shares)), format_share(max(shares))
+    share = low if low == high else f"{low} to {high}"
+    cut = f" Calls longer than what fits were cut to it: {share}." if max(shares) >= 0.005 else ""
+    return [f"Layouts: {'; '.join(layouts)}.{cut}"]
+
+
+def budget_words(found: Sequence[Answer], budget_usd: float | None) -> list[str]:
+    """What a rent per month buys each team."""
+    if budget_usd is None:
+        return []
+    teams = sorted({answer.engineers for answer in found})
+    return [" ".join(_bought(found, budget_usd, engineers) for engineers in teams)]
+
+
+def _bought(found: Sequence[Answer], budget_usd: float, engineers: int) -> str:
+    within = [
+        answer
+        for answer in found
+        if answer.engineers == engineers
+        and answer.plan.hardware.usd_per_month is not None
+        and answer.plan.hardware.usd_per_month <= budget_usd
+        and "step_s_p50" in answer.outlooks[BUSY].bands
+    ]
+    start = f"${budget_usd:,.0f} a month buys {format_counted(engineers, 'engineer')}"
+    if not within:
+        return f"{start} none of these."
+    best = min(within, key=lambda answer: answer.outlooks[BUSY].bands["step_s_p50"].middle)
+    busy, measured = (band_text(best.outlooks[pace].bands.get("step_s_p50"), "s") for pace in (BUSY, MEASURED))
+    return (
+        f"{start} at best {_named(best)}: step p50 {measured} s at the measured pace ({chance_words(best, MEASURED)} "
+        f"of being faster than today), {busy} s when all are busy ({chance_words(best, BUSY)})."
+    )
+
+
+def _named(answer: Answer) -> str:
+    rent = answer.plan.hardware.usd_per_month
+    price = "" if rent is None else f" (${rent:,.0f})"
+    return f"{answer.plan.deployment.model.name} on {answer.plan.hardware.name}{price}"
+
+
+def team_words(found: Sequence[Answer], break_even: Mapping[str, str] | None) -> list[str]:
+    """Which teams and which budget: where a busy median step is more likely shorter than today's."""
+    said = []
+    if break_even:
+        teams = "; ".join(f"{name}: {text}" for name, text in break_even.items())
+        said.append(f"Largest busy team that is more likely faster than today: {teams}.")
+    budgets = [_budget_of(found, engineers) for engineers in sorted({answer.engineers for answer in found})]
+    return [*said, " ".join(budgets)] if budgets else said
+
+
+def _budget_of(found: Sequence[Answer], engineers: int) -> str:
+    good = [
+        answer
+        for answer in found
+        if answer.engineers == engineers
+        and (answer.faster(BUSY) or 0) >= 0.5
+        and answer.plan.hardware.usd_per_month is not None
+    ]
+    if not good:
+        return f"For {engineers} busy engineers no rent here is more likely faster than today."
+    cheapest = min(good, key=lambda answer: answer.plan.hardware.usd_per_month or 0)
+    return f"The least rent that is more likely faster than today for {engineers} busy engineers: {_named(cheapest)}."
+
+
+def sweep_legend(conditions: Conditions) -> str:
+    """How to read the table."""
+    return (
+        "Simulated: the same calls with the same tokens, closed loop; busy means gaps of at most "
+        f"{conditions.gap_cap_s:g} s. latprof simulate shows one cluster in detail, --json every figure with its band."
+    )

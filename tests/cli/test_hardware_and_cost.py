@@ -200,7 +200,7 @@ def test_break_even_by_volume(run: Run) -> None:
 def test_never_is_said_in_words(run: Run) -> None:
     """No volume pays when a token's electricity costs more than the API's token."""
     shown = run("cost", "break-even", *OWN, "--api", "0.001").stdout.decode()
-    assert "At no volume that it can generate" in shown
+    assert "at no volume that it can generate" in shown
 
 
 def test_resale_value(run: Run) -> None:

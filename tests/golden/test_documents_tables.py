@@ -14,6 +14,8 @@ from latprof.sizing import (
     KvCache,
     amortised_per_month,
     break_even_months,
+    ceiling_tps,
+    ceiling_use_share,
     largest_context_tokens,
     quantisation,
     size_reduction_share,
@@ -50,6 +52,22 @@ def test_the_bits_of_real_files_give_the_printed_reductions() -> None:
     printed = {"Q8_0": 47, "Q6_K": 59, "Q5_K_M": 64, "Q4_K_M": 69, "Q3_K_M": 75, "Q3_K_S": 77, "IQ2_XXS": 85}
     ours = {item: round(100 * size_reduction_share(quantisation(item).bits)) for item in printed}
     assert ours == printed
+
+
+@pytest.mark.parametrize(
+    ("line", "bandwidth_gb_s", "size_gb", "fastest_tps"),
+    [
+        (76, 1792, 4.7, 185), (77, 1792, 7.4, 163), (78, 1792, 1.8, 252), (79, 1792, 40, 34),
+        (86, 1790, 4.7, 300), (87, 1008, 4.7, 128), (88, 936, 4.7, 112), (96, 1008, 19.6, 35), (96, 936, 19.6, 35),
+        (112, 500, 4.7, 50), (112, 500, 40, 7), (115, 38, 4.7, 5), (407, 864, 4.7, 110), (408, 1555, 4.7, 195),
+        (409, 2039, 4.7, 260), (410, 1792, 4.7, 279), (411, 3352, 4.7, 400),
+    ],
+)  # fmt: skip
+def test_other_printed_speeds_lie_below_their_ceiling(
+    line: int, bandwidth_gb_s: float, size_gb: float, fastest_tps: float
+) -> None:
+    """All that are not listed as impossible; the mixture of line 78 reads 3B parameters at 4.8 bits."""
+    assert ceiling_use_share(fastest_tps, ceiling_tps(bandwidth_gb_s * 1e9, size_gb * 1e9)) < 1
 
 
 def test_the_case_study_pays_back_when_the_purchase_is_counted_once() -> None:

@@ -20,6 +20,7 @@ from document_cells import (
 )
 from latprof.sizing import (
     OwnedMachine,
+    OwnTuning,
     amortised_per_month,
     break_even_months,
     break_even_rate_per_kwh,
@@ -57,6 +58,7 @@ def laptops() -> None:
         off(table, line, f"{name} at 15 W, EUR per Mtok", text, own, "the heading's 15 W; the numbers are 5 W")
     own = electricity_per_mtok(15, 25, RATE)
     off(table, 339, "15 W at 25 tok/s, EUR per Mtok", "0.006", own, "the sentence's own 15 W; it takes 3.6 W")
+    golden(table, 339, "0.037 over 0.006", "6x", API / 0.006)
 
 
 def idle_cpu() -> None:
@@ -101,6 +103,8 @@ def cpus() -> None:
         why = "the middle of its range of speeds, as for the i5-7500T; printed is the fast end"
         off(table, line, f"{name} at {tps} tok/s, EUR per Mtok", text, own, why)
     golden(table, 377, "7950X against the API", "7.5x", 0.277 / API)
+    golden(table, 377, "cheapest against the API", "3x", 0.111 / API)
+    golden(table, 377, "dearest against the API", "9x", 0.338 / API)
     for line, text, fast, slow in ((381, "3.3x", 256.9, 78.6), (382, "1.8x", 268.2, 147.9), (383, "1.8x", 273.5, 153.5),
                                    (384, "5.2x", 156.5, 30.2)):  # fmt: skip
         golden("prefill on a CPU", line, f"{fast} over {slow} tok/s", text, fast / slow)
@@ -124,6 +128,8 @@ def gpus() -> None:
     golden(table, 402, "RTX 4090: rate of break-even, EUR", "0.041", break_even_rate_per_kwh(413, 128, API))
     own = electricity_per_mtok(413, 128, 0.30) / API
     golden(table, 400, "RTX 4090 at EUR 0.30, against the API", "7.2x", own, near("7.2", 0.011))
+    golden(table, 401, "RX 6900 XT over 5700 XT, % more power", "18%", 100 * (315 / 266 - 1))
+    golden(table, 401, "RX 6900 XT over 5700 XT, % more speed", "9%", 100 * (60 / 55 - 1))
     table = "enterprise GPU electricity"
     for line, name, tps, watts, tdp, text, ratio in (
         (407, "L40S", 110, "550W", 350, "0.208", "5.6x"),
@@ -172,6 +178,15 @@ def self_hosted() -> None:
     )
     off(table, 247, "Strix Halo, EUR per Mtok", "0.50", cost_per_mtok(90, 13e6), "90 over the row's own 13M")
     off(table, 249, "Mistral Nemo, EUR per Mtok", "0.034", 0.04 * EUR_PER_USD, "$0.04; 0.037 in all other places")
+    own = cost_per_mtok(380, 23e9)
+    off(
+        table,
+        249,
+        "self-hosted 8B that matches Nemo, EUR per Mtok",
+        "0.034",
+        own,
+        "380 over 23B of line 245, half of it",
+    )
     golden("DeepSeek V3.2, $ to EUR", 249, "$0.42, EUR per Mtok", "0.39", 0.42 * EUR_PER_USD)
     golden("self-hosted at full use", 248, "$8,500 in EUR", "7,800", 8500 * EUR_PER_USD, near("7800", 0.01))
 
@@ -192,10 +207,25 @@ def utilisation() -> None:
         "7,800 to 2,300 or 2,800 in the sentence before", 100 * (1 - 2300 / 7800),
     )  # fmt: skip
     golden("depreciation", 263, "lease of 18 months at 500, EUR", "9,000", 500 * 18)
+    own = 3.50 * EUR_PER_USD
+    off(
+        table,
+        258,
+        "Gemini 2.5 Flash, EUR per Mtok",
+        "0.70",
+        own,
+        "$3.50 of line 226, as all others by the output price",
+    )
 
 
 def fine_tuning() -> None:
     table = "fine-tuning break-even"
+    own, high = (
+        OwnTuning(price * EUR_PER_USD, 413, hours, RATE).amortised_per_year()
+        for price, hours in ((1600, 0), (2200, 8760))
+    )
+    why = "an RTX 4090 of $1,600 to 2,200 over 3 years, as stated, idle to busy all year; 1,700 is a whole card"
+    off(table, 442, "occasional, own cost of a year, EUR", "1,700", own, why, high)
     golden(table, 443, "moderate at EUR 5,000, months", "4 months", _payback(1750, 5000))
     golden(table, 444, "heavy at EUR 50,000, weeks", "2-4 weeks", _payback(2000, 50_000) * 52 / 12)
     off(
@@ -245,6 +275,9 @@ def case_study() -> None:
     )  # fmt: skip
     own = 130_000 * 74_000 / 1e6 * 0.28 * EUR_PER_USD
     golden(table, 485, "130K queries of 74K tokens, all at the input price, EUR", "2,500", own, near("2,500", 0.01))
+    own = 130_000 * 74_000 / 1e6 * 0.42 * EUR_PER_USD
+    why = "9,620 Mtok at the output price, which the EUR 260 of the other case is nearer to"
+    off(table, 485, "130K queries of 74K tokens, EUR", "2,500", own, why)
 
 
 def other_documents() -> None:

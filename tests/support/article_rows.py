@@ -24,6 +24,7 @@ DISAGREEMENTS: list[tuple[str, tuple[str, int, str], tuple[str, int, str]]] = [
     ("trained context of Gemma 4, K tokens", (ARTICLE, 147, "128K"), (ARTICLE, 94, "256K")),
     ("price of one 96 GB card, $", (ARTICLE, 18, "~$8,500"), (ARTICLE, 19, "~$8,000")),
     ("two RTX 4090, EUR", (ARTICLE, 198, "3,500"), (ARTICLE, 491, "7,600")),
+    ("rating of the best model for 48 GB", (ARTICLE, 32, "~1350-1400"), (ARTICLE, 30, "~1450")),
     ("speed of BitNet 2B on a CPU, tok/s", (ARTICLE, 45, "10-20"), (ARTICLE, 332, "~34")),
 ]
 

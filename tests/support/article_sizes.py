@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from document_cells import GB, NOMINAL, ceiling, context, gb, golden, kilo_tokens, near, off
-from latprof.sizing import attention_kv_bytes, ceiling_use_share, read_bytes_per_token, size_reduction_share
+from latprof.sizing import attention_kv_bytes, ceiling_use_share, read_bytes_per_token, room_bytes, size_reduction_share
 
 __all__ = [
     "bandwidth",
@@ -88,6 +88,7 @@ def bandwidth() -> None:
     for line, text, tps in rows:
         golden(table, line, f"{tps} over 34 tok/s", text, tps / 34)
     golden(table, 68, "Pro 6000 over Strix Halo, bandwidth", "8.3x", 1792 / 215)
+    golden(table, 68, "Pro 6000 over DDR5, bandwidth", "20x", 1792 / 89)
     golden(table, 70, "EPYC 9554 with 4.5 GB, ceiling in tok/s", "111", ceiling(500, 4.5))
     off(
         table, 70, "EPYC 9554: share of the ceiling, %", "55%", 100 * ceiling_use_share(50, ceiling(500, 4.5)),
@@ -165,6 +166,11 @@ def contexts() -> None:
         "hardware to match context", 198, "70B on 2 x 24 GB, K tokens", "128K", context(48, "70B"),
         "line 168 prints 46 and 92 for 48 GB", context(48, "70B", q4=True),
     )  # fmt: skip
+    own = room_bytes(48e9, 4.7e9, 1e9) / GB
+    off(
+        "cache in main memory", 174, "room on a 48 GB card, GB", "55 GB", own, "said to be the same: 48 less 4.7 less 1"
+    )
+    off("cache in main memory", 174, "DDR4 slower than a card, times", "10-15x", 900 / 42, "900 over 42 GB/s")
 
 
 def caches() -> None:

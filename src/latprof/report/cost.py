@@ -204,19 +204,17 @@ def break_even_document(
     rows = [_volume(machine, tokens, api) for tokens in volumes]
     least = machine.break_even_tokens(api)
     if least is None:
-        verdict = f"At no volume that it can generate is it cheaper than {api:g} {currency} per million tokens."
+        verdict = f"at no volume that it can generate is it cheaper than {api:g} {currency} per Mtok"
     else:
         share = format_share(machine.utilisation_at(least)) if least else "0 %"
-        verdict = (
-            f"It is cheaper from {number_text(least / 1e6)} million tokens a month on, {share} of what it can generate."
-        )
+        verdict = f"cheaper from {number_text(least / 1e6)} Mtok a month on, {share} of what it can generate"
     note = (
         "Estimates. Own cost of a month: the purchase spread evenly, electricity, upkeep. Paid back: the price "
         "over what is saved each month by not paying the API, with electricity and upkeep taken off; the purchase is "
         "counted once, and a time beyond its life means that it wears out first. – means never, or more than it can do."
     )
     return calculation_document(
-        "cost break-even", verdict.rstrip("."), "The API's bill against an own machine, by volume", fields, rows,
+        "cost break-even", verdict, "The API's bill against an own machine, by volume", fields, rows,
         inputs={**inputs, "api_per_mtok": api, "break_even_tokens_per_month": least}, notes=[note, _SUMMED],
     )  # fmt: skip
 

@@ -68,6 +68,7 @@ class ModelCard:
     kv_heads: int
     head_dim: int
     kv_values: int
+    vocabulary: int = 0
     attention: Literal["gqa", "mla", "hybrid"] = "gqa"
     full_layers: int = 0
     window_layers: int = 0
@@ -94,6 +95,17 @@ class ModelCard:
     def shared_params(self) -> float:
         """Weights that every token passes: attention, dense and shared layers, embeddings."""
         return max(self.total_params - self.routed_params, 0.0)
+
+    @property
+    def launches(self) -> float:
+        """Kernel launches of a token's way through all layers, in units of 12: a GQA layer with experts has 13.
+
+        Counted from the shapes: attention 5 (projection, position and cache, attention, output, norm), MLA 9 (two
+        more down- and two more up-projections), linear or hybrid attention 8; dense feed-forward 3, experts 8
+        (router, top-k, sort, two grouped products, activation, combine, shared).
+        """
+        attention = {"gqa": 5, "mla": 9, "hybrid": 8}[self.attention]
+        return self.layers * (attention + (8 if self.experts else 3)) / 12
 
     @property
     def kind(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from latprof.serving.hardware import WEIGHT_BYTES, Deployment
 from latprof.serving.parameters import Parameters
 
-__all__ = ["Batch", "Terms", "roofline_s", "step_s", "step_terms", "touched_experts"]
+__all__ = ["Batch", "Terms", "combined_s", "least_s", "roofline_s", "step_s", "step_terms", "touched_experts"]
 
 Floats = NDArray[np.float64]
 
@@ -51,8 +51,11 @@ class Terms:
     kv_s: Floats
     attention_s: Floats
     link_s: Floats
-    streams: Floats
+    streams_per_group: Floats
     tokens: Floats
+    launches: Floats
+    several: Floats
+    prefilling: Floats
 
 
 def touched_experts(experts: int, per_token: int, tokens: ArrayLike) -> Floats:
@@ -86,8 +89,11 @@ def step_terms(batch: Batch, deployment: Deployment) -> Terms:
         kv_s=_cache_bytes(batch, deployment) / gpu.bandwidth_bytes_s,
         attention_s=heads * operations / (n * gpu.bf16_flops),
         link_s=_link_bytes(tokens, deployment) / gpu.link_bytes_s,
-        streams=streams,
+        streams_per_group=streams / deployment.dp,
         tokens=tokens,
+        launches=np.full_like(tokens, model.launches),
+        several=np.full_like(tokens, float(n > 1)),
+        prefilling=np.asarray(prefill > 0, float),
     )
 
 
@@ -110,24 +116,34 @@ def _link_bytes(tokens: Floats, deployment: Deployment) -> Floats:
 
 def roofline_s(batch: Batch, deployment: Deployment) -> Floats:
     """The least time of the iteration by memory bandwidth and dense peak alone, in seconds; shape (n,)."""
-    terms = step_terms(batch, deployment)
+    return least_s(step_terms(batch, deployment))
+
+
+def least_s(terms: Terms) -> Floats:
+    """The least time of an iteration by bandwidth and dense peak alone, in seconds."""
     return np.maximum(terms.weights_s + terms.kv_s, terms.compute_s + terms.attention_s)
+
+
+def combined_s(terms: Terms, values: Mapping[str, Any]) -> Floats:
+    """Seconds of an iteration from its ideal times and fitted values, each a number or an array of shape (n,).
+
+    hypot(k_weights weights, k_compute compute) + k_kv cache + k_attention attention + k_link link
+    + launches (layer + several tp_layer + prefilling eager) + step + seq streams. hypot stands for the larger of both
+    with a soft corner.
+    """
+    gemm = np.hypot(values["k_weights"] * terms.weights_s, values["k_compute"] * terms.compute_s)
+    moved = values["k_kv"] * terms.kv_s + values["k_attention"] * terms.attention_s + values["k_link"] * terms.link_s
+    layer = values["layer_s"] + terms.several * values["tp_layer_s"] + terms.prefilling * values["eager_layer_s"]
+    return np.asarray(
+        gemm + moved + terms.launches * layer + values["step_s"] + values["seq_s"] * terms.streams_per_group, float
+    )
 
 
 def step_s(batch: Batch, deployment: Deployment, parameters: Parameters) -> Floats:
     """Seconds of one iteration, shape (n,) or () as the batch; 0 for an empty batch.
 
-    max(k_w weights, k_c compute) + k_kv cache + k_a attention + link + layers (a_layer + a_tp) + streams a_seq
-    + a_step, with the terms of `step_terms`, times the deployment's correction; never below the roofline.
+    The sum of `combined_s` times the parameters' factor; never below the roofline.
     """
     terms = step_terms(batch, deployment)
-    fitted: Any = parameters.values_for(deployment)
-    gemm = np.hypot(fitted["k_weights"] * terms.weights_s, fitted["k_compute"] * terms.compute_s)
-    moved = fitted["k_kv"] * terms.kv_s + fitted["k_attention"] * terms.attention_s
-    several = deployment.n_gpu > 1
-    link = fitted["k_link"] * terms.link_s if several else 0.0
-    per_layer = fitted["layer_s"] + (fitted["tp_layer_s"] if several else 0.0)
-    fixed = deployment.model.layers * per_layer + fitted["step_s"] + fitted["seq_s"] * terms.streams / deployment.dp
-    time = (gemm + moved + link + fixed) * fitted["factor"]
-    least = np.maximum(terms.weights_s + terms.kv_s, terms.compute_s + terms.attention_s)
-    return np.asarray(np.where(terms.tokens > 0, np.maximum(time, least), 0.0), float)
+    time = combined_s(terms, parameters.values_for(deployment)) * parameters.factor
+    return np.asarray(np.where(terms.tokens > 0, np.maximum(time, least_s(terms)), 0.0), float)

@@ -1,0 +1,123 @@
+"""`latprof predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latprof.cli import options
+from latprof.cli.drawing import AsJson, FormatName, chosen_format, show
+from latprof.errors import NothingReadable, UsageError
+
+__all__ = ["predict"]
+
+
+def predict(  # noqa: PLR0913 - one option each
+    rows: Annotated[
+        str | None, typer.Option("--rows", metavar="FILE", help="A CSV with one operating point per row.")
+    ] = None,
+    gpu: Annotated[str | None, typer.Option(metavar="NxGPU", help="GPUs of the replica, like 8xH200.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="The model; any name with --total-b.")] = None,
+    isl: Annotated[float | None, typer.Option(metavar="TOKENS", help="Input tokens of a call.")] = None,
+    osl: Annotated[float | None, typer.Option(metavar="TOKENS", help="Output tokens of a call.")] = None,
+    concurrency: Annotated[float | None, typer.Option(metavar="N", help="Calls in flight.")] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="vllm, sglang or trtllm, with or without a version.")
+    ] = "vllm",
+    precision: Annotated[
+        str | None, typer.Option(metavar="NAME", help="bf16, fp8, fp4 or int4. [as published]")
+    ] = None,
+    parallelism: Annotated[
+        str | None, typer.Option(metavar="LAYOUT", help="Like tp8-ep8 or tp8-dp8. [tensor parallel]")
+    ] = None,
+    total_b: Annotated[
+        float | None, typer.Option(metavar="N", help="Parameters of an unknown model, in 10^9.")
+    ] = None,
+    active_b: Annotated[float | None, typer.Option(metavar="N", help="Its active parameters, in 10^9.")] = None,
+    draft_tokens: Annotated[int, typer.Option(metavar="N", help="Tokens drafted per step; 0 is none.")] = 0,
+    acceptance: Annotated[float, typer.Option(metavar="SHARE", help="Share of drafted tokens accepted.")] = 0.7,
+    output: options.Output = None,
+    format_name: FormatName = None,
+    as_json: AsJson = False,  # noqa: FBT002
+    force: options.Force = False,  # noqa: FBT002
+) -> None:  # fmt: skip
+    """Predict TTFT and TPOT of a served model under a steady load, with 80 % bands.
+
+    One point by options, or many by --rows: the columns are model, precision, gpu, n_gpu, parallelism, engine, isl,
+    osl, concurrency, and for models that latprof does not know params_total_b and params_active_b.
+    """
+    if rows is not None:
+        if gpu or model:
+            raise UsageError("Give --rows or one operating point, not both.")
+        _rows(rows, output, force=force)
+        return
+    row: dict[str, object] = {
+        "gpu": gpu, "model": model, "isl": isl, "osl": osl, "concurrency": concurrency, "engine": engine,
+        "precision": precision, "parallelism": parallelism, "params_total_b": total_b, "params_active_b": active_b,
+        "draft_tokens": draft_tokens, "acceptance": acceptance,
+    }  # fmt: skip
+    missing = [f"--{name}" for name in ("gpu", "model", "isl", "osl", "concurrency") if row[name] is None]
+    if missing:
+        raise UsageError(f"{', '.join(missing)} is missing: give one operating point, or a table with --rows.")
+    if not 0 <= acceptance <= 1:
+        raise UsageError("--acceptance is a share: give a number from 0 to 1.")
+    chosen = chosen_format(format_name, as_json=as_json, output=output)
+    _one(row, chosen, output, force=force)
+
+
+def _one(row: Mapping[str, object], chosen: str, output: str | None, *, force: bool) -> None:
+    from latprof.report.predict import predict_document
+    from latprof.serving.parameters import default_parameters
+    from latprof.serving.predict import point_of
+    from latprof.serving.predict import predict as predictions
+
+    point = point_of(row)
+    (found,) = predictions([point])
+    show(predict_document(point, found, default_parameters()), chosen, output, force=force)
+
+
+def _rows(path: str, output: str | None, *, force: bool) -> None:
+    from latprof.report.predict import row_grid
+    from latprof.serving.predict import points_of
+    from latprof.serving.predict import predict as predictions
+
+    options.check_targets(output, inputs=[path], force=force)
+    rows = _read(path)
+    found = predictions(points_of(rows))
+    options.write_output(_csv(row_grid(rows, found)), output, force=force)
+    refused = sum(1 for item in found if item.reason)
+    typer.echo(f"latprof: {len(rows) - refused} of {len(rows)} rows predicted, {refused} refused", err=True)
+
+
+def _read(path: str) -> list[dict[str, str]]:
+    """The rows of a CSV by heading, headings in lower case. Raises NothingReadable, UsageError."""
+    import csv
+
+    try:
+        with Path(path).expanduser().open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restval="")
+            rows = [{(key or "").strip().casefold(): value for key, value in row.items() if key} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or "it is no CSV in UTF-8"
+        raise NothingReadable(f"Cannot read {path} ({reason}): give a CSV file.") from None
+    needed = {"model", "gpu", "isl", "osl", "concurrency"} - set(rows[0] if rows else ())
+    if needed:
+        raise UsageError(f"{path} has no column {', '.join(sorted(needed))}: name the columns as predict --help says.")
+    return rows
+
+
+def _csv(grid: object) -> bytes:
+    import csv
+    import io
+
+    from latprof.report.document import Grid
+
+    assert isinstance(grid, Grid)  # noqa: S101
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(grid.columns)
+    writer.writerows(["" if cell is None else cell for cell in line] for line in grid.rows)
+    return text.getvalue().encode("utf-8", "replace")

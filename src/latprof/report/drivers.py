@@ -37,8 +37,10 @@ def drivers_document(
     n = max((item.n for item in maps), default=0)
     sections = [Section("In words", tuple(_words(effects)))]
     sections += [Section(f"Drivers of {name}", _effect_items(effects, metric)) for metric, name in _METRICS.items()]
-    sections += [Section("By weekday and hour", tuple(_heat(item) for item in maps if item.n))]
-    sections += [Section("Day by day", tuple(item for trend in trends for item in _trend_items(trend)))]
+    sections += [Section("By weekday and hour", tuple(_heat(item) for item in maps if _says_something(item)))]
+    sections += [
+        Section("Day by day", tuple(item for trend in trends if _has_medians(trend) for item in _trend_items(trend)))
+    ]
     sections.append(Section("Requested and served", (_served(downgrades),)))
     data = _data(effects, maps, trends, downgrades)
     shown = tuple(section for section in sections if section.items)
@@ -97,7 +99,9 @@ def _effect_items(effects: Sequence[Effect], metric: str) -> tuple[Table | Note,
         )  # fmt: skip
         title = f"Drivers of {_METRICS[metric]}, {unit}, {known[0].kind}"
         items.append(Table(title, columns, tuple(_effect_row(item) for item in known)))
-    if refused:
+    if refused and not any(item.n or item.n_against for item in mine):
+        items.append(Note(f"No call has a stated or estimated {_METRICS[metric]}: nothing can be compared."))
+    elif refused:
         texts = "; ".join(f"{item.level} against {item.against} ({item.refused})" for item in refused)
         items.append(Note(f"No figure: {texts}."))
     return tuple(items)
@@ -115,6 +119,10 @@ def _effect_row(item: Effect) -> tuple[Cell, ...]:
 
 def _fitted(text: str) -> str:
     return text if len(text) <= _LEVELS else text[: _LEVELS - 1] + "…"
+
+
+def _says_something(item: HeatMap) -> bool:
+    return any(value is not None for row in item.medians for value in row)
 
 
 def _heat(item: HeatMap) -> Table:
@@ -136,6 +144,10 @@ def _heat_cell(item: HeatMap, day: int, hour: int) -> Cell:
         return Cell(UNKNOWN, minor=True)
     count = sum(count for _, count in known)
     return Cell(format_value(sum(median * n for median, n in known) / count, item.unit))
+
+
+def _has_medians(trend: Trend) -> bool:
+    return any(day.median is not None for day in trend.days)
 
 
 def _trend_items(trend: Trend) -> list[Table | Note]:

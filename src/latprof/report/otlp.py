@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Any, Final
 
-from latprof import __version__
 from latprof.model import Block
 from latprof.timeline import Instants, instants_of
 from latprof.trace import Trace
@@ -77,7 +76,7 @@ def _has_span(call: Instants) -> bool:
 def _resource(agent: str, version: str | None, spans: list[Span]) -> dict[str, Any]:
     return {
         "resource": {"attributes": _attributes({"service.name": agent, "service.version": version})},
-        "scopeSpans": [{"scope": {"name": "latprof", "version": __version__}, "spans": spans}],
+        "scopeSpans": [{"scope": {"name": "latprof"}, "spans": spans}],
     }
 
 

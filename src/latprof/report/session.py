@@ -34,8 +34,8 @@ _RANKED: Final = {"wall_s": "time of the call", "ttft_s": "first token", "tool_s
 _KNOWN: Final = (
     "Bars: first token ░, decoding █, not told apart ▓, as long as the call against the longest. ≤ marks upper bounds "
     "and ~ estimates; – is not known. The first token of a call without a stated one comes from a model of all calls "
-    "that were read: read more sessions for better estimates. Tools are from the end of the tool call to the last result, "
-    "permissions included."
+    "that were read: read more sessions for better estimates. Tools are from the end of the tool call to the last "
+    "result, permissions included."
 )
 
 

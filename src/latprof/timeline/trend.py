@@ -172,7 +172,7 @@ def served(trace: Trace) -> list[Served]:
 
 def _plain(name: str) -> str:
     """'anthropic/Claude-Opus-4.5-20251101[1m]' -> 'claude-opus-4-5'."""
-    last = name.lower().rsplit("/", 1)[-1].replace(".", "-").replace("_", "-")
+    last = name.lower().rsplit("/", 1)[-1].removeprefix("openrouter-").replace(".", "-").replace("_", "-")
     while (shorter := _DATED.sub("", last)) != last:
         last = shorter
     return last

@@ -22,6 +22,7 @@ from latprof.cli.explain import explain
 from latprof.cli.export import export
 from latprof.cli.formats import formats
 from latprof.cli.hardware import hardware
+from latprof.cli.predict import predict
 from latprof.cli.report import report
 from latprof.cli.schema import schema
 from latprof.cli.session import session
@@ -52,6 +53,7 @@ app.command()(report)
 app.command()(export)
 app.command()(sources)
 app.command()(formats)
+app.command()(predict)
 app.command()(schema)
 app.command()(simulate)
 app.command()(sweep)

@@ -81,7 +81,7 @@ def _with_deviation(points: Sequence[Point], mix: Mix, parameters: Parameters, f
         for name, shift in (("", 0.0), ("_low", -half), ("_high", half)):
             columns[f"{target}{name}_ms"] = np.maximum(middle * np.exp(mean + shift), least) * 1e3
     order = ("ttft_ms", "ttft_low_ms", "ttft_high_ms", "tpot_ms", "tpot_low_ms", "tpot_high_ms")
-    lines = np.stack([columns[name] for name in order], axis=1).tolist()
+    lines: list[Any] = np.stack([columns[name] for name in order], axis=1).tolist()
     return [Prediction(*line, "", point.remarks) for line, point in zip(lines, points, strict=True)]
 
 

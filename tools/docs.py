@@ -25,6 +25,7 @@ from pathlib import Path
 
 import latprof
 from latprof import errors
+from latprof.catalogue import CONDITIONS, QUANTITIES, TYPES, catalogue_schema
 from latprof.errors import LatprofError
 from latprof.formats import Format, formats
 from latprof.metrics import METRICS
@@ -241,6 +242,28 @@ def problems() -> str:
     )
 
 
+def catalogue() -> str:
+    """What a file of the catalogue may hold: types, quantities, conditions, scopes."""
+    types = ((f"`{name}`", meaning) for name, meaning in TYPES.items())
+    ages = (
+        (f"`{name}`", item.unit or "text", item.meaning, str(item.perishes_days or "–"))
+        for name, item in QUANTITIES.items()
+    )
+    conditions = ((f"`{name}`", meaning) for name, meaning in CONDITIONS.items())
+    return _page(
+        "# The catalogue's words\n",
+        "How to write a file of one's own stands in [Your own catalogue](../how-to/own-catalogue.md), what the words",
+        "rest on in [The catalogue](../explanation/catalogue.md); [JSON Schema](catalogue.schema.json) of a file.\n",
+        "## Types\n",
+        *_table("type", "an entry is", rows=types),
+        "\n## Quantities\n",
+        "The last column is the age in days after which a figure is flagged.\n",
+        *_table("quantity", "unit", "meaning", "days", rows=ages),
+        "\n## Conditions\n",
+        *_table("condition", "meaning", rows=conditions),
+    )
+
+
 def exit_codes() -> str:
     """What the program exits with, from the errors' own words."""
     every = [getattr(errors, name) for name in errors.__all__]
@@ -322,6 +345,8 @@ def generated() -> dict[Path, str]:
         REFERENCE / "formats.md": format_pages(),
         REFERENCE / "call.schema.json": json.dumps(call_schema(), indent=2, sort_keys=True) + "\n",
         REFERENCE / "analyze.schema.json": json.dumps(analyze_schema(), indent=2, sort_keys=True) + "\n",
+        REFERENCE / "catalogue.schema.json": json.dumps(catalogue_schema(), indent=2, sort_keys=True) + "\n",
+        REFERENCE / "catalogue.md": catalogue(),
     }
 
 

@@ -35,7 +35,7 @@ ROWS: dict[str, tuple[str, str, str, str | None]] = {
     "claude-sonnet-5.5": ("claude-sonnet-5-5", "Claude Sonnet 5.5", "Anthropic", None),
     "claude-opus-4.5": ("claude-opus-4-5", "Claude Opus 4.5", "Anthropic", None),
     "claude-opus-4.6": ("claude-opus-4-6", "Claude Opus 4.6", "Anthropic", None),
-    "claude-opus-4.7": ("claude-opus-4-7", "Claude Opus 4.7 (API)", "Anthropic", None),
+    "claude-opus-4.7": ("claude-opus-4-7", "Claude Opus 4.7", "Anthropic", None),
     "claude-opus-4.8": ("claude-opus-4-8", "Claude Opus 4.8", "Anthropic", None),
     "claude-opus-5": ("claude-opus-5", "Claude Opus 5", "Anthropic", None),
     "claude-opus-5.5": ("claude-opus-5-5", "Claude Opus 5.5", "Anthropic", None),

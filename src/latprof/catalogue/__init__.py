@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "AGE_LIMITS_DAYS",
+    "CONDITIONS",
     "QUANTITIES",
     "TYPES",
     "Amount",
@@ -39,6 +40,7 @@ __all__ = [
 
 _HOMES = {
     "AGE_LIMITS_DAYS": "age",
+    "CONDITIONS": "vocabulary",
     "QUANTITIES": "vocabulary",
     "TYPES": "vocabulary",
     "Amount": "amounts",
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
     from latprof.catalogue.load import load_catalogue, own_files
     from latprof.catalogue.schema import CatalogueFile, catalogue_schema, check_file
     from latprof.catalogue.views import Architecture, Gpu
-    from latprof.catalogue.vocabulary import QUANTITIES, TYPES, Quantity
+    from latprof.catalogue.vocabulary import CONDITIONS, QUANTITIES, TYPES, Quantity
 
 
 def __getattr__(name: str) -> Any:

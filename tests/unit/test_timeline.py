@@ -34,7 +34,7 @@ def tool(name: str, end: float, result: float) -> Block:
 
 def after(number: int, at: float, **fields: Any) -> Call:
     """A call that answers tools, sent 0.1 s after the last result."""
-    return made(number, at=at, **({"trigger": "tool_result", "trigger_at": at - 0.1} | fields))
+    return made(number, at=at, trigger="tool_result", trigger_at=at - 0.1, **fields)
 
 
 def only(*calls: Call) -> Budget:

@@ -18,7 +18,7 @@ DISAGREEMENTS: list[tuple[str, tuple[str, int, str], tuple[str, int, str]]] = [
     ("tok/s of an RTX 4090, 7B or 8B", (OVERVIEW, 102, "60-75"), (ARTICLE, 397, "~128")),
     ("tok/s of an RTX 4060 Ti, 7B or 8B", (OVERVIEW, 78, "25-35"), (ARTICLE, 396, "~48")),
     ("tok/s of an RTX Pro 6000, 8B", (ARTICLE, 76, "~185"), (ARTICLE, 410, "~279")),
-    ("TTFT of self-hosted models", (OVERVIEW, 87, "45"), (POST, 58, "~160ms")),
+    ("TTFT of self-hosted models", (OVERVIEW, 87, "45ms"), (POST, 58, "~160ms")),
     ("bandwidth of DDR4-3200, two channels, GB/s", (ARTICLE, 66, "~42"), (ARTICLE, 373, "51.2")),
     ("fastest consumer card, 8B tok/s", (ARTICLE, 86, "~300"), (ARTICLE, 400, "RTX 4090, the fastest")),
     ("trained context of Gemma 4, K tokens", (ARTICLE, 147, "128K"), (ARTICLE, 94, "256K")),

@@ -264,7 +264,8 @@ def figures(title: str, predicted: Floats, measured: Floats, sd: Floats | None =
         both = np.isfinite(measured)
         off = np.abs(predicted[both] - np.log(measured[both]))
         covered = f"{np.mean(off <= band * sd[both]):.0%}"
-    return f"| {title} | {len(size):,} | {np.median(size):.1%} | {np.median(miss):+.1%} | {np.quantile(size, 0.9):.1%} | {covered} |"
+    middle = f"{np.median(size):.1%} | {np.median(miss):+.1%} | {np.quantile(size, 0.9):.1%}"
+    return f"| {title} | {len(size):,} | {middle} | {covered} |"
 
 
 def report(data: Data, out: Mapping[str, Floats], inside: Mapping[str, Floats], band: Mapping[str, float]) -> None:

@@ -70,8 +70,8 @@ def _predicted(points: Sequence[Point], parameters: Parameters) -> list[Predicti
 
 
 def _with_deviation(points: Sequence[Point], mix: Mix, parameters: Parameters, features: Features) -> list[Prediction]:
-    each = [parameters.values_for(point.deployment) for point in points]
-    values = {name: np.array([row[name] for row in each]) for name in parameters.values}
+    fitted = [parameters.values_for(point.deployment) for point in points]
+    values = {name: np.array([row[name] for row in fitted]) for name in parameters.values}
     found = closed_form(mix, values, parameters.factor)
     columns: dict[str, Any] = {}
     for target, middle in (("ttft", found.ttft_s), ("tpot", found.tpot_s)):
@@ -82,7 +82,8 @@ def _with_deviation(points: Sequence[Point], mix: Mix, parameters: Parameters, f
             columns[f"{target}{name}_ms"] = np.maximum(middle * np.exp(mean + shift), least) * 1e3
     order = ("ttft_ms", "ttft_low_ms", "ttft_high_ms", "tpot_ms", "tpot_low_ms", "tpot_high_ms")
     lines: list[Any] = np.stack([columns[name] for name in order], axis=1).tolist()
-    return [Prediction(*line, "", point.remarks) for line, point in zip(lines, points, strict=True)]
+    found: list[dict[str, Any]] = [dict(zip(order, line, strict=True)) for line in lines]
+    return [Prediction(**each, remarks=point.remarks) for each, point in zip(found, points, strict=True)]
 
 
 def point_of(row: Mapping[str, object]) -> Point:

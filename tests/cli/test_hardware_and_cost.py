@@ -118,6 +118,26 @@ def test_what_fits_counts_sessions_and_copies_of_latents(run: Run) -> None:
     assert (one["cards"], one["sessions"]) == (4, 2)
 
 
+def test_what_does_not_fit_is_said_in_words(run: Run) -> None:
+    """Not as a row of dashes; programs see the row."""
+    command = ("hardware", "fit", "minimax-m2.5", "--gpu", "rtx-4090,h200-sxm")
+    shown = run(*command).stdout.decode()
+    assert "does not fit on 8 or fewer of: RTX 4090." in shown
+    assert {row["hardware"]: row["cards"] for row in rows(run, *command)} == {"RTX 4090": None, "H200 SXM": 2}
+    alone = run(*command[:4], "rtx-4090").stdout.decode()
+    assert "ceiling, tok/s" not in alone
+    (row,) = rows(run, *command[:4], "rtx-4090", "--max-cards", "20")
+    # 229 GB of weights over n cards and 25.4 GB of cache over 8 heads in 20 GB a card: 229 / n + 3.17 < 20 from 14 on.
+    assert row["cards"] == 14
+
+
+def test_what_the_catalogue_lacks_can_be_told(run: Run) -> None:
+    """Its parameters with the shape from the options."""
+    shape = ("--layers", "64", "--kv-heads", "8", "--head-dim", "128", "--trained", "32K")
+    (row,) = rows(run, "hardware", "context", "qwen3-32b", *shape, "--memory", "80", "--kv-bits", "16")
+    assert row["context_tokens_kv16"] == 32_000
+
+
 def test_windows_and_latents_by_plain_numbers(run: Run) -> None:
     """18 of 36 layers see 128 tokens: 36,864 bytes per token and 4.7 MB at 16 bit; 61 layers of 576 take 70,272."""
     gpt = ("--params", "117B", "--layers", "18", "--kv-heads", "8", "--head-dim", "64", "--window-layers", "18")
@@ -256,6 +276,7 @@ def test_a_users_own_card_and_model(run: Run, tmp_path: Path) -> None:
         (("hardware", "context", "--params", "8B", "--latent-dim", "9"), "needs --layers"),
         (("hardware", "context", *LLAMA_8B, "--kv-bits", "8,x"), "is no list of numbers"),
         (("hardware", "context", "qwen3-30b-a3b", "qwen3.5-27b"), "Name one model"),
+        (("hardware", "fit", "qwen3-30b-a3b", "qwen3.5-27b", "--layers", "3"), "need a single model"),
         (("cost", "own", "--tps", "1", "--rate", "1"), "A machine needs --price and --watts"),
         (("cost", "own", *OWN, "--idle-watts", "900"), "must not be below the draw when idle"),
         (("cost", "own", *OWN, "--utilisation", "0"), "is no list of numbers"),

@@ -148,7 +148,7 @@ def test_what_fits_has_no_speed_without_a_bandwidth() -> None:
     """Missing is None."""
     known, unknown, impossible = fit_rows(
         [plan(kv_bytes=1000.0)], 8, [Card("a", 12e9, 1e12), Card("b", 12e9), Card("c", 1e9, 1e12)],
-        context_tokens=1000, sessions=1, kv_bits=16, headroom_bytes=1e9,
+        context_tokens=1000, sessions=1, kv_bits=16, headroom_bytes=1e9, most_cards=8,
     )  # fmt: skip
     assert known.ceiling_tps == pytest.approx(1e12 / (2e9 + 1e6))
     assert unknown.fit is not None
@@ -230,3 +230,24 @@ def test_quantisations_name_their_source() -> None:
     """Each bit has one."""
     assert Quantisation("4.5 bits", 4.5, None, "as given").source
     assert all(quantisation(name).source for name in ("BF16", "FP8", "MXFP4", "BitNet"))
+
+
+def test_more_cards_than_asked_for_do_not_fit() -> None:
+    """10 GB of weights on cards of 4 GB with 1 GB kept free: four cards, or none of three."""
+    four, three = (
+        next(
+            fit_rows(
+                [plan(kv_bytes=1000.0)],
+                8,
+                [Card("a", 4e9, 1e12)],
+                context_tokens=1000,
+                sessions=1,
+                kv_bits=16,
+                headroom_bytes=1e9,
+                most_cards=most,
+            )
+        )
+        for most in (4, 3)
+    )
+    assert four.fit is not None
+    assert (four.fit.cards, three.fit, three.ceiling_tps) == (4, None, None)

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -154,20 +154,21 @@ class Models:
         catalogue_files: CatalogueFiles = None,
     ) -> Models:
         """From the options. Raises UsageError."""
+        from latprof.catalogue import load_catalogue
+
         if models and params is not None:
             raise UsageError("Give models of the catalogue or --params, not both.")
         if not models and params is None:
             raise UsageError("Name a model (`latprof catalogue list --type model` prints them), or give --params 8B.")
-        if models:
-            from latprof.catalogue import load_catalogue
-
-            catalogue = load_catalogue(catalogue_files or ())
-            limit = None if trained is None else int(amount(trained))
-            with usage():
-                return cls(tuple(_known(catalogue, name, limit) for name in split(models)))
         shape = _Shape(layers, kv_heads, head_dim, latent_dim, window_layers, window)
         with usage():
-            return cls((_plain(params or "", active, shape, trained),))
+            if not models:
+                return cls((_plain(params or "", active, shape, trained),))
+            names = split(models)
+            if len(names) > 1 and (active is not None or trained is not None or shape != _Shape()):
+                raise UsageError("Options about a model's shape need a single model: name one.")
+            catalogue = load_catalogue(catalogue_files or ())
+            return cls(tuple(_told(_known(catalogue, name), active, shape, trained) for name in names))
 
     def one(self) -> ModelPlan:
         """The only model. Raises UsageError where several are named."""
@@ -178,34 +179,50 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    layers: int | None
-    kv_heads: int | None
-    head_dim: int | None
-    latent_dim: int | None
-    window_layers: int
-    window: str | None
+    layers: int | None = None
+    kv_heads: int | None = None
+    head_dim: int | None = None
+    latent_dim: int | None = None
+    window_layers: int = 0
+    window: str | None = None
 
 
 def _plain(params: str, active: str | None, shape: _Shape, trained: str | None) -> ModelPlan:
     """A model from plain numbers. Raises UsageError, ValueError."""
-    from latprof.sizing import ModelPlan, attention_kv_bytes
+    from latprof.sizing import ModelPlan
 
     total = amount(params)
-    window_bytes = 0.0
-    if shape.window_layers:
-        if shape.kv_heads is None or shape.head_dim is None or shape.window is None:
-            raise UsageError("Layers with a window need --window, --kv-heads and --head-dim.")
-        window_bytes = attention_kv_bytes(shape.window_layers, shape.kv_heads, shape.head_dim)
-    return ModelPlan(
-        name="",
-        parameters=total,
-        active_parameters=total if active is None else amount(active),
+    return _told(ModelPlan("", total, total), active, shape, trained)
+
+
+def _told(plan: ModelPlan, active: str | None, shape: _Shape, trained: str | None) -> ModelPlan:
+    """The model with what the options say of it. Raises UsageError, ValueError."""
+    if active is not None:
+        plan = replace(plan, active_parameters=amount(active))
+    if trained is not None:
+        plan = replace(plan, limit_tokens=int(amount(trained)))
+    if shape == _Shape():
+        return plan
+    return replace(
+        plan,
         kv_bytes=_cache_bytes(shape),
-        window_kv_bytes=window_bytes,
+        window_kv_bytes=_window_bytes(shape),
         window_tokens=0 if shape.window is None else int(amount(shape.window)),
+        index_bytes=0.0,
+        sparse_tokens=None,
         kv_splits=1 if shape.latent_dim else shape.kv_heads,
-        limit_tokens=None if trained is None else int(amount(trained)),
     )
+
+
+def _window_bytes(shape: _Shape) -> float:
+    """Bytes per token at 16 bit of the layers with a window. Raises UsageError."""
+    from latprof.sizing import attention_kv_bytes
+
+    if not shape.window_layers:
+        return 0.0
+    if shape.kv_heads is None or shape.head_dim is None or shape.window is None:
+        raise UsageError("Layers with a window need --window, --kv-heads and --head-dim.")
+    return attention_kv_bytes(shape.window_layers, shape.kv_heads, shape.head_dim)
 
 
 def _cache_bytes(shape: _Shape) -> float | None:
@@ -224,7 +241,7 @@ def _cache_bytes(shape: _Shape) -> float | None:
     return attention_kv_bytes(shape.layers, shape.kv_heads, shape.head_dim)
 
 
-def _known(catalogue: Catalogue, name: str, limit: int | None) -> ModelPlan:
+def _known(catalogue: Catalogue, name: str) -> ModelPlan:
     """A model of the catalogue. Raises UsageError where its size is not known, ValueError."""
     from latprof.sizing import ModelPlan
 
@@ -233,7 +250,6 @@ def _known(catalogue: Catalogue, name: str, limit: int | None) -> ModelPlan:
     sparse = "sparse" in (catalogue.find(name, "model").text("attention") or "")
     if shape.params_total_b is None:
         raise UsageError(f"The catalogue does not know how many parameters {shape.name} has: give --params.")
-    trained = limit or (None if shape.context_tokens is None else int(shape.context_tokens))
     return ModelPlan(
         name=shape.name,
         parameters=shape.params_total_b * 1e9,
@@ -244,7 +260,7 @@ def _known(catalogue: Catalogue, name: str, limit: int | None) -> ModelPlan:
         index_bytes=shape.indexer_bytes_per_token or 0.0,
         sparse_tokens=int(shape.sparse_top_tokens or 0) if sparse else None,
         kv_splits=1 if shape.mla_latent_dim else None if shape.kv_heads is None else int(shape.kv_heads),
-        limit_tokens=trained,
+        limit_tokens=None if shape.context_tokens is None else int(shape.context_tokens),
     )
 
 

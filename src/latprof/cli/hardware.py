@@ -100,7 +100,7 @@ def context(
 
 @hardware.command()
 @takes(models=Models.of, cards=Cards.of, output=Output.of)
-def fit(
+def fit(  # noqa: PLR0913 - one argument per option
     models: Models,
     cards: Cards,
     quant: Quant = "FP8",
@@ -108,11 +108,12 @@ def fit(
     sessions: Annotated[int, typer.Option(metavar="N", min=1, help="Sessions that must fit at once.")] = 1,
     kv_bits: KvBits = 16,
     headroom: Headroom = 4.0,
+    most: Annotated[int, typer.Option("--max-cards", metavar="N", min=1, help="No more cards than these.")] = 8,
     *,
     output: Output,
 ) -> None:
     """Show on how many cards models fit with their sessions, and how fast one stream is there."""
-    from latprof.report.hardware import fit_document
+    from latprof.report.hardware import FitQuestion, fit_document
     from latprof.sizing import fit_rows
 
     chosen, tokens = _quantisation(quant), int(amount(context))
@@ -127,11 +128,11 @@ def fit(
                 sessions=sessions,
                 kv_bits=kv_bits,
                 headroom_bytes=headroom * 1e9,
+                most_cards=most,
             )
         )
-        document = fit_document(
-            rows, chosen, context_tokens=tokens, sessions=sessions, kv_bits=kv_bits, headroom_bytes=headroom * 1e9
-        )
+        question = FitQuestion(chosen, tokens, sessions, kv_bits, headroom * 1e9, most)
+        document = fit_document(rows, question)
     output.show(document)
 
 

@@ -83,11 +83,15 @@ def calculation_document(
     *,
     inputs: Mapping[str, Any],
     notes: Sequence[str],
+    shown: Callable[[Mapping[str, Value]], bool] = lambda _: True,
 ) -> Document:
-    """Arrange rows under fields; `inputs` and the kinds of the columns go to programs, `notes` to all."""
-    shown = [field for field in fields if field.shown]
-    columns = tuple(Column(field.title, field.align, field.priority) for field in shown)
-    cells = tuple(tuple(Cell(field.cell(row)) for field in shown) for row in rows)
+    """Arrange rows under fields; `inputs` and the kinds of the columns go to programs, `notes` to all.
+
+    People see the rows that are `shown`; the notes must say what is missing.
+    """
+    visible = [field for field in fields if field.shown]
+    columns = tuple(Column(field.title, field.align, field.priority) for field in visible)
+    cells = tuple(tuple(Cell(field.cell(row)) for field in visible) for row in rows if shown(row))
     table = Table(table_title, columns, cells)
     data = {
         "schema_version": 1,
@@ -100,7 +104,8 @@ def calculation_document(
     grid = Grid(
         tuple(field.key for field in fields), tuple(tuple(_rounded(row[field.key]) for field in fields) for row in rows)
     )
-    section = Section(table_title, (table, *(Note(note) for note in notes)))
+    words = tuple(Note(note) for note in notes)
+    section = Section(table_title, (table, *words) if cells else words)
     return Document(f"latprof {command}: {title}", (section,), data, grid)
 
 

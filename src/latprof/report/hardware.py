@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from latprof.report.calculation import Field, Value, calculation_document, number_text
@@ -10,7 +11,7 @@ from latprof.report.document import Document
 from latprof.sizing import ContextRow, FitRow, ModelPlan, Quantisation, SizeRow, SpeedRow
 from latprof.units import UNKNOWN, format_count
 
-__all__ = ["context_document", "fit_document", "size_document", "speed_document"]
+__all__ = ["FitQuestion", "context_document", "fit_document", "size_document", "speed_document"]
 
 _GB: Final = 1e9
 _REAL: Final = (
@@ -136,10 +137,7 @@ def context_document(
         Field.name("hardware", "hardware"),
         Field("memory_gb", "memory, GB", ""),
         Field("weights_gb", "weights, GB"),
-        *(
-            Field(key, f"{bits:g}-bit cache, tokens", text=_context_text)
-            for key, bits in zip(keys, kv_bits, strict=True)
-        ),
+        *(Field(key, f"{bits:g}-bit cache", text=_context_text) for key, bits in zip(keys, kv_bits, strict=True)),
     )
     values: list[dict[str, Value]] = [
         {
@@ -173,47 +171,62 @@ def context_document(
     )
 
 
-def fit_document(
-    rows: Sequence[FitRow],
-    quantisation: Quantisation,
-    *,
-    context_tokens: int,
-    sessions: int,
-    kv_bits: float,
-    headroom_bytes: float,
-) -> Document:
+@dataclass(frozen=True, slots=True)
+class FitQuestion:
+    """What was asked: the format of the weights, sessions and their context, and what limits the cards."""
+
+    quantisation: Quantisation
+    context_tokens: int
+    sessions: int
+    kv_bits: float
+    headroom_bytes: float
+    most_cards: int
+
+
+def fit_document(rows: Sequence[FitRow], asked: FitQuestion) -> Document:
     """What fits on which hardware, with how many cards, and how fast one stream is."""
     fields = (
         Field.name("model", "model"),
         Field.name("hardware", "hardware"),
         Field("cards", "cards"),
-        Field("weights_gb", "weights, GB", priority=1),
-        Field("room_gb", "cache room, GB", priority=2),
+        Field("weights_gb", "weights, GB", priority=2),
+        Field("room_gb", "cache room, GB", priority=3),
         Field("sessions", "sessions"),
-        Field("context_tokens", "longest, tokens", text=_context_text),
+        Field("context_tokens", "longest, tokens", priority=1, text=_context_text),
         Field("ceiling_tps", "ceiling, tok/s", "bound", text=_at_most),
         *Field.span("low_tps", "high_tps", "50 to 70 %, tok/s"),
     )
-    values = [_fit_values(row) for row in rows]
-    one, words = format_count(context_tokens), f"{sessions} session{'' if sessions == 1 else 's'}"
+    one = format_count(asked.context_tokens)
+    words = f"{asked.sessions} session{'' if asked.sessions == 1 else 's'}"
     note = (
-        f"Estimates. Cards: the fewest that hold the weights and {words} of {one} tokens with a {kv_bits:g}-bit cache, "
-        f"{headroom_bytes / _GB:g} GB of each card kept free. {_SPLIT}"
+        f"Estimates. Cards: the fewest that hold the weights and {words} of {one} tokens with a {asked.kv_bits:g}-bit "
+        f"cache, {asked.headroom_bytes / _GB:g} GB of each card kept free. {_SPLIT}"
     )
     inputs = {
-        "quantisation": quantisation.name,
-        "bits_per_weight": quantisation.bits,
-        "context_tokens": context_tokens,
-        "sessions": sessions,
-        "kv_bits": kv_bits,
-        "headroom_gb": headroom_bytes / _GB,
+        "quantisation": asked.quantisation.name,
+        "bits_per_weight": asked.quantisation.bits,
+        "context_tokens": asked.context_tokens,
+        "sessions": asked.sessions,
+        "kv_bits": asked.kv_bits,
+        "headroom_gb": asked.headroom_bytes / _GB,
+        "max_cards": asked.most_cards,
         "scope": "single_stream",
     }
-    title = f"{words} of {one} tokens at {quantisation.name}"
     return calculation_document(
-        "hardware fit", title, "What fits, on how many cards", fields, values,
-        inputs=inputs, notes=[note, f"{_CEILING} {_SEVERAL} {_REAL}", _ONE],
+        "hardware fit", f"{words} of {one} tokens at {asked.quantisation.name}", "What fits, on how many cards", fields,
+        [_fit_values(row) for row in rows], inputs=inputs,
+        notes=[*_misfits(rows, asked.most_cards), note, f"{_CEILING} {_SEVERAL} {_REAL}", _ONE],
+        shown=lambda row: row["cards"] is not None,
     )  # fmt: skip
+
+
+def _misfits(rows: Sequence[FitRow], most_cards: int) -> list[str]:
+    """The hardware on which a model does not fit, in words."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.fit is None:
+            found.setdefault(_label(row.model), []).append(row.card.name)
+    return [f"{model} does not fit on {most_cards} or fewer of: {', '.join(names)}." for model, names in found.items()]
 
 
 def _fit_values(row: FitRow) -> dict[str, Value]:

@@ -200,8 +200,11 @@ def fit_rows(
     sessions: int,
     kv_bits: float,
     headroom_bytes: float,
+    most_cards: int,
 ) -> Iterator[FitRow]:
-    """Each model on the fewest cards of each kind that hold it with its sessions. Raises ValueError.
+    """Each model on the fewest cards of each kind, up to `most_cards`, that hold it with its sessions.
+
+    Raises ValueError.
 
     The ceiling counts the active weights and what is read of one session's cache, and takes the bandwidth of all
     cards together.
@@ -223,6 +226,7 @@ def fit_rows(
                 kv_splits=model.kv_splits,
                 limit_tokens=model.limit_tokens,
             )
+            found = found if found is None or found.cards <= most_cards else None
             speeds = _speeds(card, read, found)
             yield FitRow(model, card, weights, found, *speeds)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from latprof.cli import options
 from latprof.cli.selection import Selection, selects_calls
 from latprof.errors import UsageError
+
+if TYPE_CHECKING:
+    from latprof.trace import Trace
 
 __all__ = ["export"]
 
@@ -48,7 +51,16 @@ def export(
     loaded = with_estimates(selection.read())
     options.write_output(export_calls(loaded.trace, chosen, tz=selection.zone), output, force=force)
     if output not in {None, "-"}:
-        typer.echo(f"latprof: {len(loaded.trace)} calls written to {output}", err=True)
+        typer.echo(f"latprof: {_written(loaded.trace, chosen)} calls written to {output}", err=True)
+
+
+def _written(trace: Trace, chosen: str) -> int:
+    """Traces for replay tools leave out calls that cannot be replayed."""
+    if chosen not in {"weka", "mooncake"}:
+        return len(trace)
+    from latprof.replay.traces import replayable_calls
+
+    return replayable_calls(trace)
 
 
 def _ends_in(output: str | None, name: str) -> bool:

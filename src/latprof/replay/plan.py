@@ -217,7 +217,10 @@ def _too_small(plan: Plan, wish: Wish) -> str:
 def _notes(plan: Plan, wish: Wish) -> tuple[str, ...]:
     deployment, notes = plan.deployment, []
     if wish.precision is None and deployment.precision != wish.model.native_precision:
-        notes.append(f"{deployment.precision} instead of {wish.model.native_precision}, which does not fit")
+        notes.append(
+            f"{deployment.precision} of {wish.model.name} on {plan.hardware.name}, as its own "
+            f"{wish.model.native_precision} does not fit"
+        )
     if deployment.precision == "fp8" and deployment.gpu.fp8_flops is None:
         notes.append(f"{deployment.gpu.name} cannot compute in fp8: weights only, computed in bf16")
     if wish.model.guessed:

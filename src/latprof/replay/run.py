@@ -34,7 +34,7 @@ def run_studies(
         found[task[0], task[1].start] = result
         report(sum(len(part) for part in found.values()), len(studies) * draws)
 
-    if jobs <= 1 or len(tasks) == 1:
+    if jobs <= 1 or len(tasks) <= 1:
         for task in tasks:
             note(task, run_draws(studies[task[0]], task[1]))
     else:

@@ -15,7 +15,7 @@ from latprof.errors import UsageError
 from latprof.replay.workload import Sitting, Turn, whole_sessions
 from latprof.trace import Trace
 
-__all__ = ["MOONCAKE_BLOCK_TOKENS", "WEKA_BLOCK_TOKENS", "mooncake_rows", "weka_documents"]
+__all__ = ["MOONCAKE_BLOCK_TOKENS", "WEKA_BLOCK_TOKENS", "mooncake_rows", "replayable_calls", "weka_documents"]
 
 WEKA_BLOCK_TOKENS: Final = 64
 MOONCAKE_BLOCK_TOKENS: Final = 512
@@ -46,6 +46,11 @@ class _Blocks:
             contexts.append(context)
             prompts.append(context[:blocks])
         return prompts
+
+
+def replayable_calls(trace: Trace) -> int:
+    """How many of the calls have a send time and token counts."""
+    return sum(len(rows) for _, rows in whole_sessions(trace))
 
 
 def weka_documents(trace: Trace) -> list[dict[str, Any]]:

@@ -48,6 +48,7 @@ _COSTS: Final = (
     ("per million output tokens", "usd_per_mtok_output"),
     ("per million tokens, input included", "usd_per_mtok"),
 )
+_AT_MOST: Final = "Today's steps are upper bounds, so that their P is too. "
 _LEGEND: Final = (
     "Simulated, except today's: the median over the draws and, in brackets, p10 to p90; each draw has other sessions "
     "and other errors of the step model. Today and P come from the same calls as they were measured. Same tokens are "
@@ -115,7 +116,7 @@ def _title(answer: Answer, conditions: Conditions) -> str:
 def _felt(answer: Answer, conditions: Conditions, *, today_bound: bool) -> Table:
     columns = (
         Column("", "left"), Column("", "left"), Column(MEASURED), Column("P"), Column(BUSY), Column("P"),
-        Column("today ≤" if today_bound else "today", "right", 1),
+        Column("today", "right", 1),
     )  # fmt: skip
     rows = []
     for label, key, percentiles in _FELT:
@@ -132,7 +133,7 @@ def _felt(answer: Answer, conditions: Conditions, *, today_bound: bool) -> Table
             rows.append((Cell(label if not number else ""), Cell(f"p{percentile}"), *cells, today))
     caption = (
         f"P: probability of being faster than today. Everyone busy: gaps of at most {conditions.gap_cap_s:g} s. "
-        f"{_shown(answer)}"
+        f"{_AT_MOST if today_bound else ''}{_shown(answer)}"
     )
     return Table("What an engineer feels, in seconds unless it says tok/s", columns, tuple(rows), caption.strip())
 
@@ -166,15 +167,16 @@ def _nearest(answer: Answer) -> tuple[Table | Note, ...]:
     if not answer.nearest:
         return (Note("No measured row of this model is packaged, so nothing nearby was measured."),)
     heads = ("GPUs", "precision", "engine", "input", "output", "streams", "tok/s each", "TTFT, s", "date")
-    columns = tuple(Column(head, "left" if head in {"GPUs", "precision", "engine"} else "right") for head in heads)
+    columns = tuple(Column(head, "left" if head in {"precision", "engine"} else "right") for head in heads)
     rows = tuple(
         tuple(
             Cell(text)
             for text in (
-                f"{row.n_gpu}x {row.gpu}", row.precision, row.engine[:14], format_value(row.isl, "tokens"),
+                f"{row.n_gpu}x {row.gpu}", row.precision, row.engine.partition(" (")[0][:14], format_value(row.isl, "tokens"),
                 UNKNOWN if row.osl != row.osl else format_value(row.osl, "tokens"), f"{row.concurrency:g}",
                 format_value(row.decode_tps, "tok/s"),
-                UNKNOWN if row.ttft_ms is None else format_value(row.ttft_ms / 1000, "s"), row.date,
+                UNKNOWN if row.ttft_ms is None else format_value(row.ttft_ms / 1000, "s"),
+                row.date.removeprefix("snapshot ")[:10],
             )
         )
         for row in answer.nearest

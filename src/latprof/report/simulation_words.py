@@ -50,19 +50,21 @@ def answer_words(answer: Answer, workload: Workload, conditions: Conditions) -> 
 
 def layout_words(found: Sequence[Answer]) -> list[str]:
     """How each model lies on its cluster, and how many calls had to be cut."""
-    layouts: dict[str, None] = {}
+    layouts: dict[str, dict[str, None]] = {}
     for answer in found:
         plan = answer.plan
-        notes = f" ({', '.join(plan.notes)})" if plan.notes else ""
-        name = f"{plan.deployment.model.name} on {plan.hardware.name}"
-        layouts.setdefault(f"{name} {plan.deployment.precision} as {plan.layout}{notes}")
+        own = layouts.setdefault(plan.deployment.model.name, {})
+        own.setdefault(f"{plan.hardware.name} {plan.deployment.precision} {plan.layout}")
     shares = [answer.outlooks[BUSY].clipped_share for answer in found]
     if not layouts:
         return []
     low, high = format_share(min(shares)), format_share(max(shares))
     share = low if low == high else f"{low} to {high}"
     cut = f" Calls longer than what fits were cut to it: {share}." if max(shares) >= 0.005 else ""
-    return [f"Layouts: {'; '.join(layouts)}.{cut}"]
+    said = "; ".join(f"{model} on {', '.join(own)}" for model, own in layouts.items())
+    notes = dict.fromkeys(note for answer in found for note in answer.plan.notes)
+    told = "".join(f" {note[:1].upper()}{note[1:]}." for note in notes)
+    return [f"Layouts: {said}.{told}{cut}"]
 
 
 def budget_words(found: Sequence[Answer], budget_usd: float | None) -> list[str]:

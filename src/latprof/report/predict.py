@@ -37,7 +37,7 @@ def predict_document(point: Point, found: Prediction, parameters: Parameters) ->
     )  # fmt: skip
     table = Table("A steady state of this load", columns, tuple(tuple(Cell(text) for text in row) for row in rows))
     basis = f"Estimates of a step-time model fitted on {parameters.date} to {parameters.source}."
-    notes = [Note(_READ), *(Note(text[:1].upper() + text[1:] + ".") for text in found.remarks), Note(basis)]
+    notes = [Note(_READ), *(Note(text + ".") for text in found.remarks), Note(basis)]
     data: dict[str, Any] = {
         "schema_version": 1, "model": used.model.name, "precision": used.precision, "gpu": used.gpu.name,
         "n_gpu": used.n_gpu, "engine": used.engine, "isl": load.isl, "osl": load.osl, "concurrency": load.concurrency,

@@ -82,8 +82,8 @@ def _with_deviation(points: Sequence[Point], mix: Mix, parameters: Parameters, f
             columns[f"{target}{name}_ms"] = np.maximum(middle * np.exp(mean + shift), least) * 1e3
     order = ("ttft_ms", "ttft_low_ms", "ttft_high_ms", "tpot_ms", "tpot_low_ms", "tpot_high_ms")
     lines: list[Any] = np.stack([columns[name] for name in order], axis=1).tolist()
-    found: list[dict[str, Any]] = [dict(zip(order, line, strict=True)) for line in lines]
-    return [Prediction(**each, remarks=point.remarks) for each, point in zip(found, points, strict=True)]
+    fields: list[dict[str, Any]] = [dict(zip(order, line, strict=True)) for line in lines]
+    return [Prediction(**each, remarks=point.remarks) for each, point in zip(fields, points, strict=True)]
 
 
 def point_of(row: Mapping[str, object]) -> Point:
@@ -196,9 +196,9 @@ def _precision(row: Mapping[str, object], model: ModelCard) -> tuple[Precision, 
     """
     stated = precision_named(_text(row, "precision")) or precision_named(_text(row, "model"))
     if stated is None:
-        return model.native_precision, (f"precision not stated: {model.native_precision}, as published",)
+        return model.native_precision, (f"Precision not stated: {model.native_precision}, as published",)
     if stated == "bf16" and model.native_precision != "bf16":
-        return model.native_precision, (f"published in {model.native_precision}: taken instead of 16 bits",)
+        return model.native_precision, (f"Published in {model.native_precision}: taken instead of 16 bits",)
     return stated, ()
 
 

@@ -1,0 +1,62 @@
+"""`latprof predict`: one point, a table in its order, refusals with a reason."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from cli_run import Run
+
+POINT = ("--gpu", "8xh200", "--model", "deepseek-r1", "--isl", "8192", "--osl", "1024", "--concurrency", "16")
+TABLE = """model,precision,gpu,n_gpu,parallelism,engine,isl,osl,concurrency,params_total_b,params_active_b
+DeepSeek-R1,fp8,H200-SXM,8,tp8,SGLang 0.5.9,8192,1024,16,,
+Qwen/Qwen3-235B-A22B-FP8,fp8,H100-SXM,2,tp2,vLLM,1024,1024,4,,
+brand-new,fp8,B200,4,tp4,vllm,1024,1024,4,300,20
+gpt-oss-120b,mxfp4,H100,4,tp4,vllm,1024,1024,,,
+"""
+
+
+def test_one_point_has_figures_bands_and_their_kind(run: Run) -> None:
+    """The figures lie in their bands, and say that they are estimates."""
+    done = run("predict", *POINT, "--json")
+    assert done.returncode == 0, done.stderr
+    read = json.loads(done.stdout)
+    assert (read["kind"], read["n_gpu"], read["gpu"]) == ("estimate", 8, "H200")
+    for name in ("ttft", "tpot"):
+        assert 0 < read[f"{name}_low_ms"] < read[f"{name}_ms"] < read[f"{name}_high_ms"]
+    shown = run("predict", *POINT).stdout.decode()
+    assert "80 % band" in shown
+    assert "all streams" in shown
+
+
+def test_a_table_keeps_its_rows_and_their_order(run: Run, tmp_path: Path) -> None:
+    """One output row per input row; empty values and a reason where it is refused."""
+    (tmp_path / "rows.csv").write_text(TABLE, encoding="utf-8")
+    done = run("predict", "--rows", "rows.csv", "-o", "out.csv")
+    assert done.returncode == 0, done.stderr
+    assert b"2 of 4 rows" in done.stderr
+    read = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text(encoding="utf-8"))))
+    assert [row["model"] for row in read] == [line.split(",")[0] for line in TABLE.splitlines()[1:]]
+    assert [bool(row["tpot_ms"]) for row in read] == [True, False, True, False]
+    assert [bool(row["reason"]) for row in read] == [False, True, False, True]
+    assert "does not fit" in read[1]["reason"]
+    assert "concurrency" in read[3]["reason"]
+
+
+def test_what_is_missing_is_one_sentence(run: Run, tmp_path: Path) -> None:
+    """Usage errors end with 2, an unreadable table with 3."""
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    cases = {
+        ("predict",): (2, b"--gpu"),
+        ("predict", *POINT, "--rows", "bad.csv"): (2, b"not both"),
+        ("predict", "--rows", "bad.csv"): (2, b"no column"),
+        ("predict", "--rows", "none.csv"): (3, b"none.csv"),
+        ("predict", *POINT[:2], "--model", "x", *POINT[4:]): (2, b"params_total_b"),
+    }
+    for arguments, (code, words) in cases.items():
+        done = run(*arguments)
+        assert (done.returncode, done.stdout) == (code, b"")
+        assert words in done.stderr
+        assert len(done.stderr.decode().strip().splitlines()) == 1

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from latprof.estimate import Group
 from latprof.metrics import metric
-from latprof.model import FLAGS
-from latprof.stats import MetricRow, Summary, Waiting
+from latprof.model import FLAGS, LAST_OUTPUT_SOURCES, SENT_SOURCES
+from latprof.stats import MetricRow, Summary, Waiting, summarize
+from latprof.stats import waiting as sums_of
+from latprof.stats.quantiles import min_calls
 from latprof.trace import Trace
 from latprof.units import format_count, format_duration, format_share, format_value
 
 __all__ = ["describe"]
 
+_Floats = NDArray[np.float64]
+# What makes bounds of fewer of them is no reason worth a word.
+_RARE: Final = 0.05
 _Rows = dict[tuple[str, str], MetricRow]
 _NOTABLE_FLAGS = (
     "interrupted", "retried", "non_streamed", "burst", "server_tools", "multi_iteration", "suspended", "clock_step",
@@ -23,15 +33,31 @@ _NOTABLE_FLAGS = (
 def describe(
     trace: Trace, overall: Summary, waiting: Waiting | None = None, groups: Sequence[Group] = ()
 ) -> tuple[str, ...]:
-    """Sentences over all calls; empty figures are left out, never guessed."""
+    """Sentences over all calls, or over those of each agent; empty figures are left out, never guessed."""
     if not len(trace):
         return ("No calls found.",)
     rows: _Rows = {(row.metric, row.kind): row for row in overall.rows}
-    notes = [
-        _share(trace, waiting), _first_token(trace, rows), _whole_call(rows), _speed(trace, rows),
-        _trap(rows, waiting), _refused(groups), _left_out(trace),
-    ]  # fmt: skip
+    agents = Counter(trace.texts["agent"])
+    told = _of_each(trace, agents, rows) if len(agents) > 1 else _times(trace, rows, waiting)
+    notes = [*told, _trap(trace, rows), _refused(groups), _left_out(trace)]
     return tuple(note for note in notes if note)
+
+
+def _times(trace: Trace, rows: _Rows, waiting: Waiting | None) -> list[str]:
+    return [_share(trace, waiting), _first_token(trace, rows), _whole_call(trace, rows), _speed(trace, rows)]
+
+
+def _of_each(trace: Trace, agents: Counter[str], shown: _Rows) -> list[str]:
+    """A paragraph for each agent: a median over several of them would mean nothing."""
+    notes: list[str] = []
+    for agent, _ in agents.most_common():
+        part = trace.select(trace.texts["agent"] == agent)
+        found = summarize(part, quantiles=(0.5,)).rows
+        rows: _Rows = {(row.metric, row.kind): row for row in found if (row.metric, row.kind) in shown}
+        said = [text for text in _times(part, rows, sums_of(part)) if text]
+        if len(said) > 1:
+            notes.append(f"{agent}: {' '.join(said)}")
+    return notes
 
 
 def _share(trace: Trace, waiting: Waiting | None) -> str:
@@ -92,28 +118,43 @@ def _first_token(trace: Trace, rows: _Rows) -> str:
             f"{format_count(len(trace))} calls ({format_share(known / len(trace))}), with a median of "
             f"{_median(exact) or 'no figure, too few calls'}."
         )
-    if known < len(trace) and (least := _median(bound)) is not None:
-        start = "For certain it" if estimate is not None else "For the others it" if known else "First token: it"
+    if bound is not None and known < len(trace) and (least := _median(bound)) is not None:
+        absent = "For others it is not in the log; it" if known else "First token: not in the log; it"
         parts.append(
-            f"{start} came at most {least} after sending at the median (end of the first block or first output shown)."
-            if estimate is not None
-            else f"{start} is not in these logs, which stamp the end of each block: it came at most "
-            f"{least} after sending at the median (time to the end of the first block)."
+            f"{'For certain it' if estimate is not None else absent} came at most {least} after sending at the median "
+            f"of {format_count(bound.n)} calls (end of the first block, or first output shown)."
         )
     return " ".join(parts)
 
 
-def _whole_call(rows: _Rows) -> str:
+def _whole_call(trace: Trace, rows: _Rows) -> str:
     exact, bound = rows.get(("wall_s", "exact")), rows.get(("wall_s", "bound"))
     parts = []
     if exact is not None and (text := _median(exact)):
         parts.append(f"A whole call took {text} at the median of {format_count(exact.n)} calls (exact).")
     if bound is not None and (text := _median(bound)):
         parts.append(
-            f"A whole call took at most {text} at the median of {format_count(bound.n)} calls: the send time is "
-            "taken from the line that led to the call, mostly 0.05 to 0.4 s early."
+            f"A whole call took at most {text} at the median of {format_count(bound.n)} calls: {_why_bound(trace)}."
         )
     return " ".join(parts)
+
+
+def _why_bound(trace: Trace) -> str:
+    """What makes bounds of the times of whole calls; rare reasons are left out."""
+    rows = ~np.isnan(trace.wall_s) & ~trace.wall_exactly
+    enough = _RARE * rows.sum()
+    found: list[str] = []
+    for name, sources, what in (
+        ("sent_source", SENT_SOURCES, "the send time is early"),
+        ("last_output_source", LAST_OUTPUT_SOURCES, "the end is late"),
+    ):
+        counts = Counter(trace.texts[name][rows]).most_common()
+        why = [
+            sources[key].meaning for key, n in counts if n >= enough and key in sources and sources[key].side != "exact"
+        ]
+        found += [f"{what} ({'; '.join(why)})"] if why else []
+    found += ["stamps are whole seconds"] if (rows & trace.flag("whole_seconds")).sum() >= enough else []
+    return " or ".join(found)
 
 
 def _speed(trace: Trace, rows: _Rows) -> str:
@@ -126,47 +167,73 @@ def _speed(trace: Trace, rows: _Rows) -> str:
     decode = rows.get(("decode_tps", "exact"))
     if decode is not None and (text := _median(decode)):
         parts.append(f"Decode speed, where the first token is stated: {text} at the median.")
-    wall = rows.get(("wall_tps", "bound")) or rows.get(("wall_tps", "exact"))
-    if wall is not None and (text := _median(wall)):
-        least = "at least " if wall.kind == "bound" else ""
-        parts.append(f"Over the whole call, waiting included: {least}{text}.")
+    walls = [rows.get(("wall_tps", "exact")), rows.get(("wall_tps", "bound"))]
+    said = [
+        f"{'at least ' if wall.kind == 'bound' else ''}{text} ({format_count(wall.n)} calls)"
+        for wall in walls
+        if wall is not None and (text := _median(wall))
+    ]
+    if said:
+        parts.append(f"Over the whole call, waiting included: {'; '.join(said)}.")
     if final < len(trace):
         parts.append(
             f"Calls without a final count of output tokens, and so in no rate: {format_count(len(trace) - final)} "
-            f"({format_share(1 - final / len(trace))}); they hold only a placeholder or were cut off."
+            f"({format_share(1 - final / len(trace))}); the log has none, only a placeholder, or they were cut off."
         )
     return " ".join(parts)
 
 
-def _trap(rows: _Rows, waiting: Waiting | None) -> str:
-    """What the obvious formulas would have said, beside what is."""
-    ttft, decode = rows.get(("as_logged_ttft_s", "as_logged")), rows.get(("as_logged_decode_tps", "as_logged"))
-    first, second = _plain_median(ttft), _plain_median(decode)
-    if first is None or second is None:
+def _trap(trace: Trace, rows: _Rows) -> str:
+    """What the obvious formulas would have said, beside what is: both over the same calls."""
+    names = {"as_logged_ttft_s": ("TTFT", "ttft_s"), "as_logged_decode_tps": ("decode", "decode_tps")}
+    if not all((name, "as_logged") in rows for name in names):
         return ""
-    true_ttft = _plain_median(rows.get(("ttft_s", "estimate")) or rows.get(("ttft_s", "exact")))
-    true_decode = _plain_median(rows.get(("decode_tps", "estimate")) or rows.get(("decode_tps", "exact")))
-    against = f"TTFT {first}{_instead(true_ttft)} and decode {second}{_instead(true_decode)}"
-    share = ""
-    if waiting is not None and waiting.as_logged_share is not None:
-        share = (
-            f", and would put {format_share(waiting.as_logged_share)} of the calls' time before the first token "
-            f"instead of {format_share(waiting.first_share)}"
-        )
+    said = [_against(trace, name, *against) for name, against in names.items()]
+    if not all(said):
+        return ""
     return (
-        f"Not to be trusted: the obvious formulas (as-logged: first line as first token) would say {against}{share}. "
-        "They count the first block's generation as waiting, so the first is too long and the second too fast."
+        f"Not to be trusted: the obvious formulas (as-logged: first line as first token) would say "
+        f"{' and '.join(said)}{_shares(trace)}. They count the first block's generation as waiting, so the first is "
+        "too long and the second too fast."
     )
 
 
-def _instead(true: str | None) -> str:
-    return "" if true is None else f" instead of {true}"
+def _against(trace: Trace, logged_name: str, label: str, name: str) -> str:
+    """The formula's median, and the true one of the calls where both are known."""
+    logged, unit = trace.column(logged_name), metric(name).unit
+    true = _values(trace, name)
+    both = ~np.isnan(logged) & ~np.isnan(true[:, 0])
+    if both.sum() < min_calls(0.5):
+        known = logged[~np.isnan(logged)]
+        return f"{label} {_plain(known, unit)}" if len(known) >= min_calls(0.5) else ""
+    return (
+        f"{label} {_plain(logged[both], unit)} instead of {_plain(true[both], unit)} "
+        f"({format_count(int(both.sum()))} calls with both)"
+    )
 
 
-def _plain_median(row: MetricRow | None) -> str | None:
-    if row is None or (value := row.quantiles.get(0.5)) is None:
-        return None
-    return f"{format_value(value, row.unit)} {metric(row.metric).unit}"
+def _values(trace: Trace, name: str) -> _Floats:
+    """What is known of each call, (n, k): the stated value, else equally likely ones."""
+    exact: _Floats = getattr(trace, name)[:, None]
+    return exact if trace.estimates is None else np.where(np.isnan(exact), trace.estimates.values[name], exact)
+
+
+def _plain(values: _Floats, unit: str) -> str:
+    return f"{format_value(float(np.median(values)), unit)} {unit}"
+
+
+def _shares(trace: Trace) -> str:
+    """Which part of the same calls' time the formula and the truth put before the first token."""
+    first, logged, wall = trace.column("ttft_s"), trace.as_logged_ttft_s, trace.wall_s
+    known = ~np.isnan(first) & ~np.isnan(logged) & (wall > 0)
+    if known.sum() < min_calls(0.5):
+        return ""
+    whole = wall[known].sum()
+    wrong, right = (float(np.minimum(part[known], wall[known]).sum() / whole) for part in (logged, first))
+    return (
+        f", and would put {format_share(wrong)} of these calls' time before the first token instead of "
+        f"{format_share(right)}"
+    )
 
 
 def _left_out(trace: Trace) -> str:
@@ -177,6 +244,6 @@ def _left_out(trace: Trace) -> str:
     return (
         "Kept out of rates, or of the durations that they spoil: "
         + "; ".join(found)
-        + ". Requests cut off before their first block leave no line "
-        "in most versions, so the slowest waits may be missing."
+        + ". Most logs hold nothing of a request that was cut off before its first output, so the slowest waits may "
+        "be missing."
     )

@@ -6,7 +6,7 @@ python := env("LATPROF_PYTHON", "python")
 check: test static
 
 # All but the tests.
-static: lint types layers docs package
+static: lint types layers docs budgets package
 
 # Style and likely mistakes.
 lint:
@@ -24,6 +24,10 @@ layers:
 # Generated pages and examples are up to date.
 docs:
     {{python}} tools/docs.py --check
+
+# The logs in fixtures/ hold the limits of latprof.toml.
+budgets:
+    {{python}} -m latprof check fixtures/
 
 # All tests.
 test:

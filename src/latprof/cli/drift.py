@@ -18,7 +18,7 @@ def drift(
     selection: Selection,
     false_alarms: Annotated[
         float, typer.Option(metavar="SHARE", help="Chance of any change shown where nothing changed.")
-    ] = 0.01,
+    ] = 0.005,
     format_name: drawing.FormatName = None,
     as_json: drawing.AsJson = False,  # noqa: FBT002
     output: options.Output = None,

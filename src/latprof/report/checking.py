@@ -148,7 +148,7 @@ def _legend(verdicts: Verdicts) -> Iterable[str]:
             "all compared figures together; the range is the 95 % interval of the change. Intervals respect that calls "
             "of one session are alike."
         )
-    if verdicts.of("unknown"):
+    if verdicts.of("unknown") and not verdicts.strict:
         yield "What cannot be judged fails only with --strict."
 
 

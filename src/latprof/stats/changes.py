@@ -38,9 +38,9 @@ __all__ = [
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-FALSE_ALARMS: Final = 0.01
+FALSE_ALARMS: Final = 0.005
 MIN_UNITS: Final = 8
-SHUFFLES: Final = 1999
+SHUFFLES: Final = 3999
 _LEAST_UNITS: Final = 3
 _MOST_CELLS: Final = 4_000_000
 # The likelihood ratio within which the true moment lies in 95 % (Hansen, Sample splitting and threshold

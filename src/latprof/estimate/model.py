@@ -249,6 +249,9 @@ def _read_chunk(evidence: Evidence, parameters: Parameters, grid: Floats) -> tup
         first[:, k] = quantile_of_first(parameters, after.below[every, cell] + inside * after.mass[every, cell])
         speed[:, k] = grid[cell] + (inside - 0.5) * cell_width
     first = first * np.exp(first_shift)[:, None] + (parameters.beta_s * evidence.uncached / 1e5)[:, None]
+    # A call that no parameters explain would be read as the shape's far end.
+    ends_s = np.where(np.isnan(evidence.span_s), evidence.last_s, evidence.first_s)
+    first = np.minimum(first, ends_s[:, None])
     known = ~np.isnan(evidence.known_s)
     first[known] = evidence.known_s[known, None]
     tokens = evidence.tokens - 1

@@ -45,7 +45,6 @@ from latprof.stats import min_calls
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
-COMMANDS = ("analyze", "export", "sources", "formats", "schema")
 GENERATED = "<!-- made by tools/docs.py -->\n\n"
 FENCE = re.compile(
     r"^(?P<mark><!-- output(?: lines (?P<first>\d+)-(?P<last>\d+)| from (?P<words>[^\n]+))? -->\n)?"
@@ -66,7 +65,7 @@ TRIGGER_MEANINGS = {
 KIND_MEANINGS = {
     "exact": "both ends have a stated meaning in the log, good to 50 ms or 2 %",
     "bound": "the true value is at most (≤) or at least (≥) this",
-    "estimate": "from a model of many calls, with an interval; no metric has this kind yet",
+    "estimate": "from a model of many calls, with an interval",
     "as_logged": "the obvious formula, wrong by structure; only for comparison with older reports",
 }
 
@@ -165,9 +164,23 @@ def _page(*lines: str) -> str:
 def cli() -> str:
     """Help of each command."""
     parts = ["# Commands\n", "```text\n" + program("--help").strip() + "\n```\n"]
-    parts += [f"## latprof {name}\n\n```text\n{program(name, '--help').strip()}\n```\n" for name in COMMANDS]
+    for names in _commands():
+        mark = "#" * (len(names) + 1)
+        parts.append(f"{mark} latprof {' '.join(names)}\n\n```text\n{program(*names, '--help').strip()}\n```\n")
     parts += ["What the program exits with stands in [Exit codes](exit-codes.md)."]
     return _page(*(line.rstrip() for line in "\n".join(parts).splitlines()))
+
+
+def _commands() -> Iterator[tuple[str, ...]]:
+    """All commands in the order of the help, each followed by its own sub-commands."""
+    from typer.main import get_command
+
+    from latprof.cli import app
+
+    for name, command in getattr(get_command(app), "commands").items():  # noqa: B009 - not in the type that typer shows
+        yield (name,)
+        for part in getattr(command, "commands", {}):
+            yield name, part
 
 
 def metrics() -> str:

@@ -21,7 +21,7 @@ from latprof.trace import Trace
 
 __all__ = ["DIFF_METRICS", "MATCH_KEYS", "Comparison", "Difference", "compare_traces"]
 
-Ints = NDArray[np.int64]
+_Ints = NDArray[np.int64]
 
 MATCH_KEYS: Final = ("trigger", "model", "context")
 DIFF_METRICS: Final = (
@@ -112,7 +112,7 @@ def compare_traces(
 
 
 def _differences(
-    pair: tuple[Sample, Sample], cells: tuple[Ints, Ints], quantiles: Sequence[float]
+    pair: tuple[Sample, Sample], cells: tuple[_Ints, _Ints], quantiles: Sequence[float]
 ) -> Iterator[Difference]:
     declared, kind = pair[0].metric, pair[0].kind
     matched = None if declared.key in _WORK else _weighted(pair, cells)
@@ -125,7 +125,7 @@ def _differences(
         yield Difference(declared, kind, probability, plain, change, word)
 
 
-def _weighted(pair: tuple[Sample, Sample], cells: tuple[Ints, Ints]) -> tuple[Sample, Sample]:
+def _weighted(pair: tuple[Sample, Sample], cells: tuple[_Ints, _Ints]) -> tuple[Sample, Sample]:
     """Both samples with the weights that give them the same mix; calls without a counterpart are left out."""
     own = [side[sample.rows] for sample, side in zip(pair, cells, strict=True)]
     weights = overlap_weights(own[0], own[1])

@@ -24,7 +24,7 @@ from latprof.trace import Trace
 
 __all__ = ["Boundary", "Drift", "Level", "Seen", "Shift", "drift"]
 
-Ints = NDArray[np.int64]
+_Ints = NDArray[np.int64]
 _MIN_CALLS: Final = 40
 
 
@@ -174,7 +174,7 @@ def _shift(scan: _Scan, found: Break, boundaries: tuple[Boundary, ...]) -> Shift
     )  # fmt: skip
 
 
-def _levels(scan: _Scan, series: SeriesOfCalls, sides: tuple[Ints, Ints]) -> tuple[Level, Level, Change | None]:
+def _levels(scan: _Scan, series: SeriesOfCalls, sides: tuple[_Ints, _Ints]) -> tuple[Level, Level, Change | None]:
     """Medians of a metric with their change; else means."""
     if series.metric is None or series.kind is None:
         first, second = (_mean(series, scan.units, rows) for rows in sides)
@@ -191,7 +191,7 @@ def _levels(scan: _Scan, series: SeriesOfCalls, sides: tuple[Ints, Ints]) -> tup
     return levels[0], levels[1], change
 
 
-def _mean(series: SeriesOfCalls, units: Units, rows: Ints) -> Level:
+def _mean(series: SeriesOfCalls, units: Units, rows: _Ints) -> Level:
     """A mean over calls; variance of a ratio of sums over units (Cochran, Sampling Techniques, 1977, chapter 6)."""
     rows = rows[~np.isnan(series.values[rows])]
     if not len(rows):

@@ -21,8 +21,8 @@ from latprof.trace import Trace
 
 __all__ = ["Cell", "Mix", "cells_of", "mix_of", "overlap_weights"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Mix:
 
 def cells_of(
     before: Trace, after: Trace, keys: Sequence[str], tz: tzinfo = UTC
-) -> tuple[Ints, Ints, list[tuple[str | None, ...]]]:
+) -> tuple[_Ints, _Ints, list[tuple[str | None, ...]]]:
     """The cell's number of each call of both sides, and what each number stands for. Raises KeyError."""
     numbers: dict[tuple[str | None, ...], int] = {}
     sides = []
@@ -57,7 +57,7 @@ def cells_of(
     return sides[0], sides[1], list(numbers)
 
 
-def overlap_weights(before: Ints, after: Ints) -> tuple[Floats, Floats]:
+def overlap_weights(before: _Ints, after: _Ints) -> tuple[_Floats, _Floats]:
     """The weight of each call of both sides, from the cell's number of each."""
     count = int(max(before.max(initial=-1), after.max(initial=-1))) + 1
     first, second = np.bincount(before, minlength=count), np.bincount(after, minlength=count)
@@ -65,7 +65,7 @@ def overlap_weights(before: Ints, after: Ints) -> tuple[Floats, Floats]:
     return (second / both)[before], (first / both)[after]
 
 
-def mix_of(before: Ints, after: Ints, keys: Sequence[str], names: Sequence[tuple[str | None, ...]]) -> Mix:
+def mix_of(before: _Ints, after: _Ints, keys: Sequence[str], names: Sequence[tuple[str | None, ...]]) -> Mix:
     """What the matched mix is made of."""
     first = np.bincount(before, minlength=len(names)).astype(np.float64)
     second = np.bincount(after, minlength=len(names)).astype(np.float64)

@@ -19,8 +19,8 @@ from latprof.trace import Trace
 
 __all__ = ["SeriesOfCalls", "Units", "series_of", "units_of"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
 
 _TIMES: Final = ("ttft_s", "first_block_s", "decode_tps", "wall_s")
 _SIZES: Final = ("output_tokens", "reasoning_tokens")
@@ -37,8 +37,8 @@ class Units:
     `member` (calls) is the unit's number of each call, `start` (units) when the unit's first call was sent.
     """
 
-    member: Ints
-    start: Floats
+    member: _Ints
+    start: _Floats
 
     def __len__(self) -> int:
         return len(self.start)
@@ -54,8 +54,8 @@ class SeriesOfCalls:
 
     name: str
     unit: str
-    values: Floats
-    scores: Floats
+    values: _Floats
+    scores: _Floats
     metric: Metric | None = None
     kind: Kind | None = None
     per_thousand: bool = False
@@ -104,7 +104,7 @@ def series_of(trace: Trace, tz: tzinfo = UTC) -> Iterator[SeriesOfCalls]:
     yield from _tools(trace)
 
 
-def _of_metric(trace: Trace, declared: Metric, cells: Ints | None) -> SeriesOfCalls | None:
+def _of_metric(trace: Trace, declared: Metric, cells: _Ints | None) -> SeriesOfCalls | None:
     """The metric's best kind, as ranks; within cells of like work where given."""
     found = samples(trace, declared, np.zeros(len(trace), dtype=np.int64))
     kind = best_kind([found])
@@ -114,7 +114,7 @@ def _of_metric(trace: Trace, declared: Metric, cells: Ints | None) -> SeriesOfCa
     return SeriesOfCalls(declared.key, declared.unit, values, normal_scores(values, cells), declared, kind)
 
 
-def _cells(trace: Trace, tz: tzinfo) -> Ints:
+def _cells(trace: Trace, tz: tzinfo) -> _Ints:
     """Trigger and size of context of each call as a number; rare ones together."""
     keys = list(zip(BY_KEYS["trigger"](trace, tz), BY_KEYS["context"](trace, tz), strict=True))
     counts: dict[tuple[str | None, str | None], int] = {}

@@ -28,7 +28,7 @@ from latprof.trace import Trace
 
 __all__ = ["BASELINE_VERSION", "Baseline", "Kept", "baseline_of", "compare", "parse_baseline", "write_baseline"]
 
-Ints = NDArray[np.int64]
+_Ints = NDArray[np.int64]
 BASELINE_VERSION: Final = 1
 _DIGITS: Final = 6
 _PREFERENCE: Final[tuple[Kind, ...]] = ("exact", "estimate", "bound")
@@ -55,7 +55,7 @@ class Baseline:
     kept: tuple[Kept, ...]
 
 
-def baseline_of(trace: Trace, settings: BaselineSettings, units: Ints, tz: tzinfo = UTC) -> Baseline:
+def baseline_of(trace: Trace, settings: BaselineSettings, units: _Ints, tz: tzinfo = UTC) -> Baseline:
     """Percentiles of every group, metric and kind but as-logged, where there are calls enough."""
     kept = [
         Kept(declared.key, kind, dict(zip(settings.by, key, strict=True)), figure)
@@ -141,7 +141,7 @@ class _Pair:
 
 
 def compare(
-    trace: Trace, baseline: Baseline, settings: BaselineSettings, units: Ints, tz: tzinfo = UTC
+    trace: Trace, baseline: Baseline, settings: BaselineSettings, units: _Ints, tz: tzinfo = UTC
 ) -> tuple[list[Outcome], list[str]]:
     """Every figure of the baseline held against the calls, and notes about groups that it does not know."""
     groups = group_rows(trace, baseline.by, tz)
@@ -156,8 +156,8 @@ def compare(
 def _pairs(
     trace: Trace,
     baseline: Baseline,
-    groups: dict[tuple[str | None, ...], Ints],
-    units: Ints,
+    groups: dict[tuple[str | None, ...], _Ints],
+    units: _Ints,
     settings: BaselineSettings,
 ) -> Iterator[_Pair]:
     """One pair for each percentile that has a direction, of the best kind that both sides have."""

@@ -20,7 +20,7 @@ from latprof.trace import Trace
 
 __all__ = ["check_budgets", "percentile_name"]
 
-Ints = NDArray[np.int64]
+_Ints = NDArray[np.int64]
 _Verdict = tuple[Status, str]
 _NO_CALLS: Final = "no calls of this selection"
 
@@ -30,12 +30,12 @@ def percentile_name(probability: float) -> str:
     return f"p{probability * 100:g}"
 
 
-def check_budgets(trace: Trace, budgets: Sequence[Budget], units: Ints, tz: tzinfo = UTC) -> list[Outcome]:
+def check_budgets(trace: Trace, budgets: Sequence[Budget], units: _Ints, tz: tzinfo = UTC) -> list[Outcome]:
     """Each limit of each budget for each of its groups; `units` (calls) numbers what calls are alike in."""
     return [outcome for budget in budgets for outcome in _check(trace, budget, units, tz)]
 
 
-def _check(trace: Trace, budget: Budget, units: Ints, tz: tzinfo) -> Iterator[Outcome]:
+def _check(trace: Trace, budget: Budget, units: _Ints, tz: tzinfo) -> Iterator[Outcome]:
     rows = _where(trace, budget, tz)
     groups = group_rows(trace, budget.by, tz)
     chosen = {key: np.intersect1d(members, rows) for key, members in groups.items()}
@@ -47,7 +47,7 @@ def _check(trace: Trace, budget: Budget, units: Ints, tz: tzinfo) -> Iterator[Ou
         yield from _judge_group(trace, budget, units, members, group)
 
 
-def _where(trace: Trace, budget: Budget, tz: tzinfo) -> Ints:
+def _where(trace: Trace, budget: Budget, tz: tzinfo) -> _Ints:
     """Rows with the values that the budget asks for."""
     mask = np.ones(len(trace), dtype=np.bool_)
     for key, pattern in budget.where.items():
@@ -58,7 +58,7 @@ def _where(trace: Trace, budget: Budget, tz: tzinfo) -> Ints:
 
 
 def _judge_group(
-    trace: Trace, budget: Budget, units: Ints, members: Ints, group: dict[str, str | None]
+    trace: Trace, budget: Budget, units: _Ints, members: _Ints, group: dict[str, str | None]
 ) -> Iterator[Outcome]:
     declared = metric(budget.metric)
     probability = round(budget.percentile / 100, 8)

@@ -10,7 +10,7 @@ from latprof.cli.selection import Selection, selects_calls
 from latprof.cli.settings import effective
 from latprof.units import format_counted
 
-__all__ = ["baseline"]
+__all__ = ["baseline", "write"]
 
 baseline = typer.Typer(help="Keep figures to compare with later.", rich_markup_mode=None, no_args_is_help=True)
 

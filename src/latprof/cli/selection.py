@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from latprof.config.load import Effective
     from latprof.stats import Filters
 
-__all__ = ["Selection", "TzOption", "now", "selects_calls", "split", "zone_of"]
+__all__ = ["Selection", "TzOption", "moment", "now", "selects_calls", "split", "zone_of"]
 
 Paths = Annotated[
     list[str] | None,

@@ -72,13 +72,13 @@ def _percentile(value: float) -> float:
     return value
 
 
-MetricName = Annotated[str, _known("metrics", "metric")]
-KindName = Annotated[str, _known("kinds", "kind")]
-GroupName = Annotated[str, _known("groups", "grouping key")]
-MethodName = Annotated[str, _known("methods", "method")]
-ZoneName = Annotated[str, AfterValidator(_zone)]
-Percentile = Annotated[float, AfterValidator(_percentile)]
-Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+_MetricName = Annotated[str, _known("metrics", "metric")]
+_KindName = Annotated[str, _known("kinds", "kind")]
+_GroupName = Annotated[str, _known("groups", "grouping key")]
+_MethodName = Annotated[str, _known("methods", "method")]
+_ZoneName = Annotated[str, AfterValidator(_zone)]
+_Percentile = Annotated[float, AfterValidator(_percentile)]
+_Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 
 class _Strict(BaseModel):
@@ -117,10 +117,10 @@ class Subscription(_Strict):
 class WorkingHours(_Strict):
     """When the team works."""
 
-    days: tuple[Weekday, ...] = Field(default=("Mon", "Tue", "Wed", "Thu", "Fri"), description="days of the week")
+    days: tuple[_Weekday, ...] = Field(default=("Mon", "Tue", "Wed", "Thu", "Fri"), description="days of the week")
     start: time = Field(default=time(9), description='begin of the working day, as "09:00"')
     end: time = Field(default=time(18), description='end of the working day, as "18:00"')
-    tz: ZoneName | None = Field(default=None, description="time zone of these hours; without it that of `tz`")
+    tz: _ZoneName | None = Field(default=None, description="time zone of these hours; without it that of `tz`")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -142,16 +142,16 @@ class Budget(_Strict):
     """One limit that `latprof check` holds; `[[budgets]]`."""
 
     name: str | None = Field(default=None, description="what the limit is called in results; else made from the rest")
-    metric: MetricName = Field(description="name of a metric")
-    percentile: Percentile = Field(default=50, description="which percentile, 0.001 to 99.999")
+    metric: _MetricName = Field(description="name of a metric")
+    percentile: _Percentile = Field(default=50, description="which percentile, 0.001 to 99.999")
     max: float | None = Field(default=None, description="the percentile must not be above this, in the metric's unit")
     min: float | None = Field(default=None, description="the percentile must not be below this, in the metric's unit")
-    kind: KindName | None = Field(
+    kind: _KindName | None = Field(
         default=None,
         description="figures of this kind only (exact, estimate, bound, as_logged); without it the best that is there",
     )
-    by: list[GroupName] = Field(default_factory=list, description="the limit holds for each group by these keys")
-    where: dict[GroupName, str] = Field(
+    by: list[_GroupName] = Field(default_factory=list, description="the limit holds for each group by these keys")
+    where: dict[_GroupName, str] = Field(
         default_factory=dict, description="only calls with these values, by grouping key; `*` and `?` match"
     )
     min_n: int | None = Field(default=None, ge=1, description="calls below which the limit is not judged")
@@ -174,14 +174,14 @@ class BaselineSettings(_Strict):
     """What `latprof baseline write` keeps and how `latprof check` compares with it."""
 
     file: str | None = Field(default=None, description="the baseline file, relative to the settings' folder")
-    metrics: list[MetricName] = Field(
+    metrics: list[_MetricName] = Field(
         default_factory=lambda: ["ttft_s", "first_block_s", "decode_tps", "wall_s"],
         description="metrics that are compared",
     )
-    percentiles: list[Percentile] = Field(
+    percentiles: list[_Percentile] = Field(
         default_factory=lambda: [50.0, 90.0], description="percentiles that are compared"
     )
-    by: list[GroupName] = Field(default_factory=lambda: ["model"], description="each group by these keys is compared")
+    by: list[_GroupName] = Field(default_factory=lambda: ["model"], description="each group by these keys is compared")
     ratio: float = Field(default=1.1, ge=1, description="a figure fails only if it is worse by at least this factor")
     floor_s: float = Field(default=0.05, ge=0, description="a time fails only if it is also longer by this, s")
     floor_tps: float = Field(default=1.0, ge=0, description="a speed fails only if it is also lower by this, tok/s")
@@ -213,12 +213,12 @@ class Settings(_Strict):
     """All settings. Every one has a default; a file gives only what differs."""
 
     paths: list[str] = Field(default_factory=list, description="logs to read when a command is given none")
-    tz: ZoneName = Field(default="UTC", description="time zone of days, hours and times: a name, `UTC` or `local`")
-    by: list[GroupName] = Field(default_factory=list, description="grouping keys of `analyze` when none are given")
-    percentiles: list[Percentile] = Field(
+    tz: _ZoneName = Field(default="UTC", description="time zone of days, hours and times: a name, `UTC` or `local`")
+    by: list[_GroupName] = Field(default_factory=list, description="grouping keys of `analyze` when none are given")
+    percentiles: list[_Percentile] = Field(
         default_factory=lambda: [10.0, 50.0, 90.0, 99.0], description="percentiles of `analyze`"
     )
-    method: MethodName = Field(default="best", description="which times and speeds `analyze` shows")
+    method: _MethodName = Field(default="best", description="which times and speeds `analyze` shows")
     team: Team = Field(default=Team(), description="the team")
     engineers: dict[str, Engineer] = Field(default_factory=dict, description="the people, by name")
     hosts: dict[str, Host] = Field(default_factory=dict, description="the computers, by name")

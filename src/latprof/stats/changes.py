@@ -35,8 +35,8 @@ __all__ = [
     "normal_scores",
 ]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
 
 FALSE_ALARMS: Final = 0.005
 MIN_UNITS: Final = 8
@@ -53,8 +53,8 @@ class Series:
     """What each unit of a family sums up to: `totals` (units) and of how many calls, `counts` (units)."""
 
     name: str
-    totals: Floats
-    counts: Floats
+    totals: _Floats
+    counts: _Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def find_breaks(families: Sequence[Family], *, level: float = FALSE_ALARMS, seed
     return Findings(tuple(found), tuple(seen))
 
 
-def _chance(height: float, highest: Floats) -> float:
+def _chance(height: float, highest: _Floats) -> float:
     """How often so much or more comes up where nothing changed."""
     return float((1 + (highest >= height).sum()) / (len(highest) + 1))
 
@@ -143,13 +143,13 @@ def enough(series: Series) -> bool:
     return int((series.counts > 0).sum()) >= MIN_UNITS and float(residuals @ residuals) > 1e-12
 
 
-def _residuals(series: Series) -> Floats:
+def _residuals(series: Series) -> _Floats:
     """What each unit's sum lies off what its calls would sum to at the mean."""
     calls = series.counts.sum()
     return series.totals - series.counts * (series.totals.sum() / calls if calls else 0.0)
 
 
-def _scan(residuals: Floats) -> Floats:
+def _scan(residuals: _Floats) -> _Floats:
     """|t| of every split of the last axis (..., units), into the first k units and the rest; 0 at the edges."""
     units = residuals.shape[-1]
     k = np.arange(1, units, dtype=np.float64)
@@ -163,7 +163,7 @@ def _scan(residuals: Floats) -> Floats:
     return np.asarray(t)
 
 
-def _shuffled(residuals: Floats, rng: np.random.Generator) -> Floats:
+def _shuffled(residuals: _Floats, rng: np.random.Generator) -> _Floats:
     """The largest |t| (series, SHUFFLES) in random orders, the same orders for all series."""
     count, units = residuals.shape
     found = np.empty((count, SHUFFLES))
@@ -176,7 +176,7 @@ def _shuffled(residuals: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _segment(
-    family: str, series: Series, ends: tuple[int, int], highest: Floats, level: float, rng: np.random.Generator,
+    family: str, series: Series, ends: tuple[int, int], highest: _Floats, level: float, rng: np.random.Generator,
     scale: float | None = None,
 ) -> list[Break]:  # fmt: skip
     """The changes of a stretch of units, in the order of time."""
@@ -202,7 +202,7 @@ def _segment(
     return [*before, here, *_segment(family, series, (unit, last), highest, level, rng)]
 
 
-def normal_scores(values: Floats, cells: Ints | None = None) -> Floats:
+def normal_scores(values: _Floats, cells: _Ints | None = None) -> _Floats:
     """Ranks as quantiles of the normal distribution (van der Waerden), within each cell where given.
 
     Against a shift of any distribution at least as sharp as the values themselves (Chernoff and Savage,
@@ -217,7 +217,7 @@ def normal_scores(values: Floats, cells: Ints | None = None) -> Floats:
     return scores
 
 
-def _scores(values: Floats) -> Floats:
+def _scores(values: _Floats) -> _Floats:
     """Equal values share their middle rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)

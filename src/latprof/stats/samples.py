@@ -21,8 +21,8 @@ from latprof.trace import Trace
 
 __all__ = ["Figure", "Sample", "best_kind", "samples", "unit_labels"]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
 
 # An exact sample stands for all when it holds nearly all calls that an estimate would hold.
 _NEARLY_ALL: Final = 0.9
@@ -54,12 +54,12 @@ class Sample:
 
     metric: Metric
     kind: Kind
-    rows: Ints
-    values: Floats
-    drawn: Floats
-    sessions: Ints
+    rows: _Ints
+    values: _Floats
+    drawn: _Floats
+    sessions: _Ints
     error: Callable[[float], float]
-    weights: Floats | None = None
+    weights: _Floats | None = None
 
     def __len__(self) -> int:
         return len(self.drawn)
@@ -99,7 +99,7 @@ class Sample:
 
 
 def samples(
-    trace: Trace, metric: Metric, units: Ints, weights: Floats | None = None, rows: Ints | None = None
+    trace: Trace, metric: Metric, units: _Ints, weights: _Floats | None = None, rows: _Ints | None = None
 ) -> dict[Kind, Sample]:
     """The metric's sample of each kind that has calls.
 
@@ -121,7 +121,7 @@ def samples(
     return found
 
 
-def _sample(trace: Trace, metric: Metric, kind: Kind, column: Floats, chosen: Ints) -> Sample | None:
+def _sample(trace: Trace, metric: Metric, kind: Kind, column: _Floats, chosen: _Ints) -> Sample | None:
     rows = chosen[~np.isnan(column[chosen])]
     if not len(rows):
         return None
@@ -157,7 +157,7 @@ def best_kind(kinds: Sequence[dict[Kind, Sample]]) -> Kind | None:
     return common[0] if common else None
 
 
-def unit_labels(trace: Trace, *, independent: bool = False) -> Ints:
+def unit_labels(trace: Trace, *, independent: bool = False) -> _Ints:
     """The number of each call's session (calls); a number of its own for each where calls are independent."""
     if independent:
         return np.arange(len(trace))

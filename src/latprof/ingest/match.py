@@ -19,7 +19,7 @@ from latprof.model import Call
 
 __all__ = ["KEYS", "Key", "Matching", "Record", "match"]
 
-# Two records of one moment on one machine: recorded 9 ms apart at most (Gemini CLI, Cline).
+# Two records of one moment on one machine: recorded 8 ms apart at most (Gemini CLI, Cline).
 _END_S: Final = 0.05
 # With the session and both counts equal, room for telemetry, which is up to a third of a second late.
 _END_WITH_COUNTS_S: Final = 1.0

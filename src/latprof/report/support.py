@@ -55,15 +55,23 @@ def formats_document(known: Sequence[Format]) -> Document:
 def sources_document(holdings: Sequence[Holding]) -> Document:
     """What was found, and what it can tell; formats without a file are only named."""
     here = sorted((item for item in holdings if item.files), key=lambda item: (-item.calls, item.format.name))
-    absent = [item.format.title for item in holdings if not item.files]
+    # Load generators, gateways and exports have no place of their own where they could be missed.
+    absent = [
+        item.format.title for item in holdings if not item.files and item.format.roots and not item.format.refusal
+    ]
     heads = ("files", "sessions", "calls", "days", "size")
-    columns = (Column("format", "left"), *(Column(head) for head in heads), *_shown_columns(1))
+    columns = (Column("format", "left"), *(Column(head) for head in heads))
     table = Table("Logs found", columns, tuple(_holding_cells(item) for item in here))
-    items: list[Table | Note] = [table, _legend()] if here else [Note("No agent logs were found.")]
+    can_tell = Table(
+        "What they can tell",
+        (Column("format", "left"), *_shown_columns()),
+        tuple((Cell(item.format.title), *_shown_cells(item.format)) for item in here),
+    )
+    items: list[Table | Note] = [table, can_tell, _legend()] if here else [Note("No agent logs were found.")]
     where = [
         Note(f"{item.format.title}: {', '.join(str(place) for place in item.places)}") for item in here if item.places
     ]
-    items += [*where, *([Note(f"Not found: {', '.join(absent)}.")] if absent else [])]
+    items += [*where, *([Note(f"Not found: {'; '.join(absent)}.")] if absent else [])]
     data = {"schema_version": 1, "sources": [_held(item) for item in holdings]}
     grid_columns = ("name", "files", "sessions", "calls", "days", "size_bytes", *SHOWN)
     grid = tuple(
@@ -80,7 +88,8 @@ def sources_document(holdings: Sequence[Holding]) -> Document:
 
 def _legend() -> Note:
     return Note(
-        "exact: the log states it; bound: the true value is on one side of it; – : such a log can never show it. "
+        "exact: the log states it; bound: the true value is on one side of it; exact/bound: one or the other, from "
+        "call to call; – : such a log can never show it. "
         "What each format rests on stands in docs/reference/formats.md."
     )
 
@@ -90,7 +99,8 @@ def _shown_columns(priority: int = 0) -> tuple[Column, ...]:
 
 
 def _shown_cells(item: Format) -> tuple[Cell, ...]:
-    return tuple(Cell(item.observes.get(key, UNKNOWN), minor=key not in item.observes) for key in SHOWN)
+    seen = (item.observes.get(key) for key in SHOWN)
+    return tuple(Cell(UNKNOWN if how is None else how.replace(" or ", "/"), minor=how is None) for how in seen)
 
 
 def _holding_cells(item: Holding) -> tuple[Cell, ...]:
@@ -99,7 +109,6 @@ def _holding_cells(item: Holding) -> tuple[Cell, ...]:
         Cell(item.format.title),
         *(Cell(count) for count in counts),
         Cell(_size(item.size_bytes)),
-        *_shown_cells(item.format),
     )
 
 

@@ -22,6 +22,7 @@ ALLOWED = {
 OUTPUTS = (
     ("analyze",), ("analyze", "--json"), ("analyze", "--format", "csv"), ("analyze", "--format", "md"),
     ("analyze", "--problems"), ("analyze", "--by", "project,session,version,effort,speed,agent,provider"),
+    ("report", "--problems", "-o", "-", "--format", "html"), ("report", "-o", "-", "--format", "json"),
     ("export", "--format", "csv"), ("export", "--format", "jsonl"), ("export", "--format", "parquet"),
 )  # fmt: skip
 

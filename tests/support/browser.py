@@ -6,12 +6,14 @@ What the page asks for and what it says on its console is kept for the tests.
 from __future__ import annotations
 
 import base64
+import fcntl
 import itertools
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +30,11 @@ _OPTIONS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )  # fmt: skip
 _PATIENCE_S = 60.0
+# The protocol fixes the numbers: the browser reads from 3 and writes to 4.
+_START = """import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])"""
 # Events that mean that the page, its script or its policy is at fault.
 _FAULTS = ("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled")
 
@@ -145,16 +152,21 @@ class Browser:
             self.complaints.append(json.dumps(message["params"])[:500])
 
 
+def _out_of_the_way(pipe: int) -> int:
+    """The same end of a pipe under a number that is not 3 or 4."""
+    moved: int = fcntl.fcntl(pipe, fcntl.F_DUPFD_CLOEXEC, 10)
+    os.close(pipe)
+    return moved
+
+
 @contextmanager
 def browser(path: str) -> Iterator[Browser]:
     """A browser with a folder of its own, ended with the block."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        its_in, my_out = os.pipe()
-        my_in, its_out = os.pipe()
-        # The protocol fixes the numbers: the browser reads from 3 and writes to 4.
-        script = f'exec "$@" 3<&{its_in} 4>&{its_out}'
+        its_in, my_out = map(_out_of_the_way, os.pipe())
+        my_in, its_out = map(_out_of_the_way, os.pipe())
         process = subprocess.Popen(
-            ["/bin/sh", "-c", script, "sh", path, *_OPTIONS, f"--user-data-dir={folder}"],
+            [sys.executable, "-c", _START, str(its_in), str(its_out), path, *_OPTIONS, f"--user-data-dir={folder}"],
             pass_fds=(its_in, its_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=os.environ | {"HOME": folder},
         )  # fmt: skip

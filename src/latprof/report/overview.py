@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, count
 from typing import Any, Final
 
 from latprof.metrics import metric
@@ -15,11 +16,12 @@ from latprof.report.plots import by_model, context_plots, heat_plot, spread_plot
 from latprof.report.plots.subject import interval_text, value_text
 from latprof.stats import MetricRow, best_rows, summarize, traces_by
 from latprof.trace import Trace
-from latprof.units import UNKNOWN, format_count, format_share, format_value
+from latprof.units import UNKNOWN, format_count, format_counted, format_share, format_value
 
 __all__ = ["Chapter", "overview_document", "plots_of"]
 
 _GLANCE: Final = ("ttft_s", "first_block_s", "decode_tps", "wall_s")
+_AGENTS: Final = 8
 _OBVIOUS: Final = {
     "ttft_s": "as_logged_ttft_s", "first_block_s": "as_logged_ttft_s", "decode_tps": "as_logged_decode_tps",
 }  # fmt: skip
@@ -73,8 +75,23 @@ def overview_document(
         *([problem_section(analysis, list_problems=list_problems)] if analysis.problems else ()),
         _method(analysis),
     ]
-    shown = tuple(section for section in sections if section.items)
+    shown = _distinct(section for section in sections if section.items)
     return Document(analysis_title(analysis), shown, _data(analysis, chapters, shown), analysis_grid(analysis))
+
+
+def _distinct(sections: Iterable[Section]) -> tuple[Section, ...]:
+    """The sections with a key of its own for each plot: names that differ in signs only give the same key."""
+    taken: set[str] = set()
+
+    def own(item: Table | Note | Plot) -> Table | Note | Plot:
+        if not isinstance(item, Plot):
+            return item
+        keys = chain([item.key], (f"{item.key}-{number}" for number in count(2)))
+        key = next(key for key in keys if key not in taken)
+        taken.add(key)
+        return replace(item, key=key)
+
+    return tuple(replace(section, items=tuple(own(item) for item in section.items)) for section in sections)
 
 
 def plots_of(document: Document) -> tuple[Plot, ...]:
@@ -117,9 +134,12 @@ def _glance(analysis: Analysis, trace: Trace) -> Section:
         Column("agent", "left"), Column("figure", "left"), Column("median"), Column("95 %"), Column("p90"),
         Column("kind", "left"), Column("n"), Column("coverage"), Column("obvious formula"),
     )  # fmt: skip
+    shown = list(dict.fromkeys(row.group["agent"] for row in wanted))
     rows = []
     before: str | None = None
     for row in wanted:
+        if row.group["agent"] not in shown[:_AGENTS]:
+            continue
         agent = row.group["agent"] or "unknown"
         logged = obvious.get((row.group["agent"], _OBVIOUS.get(row.metric, "")))
         rows.append(_glance_row("" if agent == before else agent, row, logged))
@@ -128,6 +148,8 @@ def _glance(analysis: Analysis, trace: Trace) -> Section:
         "obvious formula: the median of what is often computed from such logs, over all calls that allow it; wrong by "
         "the first block's time. The plots below set it against the truth of the same calls."
     )
+    if len(shown) > _AGENTS:
+        note = f"And {format_counted(len(shown) - _AGENTS, 'agent')} more, in the tables further down. {note}"
     table = (Table("Medians and slow tails", columns, tuple(rows), note),) if rows else ()
     return Section("At a glance", (*table, *(Note(text) for text in analysis.notes)))
 

@@ -128,7 +128,7 @@ def _spread(choice: Choice, values: Floats, low: float, high: float) -> Spread:
     start, end = math.log(low), math.log(high)
     counts, edges = np.histogram(logs, bins=_PLACES * _FINE, range=(start, end))
     step = float(edges[1] - edges[0])
-    width = max(_silverman(logs, choice.n), step)
+    width = max(_silverman(logs, choice.n), step * _FINE)  # no narrower than the places are apart
     reach = min(math.ceil(4 * width / step), len(counts) // 2 - 1)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / width) ** 2)
     smooth = np.convolve(counts / len(logs), kernel / kernel.sum(), mode="same") / step

@@ -31,7 +31,7 @@ def _render(document: Document, screen: Screen) -> str:
         emoji=False,
         legacy_windows=False,
     )
-    console.print(Text(document.title, style="bold"))
+    console.print(Text(_safe(document.title), style="bold"))
     for section in document.sections:
         for item in section.items:
             console.print()
@@ -62,9 +62,9 @@ def _table(table: Table, console: Console) -> RichTable:
 def _draw(table: Table, level: int) -> RichTable:
     kept = [index for index, column in enumerate(table.columns) if column.priority <= level]
     drawn = RichTable(
-        title=Text(table.title, style="bold"),
+        title=Text(_safe(table.title), style="bold"),
         title_justify="left",
-        caption=Text(_caption(table, level)),
+        caption=Text(_safe(_caption(table, level))),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -86,7 +86,7 @@ def _caption(table: Table, level: int) -> str:
 
 def _add_column(drawn: RichTable, column: Column) -> None:
     left = column.align == "left"
-    drawn.add_column(Text(column.title, style="bold"), justify=column.align, no_wrap=not left, overflow="fold")
+    drawn.add_column(Text(_safe(column.title), style="bold"), justify=column.align, no_wrap=not left, overflow="fold")
 
 
 def _text(cell: Cell) -> Text:

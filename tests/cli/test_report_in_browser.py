@@ -1,0 +1,144 @@
+"""The report in a real browser: nothing fetched, nothing said on the console, everything there.
+
+Without a Chromium these tests are skipped; `LATPROF_BROWSER` names one that is not on the path.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from browser import Browser, browser, browser_path
+from evil_lines import evil_log
+from latprof import api
+from latprof.report import renderer
+from latprof.report.document import Document
+from latprof.report.overview import plots_of
+from latprof.report.renderers.base import Screen
+from report_calls import loaded
+
+HIDDEN_OR_EMPTY = """[...document.querySelectorAll('figure')].filter((figure) => {
+    const shown = [...figure.querySelectorAll('svg')].filter((svg) => svg.getBoundingClientRect().height > 40);
+    return shown.length !== 1;
+}).map((figure) => figure.id)"""
+TOO_SMALL = """[...document.querySelectorAll('figure svg')].filter((svg) => svg.getBoundingClientRect().width > 0)
+    .map((svg) => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)
+    .filter((scale) => scale < 0.9).length"""
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Browser]:
+    path = browser_path()
+    if path is None or sys.platform == "win32":
+        pytest.skip("no Chromium: install one, or name it in LATPROF_BROWSER")
+    with browser(path) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def unheard(tab: Browser) -> None:
+    tab.requests.clear()
+    tab.complaints.clear()
+
+
+@pytest.fixture(scope="module")
+def document() -> Document:
+    return api.report(loaded())
+
+
+@pytest.fixture(scope="module")
+def page(document: Document, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("report") / "report.html"
+    target.write_text(renderer("html").render(document, Screen()), "utf-8")
+    return target
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@pytest.mark.parametrize("width", [1000, 390], ids=["wide", "phone"])
+def test_all_plots_are_shown_and_nothing_is_fetched(
+    tab: Browser, page: Path, document: Document, width: int, *, script: bool
+) -> None:  # fmt: skip
+    """Each plot is drawn once, with and without scripts, in a size that can be read; one request, no complaint."""
+    tab.open(page, width=width, script=script)
+    ids = tab.value("[...document.querySelectorAll('figure')].map((figure) => figure.id)")
+    assert ids == [plot.key for plot in plots_of(document)]
+    assert tab.value(HIDDEN_OR_EMPTY) == []
+    assert tab.value(TOO_SMALL) == 0
+    assert tab.value("document.documentElement.scrollWidth") <= width
+    assert tab.requests == [page.as_uri()]
+    assert tab.complaints == []
+
+
+def test_dark_colours_follow_the_system_and_the_button(tab: Browser, page: Path) -> None:
+    """Both ways, page and plots."""
+    ground = "getComputedStyle(document.body).backgroundColor"
+    mark = "getComputedStyle(document.querySelector('.stroke.true')).stroke"
+    tab.open(page)
+    light = (tab.value(ground), tab.value(mark))
+    tab.open(page, dark=True)
+    dark = (tab.value(ground), tab.value(mark))
+    assert light[0] != dark[0]
+    assert light[1] != dark[1]
+    tab.value("document.querySelector('.tools button').click()")
+    assert (tab.value(ground), tab.value(mark)) == light
+    assert tab.complaints == []
+
+
+def test_paper_is_light_and_has_no_buttons(tab: Browser, page: Path, tmp_path: Path) -> None:
+    """Also when the system is dark; the wide drawings are printed."""
+    tab.open(page, dark=True)
+    tab.media(dark=True, printed=True)
+    assert tab.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert tab.value("document.querySelector('.tools').getBoundingClientRect().height") == 0
+    assert tab.value(HIDDEN_OR_EMPTY) == []
+    tab.pdf(tmp_path / "report.pdf")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_values_appear_under_the_pointer(tab: Browser, page: Path) -> None:
+    """The words of the shape under the pointer, which without scripts the browser itself would show."""
+    tab.open(page)
+    x, y, said = tab.value(
+        "(() => { const shape = document.querySelector('#time-budget .wide .tip');"
+        " shape.scrollIntoView({block: 'center', behavior: 'instant'}); const box = shape.getBoundingClientRect();"
+        " return [box.left + box.width / 2, box.top + box.height / 2, shape.querySelector('title').textContent]; })()"
+    )
+    tab.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    assert tab.value("document.getElementById('tip').textContent") == said
+    assert tab.value("document.getElementById('tip').hidden") is False
+
+
+def test_all_tables_open_at_once(tab: Browser, page: Path, document: Document) -> None:
+    """The table behind each plot has its rows."""
+    tab.open(page)
+    tab.value("document.querySelectorAll('.tools button')[1].click()")
+    rows = tab.value("[...document.querySelectorAll('details[open] tbody')].map((body) => body.rows.length)")
+    assert rows == [len(plot.table.rows) for plot in plots_of(document)]
+
+
+def test_hostile_names_run_nothing(tab: Browser, tmp_path: Path) -> None:
+    """A script in a model's name is text: no dialog, no element, no complaint of the policy."""
+    (tmp_path / "s.jsonl").write_bytes(evil_log())
+    target = tmp_path / "evil.html"
+    target.write_text(renderer("html").render(api.report(api.read([str(tmp_path / "s.jsonl")])), Screen()), "utf-8")
+    tab.open(target)
+    assert tab.value("document.scripts.length") == 1
+    assert tab.value("document.body.textContent.includes('<script>alert(1)</script>')") is True
+    assert tab.requests == [target.as_uri()]
+    assert tab.complaints == []
+
+
+def test_the_drawings_stand_alone(tab: Browser, document: Document, tmp_path: Path) -> None:
+    """A plot's file opens by itself, with letters and colours, and fetches nothing."""
+    from latprof.report.pictures import pictures
+
+    name, data = next(pictures(plots_of(document), ("svg",)))
+    (tmp_path / name).write_bytes(data)
+    tab.open(tmp_path / name)
+    assert tab.value("document.querySelectorAll('text').length") > 5
+    assert tab.value("getComputedStyle(document.querySelector('.stroke.true')).stroke") == "rgb(11, 92, 173)"
+    assert tab.requests == [(tmp_path / name).as_uri()]
+    assert tab.complaints == []

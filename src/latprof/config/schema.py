@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import time
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -60,6 +59,8 @@ def _known(list_name: str, noun: str) -> AfterValidator:
 def _zone(value: str) -> str:
     if value not in {"UTC", "local"}:
         try:
+            from zoneinfo import ZoneInfo
+
             ZoneInfo(value)
         except (OSError, ValueError, LookupError):
             raise ValueError(f"no time zone is called {value}; write it as Europe/Berlin, UTC or local") from None

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from latprof.estimate.calibrate import TOOL
 from latprof.estimate.mixture import Mixture
 
-__all__ = ["Evidence", "Parameters", "Posterior", "posterior", "quantile_of_first", "shifts", "sizes"]
+__all__ = ["Evidence", "Parameters", "Posterior", "Sizes", "posterior", "quantile_of_first", "shifts", "sizes"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -14,7 +14,7 @@ from latprof.estimate.fit import GRID_CELLS, Fit, fit, refit, start
 from latprof.estimate.likelihood import Evidence, Parameters, posterior, quantile_of_first, shifts, sizes
 from latprof.estimate.observe import Observed
 
-__all__ = ["ATOMS", "PROBABILITIES", "Factor", "Group", "Readings", "estimate_group"]
+__all__ = ["ATOMS", "PROBABILITIES", "Factor", "Group", "Readings", "estimate_group", "evidence_of", "read", "take"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

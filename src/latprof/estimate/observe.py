@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from latprof.estimate.calibrate import BlockTable
 from latprof.trace import Trace
 
-__all__ = ["AGENTS", "Observed", "observe"]
+__all__ = ["AGENTS", "Observed", "observe", "usable"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

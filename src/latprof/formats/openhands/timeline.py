@@ -16,7 +16,7 @@ from latprof.formats.providers import provider_of
 from latprof.formats.records import Record, dict_of, list_of, number_of, seconds_of, text_of
 from latprof.model import FLAGS, LONG_GAP_S, Block, Call, Trigger
 
-__all__ = ["Run", "calls_of", "provider_in", "steps_of"]
+__all__ = ["Run", "Step", "calls_of", "provider_in", "steps_of"]
 
 StepKind = Literal["user", "tool_result", "answer", "summary", "other"]
 

@@ -81,13 +81,13 @@ def _session(group: list[Record], sizes: Counter[str]) -> str:
 def _shows(record: Record) -> tuple[Any, ...]:
     """How much a record shows: the agent's own before a gateway's, blocks and their tools, a log before an export.
 
-    Ties are broken by source, so that order never matters.
+    Ties are broken by id and source, so that order never matters.
     """
     source, call = record
     stamps = sum(at is not None for block in call.blocks for at in (block.end_at, block.result_at))
     return (
         call.agent not in _GO_BETWEENS, len(call.blocks), stamps, call.trigger != "unknown",
-        call.message_id is not None, call.stated_id is None, source, call.call_id,
+        call.message_id is not None, call.stated_id is None, call.call_id, source,
     )  # fmt: skip
 
 

@@ -37,7 +37,12 @@ def calls(draw: st.DrawFn) -> Call:
         }.items()
     }  # fmt: skip
     fields |= {"first_output_at": first, "first_output_source": None if first is None else "first_token"}
-    counts: dict[str, Any] = {"cache_read_tokens": None, "cache_write_tokens": None, "last_output_at": end, "blocks": ()}
+    counts: dict[str, Any] = {
+        "cache_read_tokens": None,
+        "cache_write_tokens": None,
+        "last_output_at": end,
+        "blocks": (),
+    }
     return made(1, at=end - 2, **counts, **fields)
 
 

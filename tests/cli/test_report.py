@@ -131,3 +131,23 @@ def test_other_commands_make_pages_too(run: Run, tmp_path: Path, command: tuple[
     paths = () if command == ("formats",) else (FIXTURES,)
     assert run(*command, *paths, "-o", "page.html").returncode == 0
     assert "<table" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_a_comparison_and_a_simulation_are_sections_when_asked_for(run: Run, tmp_path: Path) -> None:
+    """Each under its own heading, after the tables and before the problems."""
+    options = ("--compare", "model=claude-opus-5-5", "model=*haiku*", "--simulate", "qwen3-coder", "4xH200")
+    done = run("report", FIXTURES, *options, "--engineers", "3")
+    assert done.returncode == 0, done.stderr
+    heads = re.findall(r"<h2[^>]*>([^<]*)<", (tmp_path / "report.html").read_text("utf-8"))
+    first, second = (
+        "Comparison: model=claude-opus-5-5 and model=*haiku*",
+        "Simulation: qwen3-coder on 4xH200, 3 engineers",
+    )
+    assert heads.index("All figures") < heads.index(first) < heads.index(second) < heads.index("Method")
+
+
+def test_a_comparison_of_nothing_is_refused(run: Run) -> None:
+    """The sentence of latprof diff."""
+    done = run("report", ONE, "--compare", "nothing", "here")
+    assert done.returncode == 2
+    assert b"nothing is no path that exists" in done.stderr

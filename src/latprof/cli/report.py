@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latprof.cli import drawing, options
+from latprof.cli import chapters, drawing, options
 from latprof.cli.selection import Selection, selects_calls, split
 from latprof.errors import OutputExists, UsageError
 
 if TYPE_CHECKING:
     from latprof.report import Document
+    from latprof.report.overview import Chapter
 
 __all__ = ["report"]
 
 
 @selects_calls
-def report(
+def report(  # noqa: PLR0913 - one argument per option
     selection: Selection,
     format_name: Annotated[
         str | None,
@@ -37,6 +38,15 @@ def report(
         str,
         typer.Option("--plot-format", metavar="LIST", help="svg, png or both with a comma; png needs latprof[png]."),
     ] = "svg",
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Add a comparison of two sets of calls, each as latprof diff takes it."),
+    ] = None,
+    simulate: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="MODEL GPUS", help="Add a replay of the calls on a cluster, such as qwen3-coder 4xH200."),
+    ] = None,
+    engineers: Annotated[int, typer.Option(metavar="N", min=1, help="How many work at once in the simulation.")] = 10,
     problems: Annotated[bool, typer.Option("--problems", help="List what could not be read.")] = False,  # noqa: FBT002
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
@@ -49,7 +59,13 @@ def report(
         chosen = "html"
     formats = _formats(plot_format)
     options.check_targets(output, inputs=selection.paths, force=force)
-    document = api.report(selection.read(), tz=selection.zone, list_problems=problems)
+    loaded = api.with_estimates(selection.read())
+    further: list[Chapter] = []
+    if compare is not None:
+        further.append(chapters.comparison_chapter(selection, *compare))
+    if simulate is not None:
+        further.append(chapters.simulation_chapter(loaded.trace, *simulate, engineers))
+    document = api.report(loaded, chapters=further, tz=selection.zone, list_problems=problems)
     images = "" if plots is None else _write_plots(document, plots, formats, output, force=force)
     data = drawing.draw(document, chosen, output, images=images if "svg" in formats else "")
     options.write_output(data, output, force=force)

@@ -41,7 +41,7 @@ NO_TIME = LinearSteps(0, 0, 0, 0, 0)
 
 def turn(inputs: int, outputs: int, **fields: Any) -> Turn:
     """A call that nothing leads to and that shares nothing."""
-    parts = {
+    parts: dict[str, Any] = {
         "trigger": "user", "input_tokens": inputs, "output_tokens": outputs, "after": (), "gap_s": 0.0, "origin": -1,
         "reusable_tokens": 0, "family": "f", "is_subagent": False, "sent_s": 0.0,
     }  # fmt: skip

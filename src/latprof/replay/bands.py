@@ -17,47 +17,75 @@ from latprof.replay.plan import Plan
 from latprof.replay.steps import StepTable
 from latprof.replay.team import Team, capped, clipped
 from latprof.replay.workload import Workload
-from latprof.serving import Batch, Deployment, Parameters, step_s
+from latprof.serving import Batch, Deployment, Parameters, roofline_s, step_s
+from latprof.serving.residual import default_residuals, features_of
 
-__all__ = ["Band", "Outlook", "Pace", "ServingSteps", "Spread", "Study", "outlook", "run_draws"]
+__all__ = ["Band", "Outlook", "Pace", "ServingSteps", "Spread", "Study", "outlook", "run_draws", "spread_for"]
 
 Pace = Literal["as measured", "everyone busy"]
 _PAGE_TOKENS: Final = 16
 # Engines keep the state of linear attention at coarse checkpoints only, so that reuse begins at such a point.
 _STATE_PAGE_TOKENS: Final = 1024
 _BAND: Final = (0.1, 0.5, 0.9)
+# Half a standard normal's 80 % interval.
+_NORMAL_80: Final = 1.2816
+_TYPICAL_OUTPUT: Final = 218.0
+_TYPICAL_STREAMS: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class ServingSteps:
-    """The step model of a deployment in the form that the tables ask."""
+    """The step model of a deployment in the form that the tables ask, `factor` times as long, above the roofline."""
 
     deployment: Deployment
     parameters: Parameters
+    factor: float = 1.0
 
     def __call__(  # noqa: D102 - as StepModel says
         self, streams: Sequence[float], contexts: Sequence[float], prefills: Sequence[float], pairs: Sequence[float]
     ) -> Sequence[float]:
         batch = Batch(*(np.asarray(item, float) for item in (streams, contexts, prefills, pairs)))
-        found: list[float] = step_s(batch, self.deployment, self.parameters).tolist()
+        times = self.factor * step_s(batch, self.deployment, self.parameters)
+        found: list[float] = np.maximum(times, roofline_s(batch, self.deployment)).tolist()
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How far the model may be off: standard deviations of logarithms, the first token's range, the memory's part."""
+    """How far the model is off and may be off: means and standard deviations of logarithms, and the memory's part."""
 
-    decode_sd: float = 0.20
-    prefill_sd: float = 0.35
-    first_token_s: tuple[float, float] = (0.03, 0.25)
+    decode: tuple[float, float] = (0.0, 0.28)
+    prefill: tuple[float, float] = (0.0, 0.35)
+    first_token_s: float = 0.09
+    first_token_sd: float = 0.7
     capacity_part: float = 0.10
+
+
+def spread_for(deployment: Deployment, parameters: Parameters, streams: float, context_tokens: float) -> Spread:
+    """What measured deployments tell about the error of this one: close to none, the full spread of the residuals.
+
+    TPOT stands for decoding and TTFT for prompts; the widening of the fit's 80 % bands is kept.
+    """
+    row = {
+        "family": deployment.model.family, "model": deployment.model.name, "engine": deployment.engine,
+        "version": deployment.engine, "precision": deployment.precision, "gpu": deployment.gpu.name,
+        "layout": f"{deployment.n_gpu}-{int(deployment.ep > 1)}-{deployment.dp}", "concurrency": max(streams, 1.0),
+        "isl": context_tokens, "osl": _TYPICAL_OUTPUT,
+    }  # fmt: skip
+    found = {}
+    for target in ("tpot", "ttft"):
+        mean, sd = default_residuals(target).at(features_of([row]))
+        found[target] = (float(mean[0]), float(sd[0]) * parameters.band.get(target, _NORMAL_80) / _NORMAL_80)
+    first = parameters.values_for(deployment)["first_token_s"]
+    return Spread(found["tpot"], found["ttft"], first, parameters.sd.get("first_token_s", 0.7))
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
     """A question: a team at a pace on a plan, with what is uncertain. Picklable, so that processes can share the work.
 
-    `measured_s` seconds are measured after `warm_up_s` in which caches fill.
+    `measured_s` seconds are measured after `warm_up_s` in which caches fill. Without a `spread` that of the measured
+    deployments nearby is taken.
     """
 
     plan: Plan
@@ -68,7 +96,7 @@ class Study:
     gap_cap_s: float = 60.0
     sessions_at_once: int = 1
     routing: Routing = "sticky"
-    spread: Spread = Spread()
+    spread: Spread | None = None
     warm_up_s: float = 900.0
     measured_s: float = 3600.0
 
@@ -99,33 +127,37 @@ def run_draws(study: Study, seeds: Sequence[int]) -> list[dict[str, float]]:
     if study.pace == "everyone busy":
         workload = capped(workload, study.gap_cap_s)
     team = Team(workload, study.engineers, study.sessions_at_once)
-    table = StepTable(ServingSteps(study.plan.deployment, study.parameters), study.plan.deployment.max_batched_tokens)
-    return [_draw(study, team, table, seed) for seed in seeds]
+    spread = study.spread or _spread(study)
+    return [_draw(study, team, spread, seed) for seed in seeds]
 
 
-def _draw(study: Study, team: Team, table: StepTable, seed: int) -> dict[str, float]:
+def _spread(study: Study) -> Spread:
+    sizes = [turn.input_tokens for group in study.workload.sessions for sitting in group for turn in sitting.turns]
+    return spread_for(study.plan.deployment, study.parameters, _TYPICAL_STREAMS, float(np.median(sizes)))
+
+
+def _draw(study: Study, team: Team, spread: Spread, seed: int) -> dict[str, float]:
     until = study.warm_up_s + study.measured_s
-    return figures_of(replay(_cluster(study, table, seed), team.lanes(seed), until, study.warm_up_s))
+    return figures_of(replay(_cluster(study, spread, seed), team.lanes(seed), until, study.warm_up_s))
 
 
-def _cluster(study: Study, table: StepTable, seed: int) -> Cluster:
-    """The cluster with the model's errors of this draw. They are the same for every study of the seed."""
+def _cluster(study: Study, spread: Spread, seed: int) -> Cluster:
+    """The cluster with the model's errors of this draw: those of a seed have the same sign in every study."""
     dice = random.Random(f"model {seed}")  # noqa: S311 - a simulation, no secret
-    spread, plan = study.spread, study.plan
-    decode = math.exp(dice.gauss(0, spread.decode_sd))
-    prefill = math.exp(dice.gauss(0, spread.prefill_sd))
-    low, high = (math.log(end) for end in spread.first_token_s)
-    first_token = math.exp(dice.uniform(low, high))
+    plan, deployment = study.plan, study.plan.deployment
+    decode = math.exp(dice.gauss(*spread.decode))
+    prefill = math.exp(dice.gauss(*spread.prefill))
+    first_token = spread.first_token_s * math.exp(dice.gauss(0, spread.first_token_sd))
     capacity = int(plan.capacity_tokens * (1 + dice.uniform(-spread.capacity_part, spread.capacity_part)))
-    deployment = plan.deployment
     settings = EngineSettings(
         capacity_tokens=max(capacity, plan.limit_tokens + _STATE_PAGE_TOKENS),
         page_tokens=_STATE_PAGE_TOKENS if deployment.model.attention == "hybrid" else _PAGE_TOKENS,
         max_batched_tokens=deployment.max_batched_tokens,
-        decode_factor=decode,
-        prefill_factor=prefill,
+        # The table holds the draw's decoding times; what prompts add to them has an error of its own.
+        prefill_factor=prefill / decode,
         tokens_per_step=deployment.speculation.tokens_per_step,
     )
+    table = StepTable(ServingSteps(deployment, study.parameters, decode), deployment.max_batched_tokens)
     cluster = Cluster(settings, table, plan.replicas, study.routing, first_token)
     if not plan.prefill_replicas:
         return cluster

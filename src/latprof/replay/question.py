@@ -28,7 +28,7 @@ class Conditions:
     """What holds for every replay of a question. `hours_per_month` is the time in which a team works."""
 
     parameters: Parameters
-    spread: Spread = Spread()  # noqa: RUF009 - frozen
+    spread: Spread | None = None
     gap_cap_s: float = 60.0
     sessions_at_once: int = 1
     routing: Routing = "sticky"

@@ -1,0 +1,128 @@
+"""`latprof simulate`, `latprof sweep` and exports for replay tools, as a user runs them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from cli_run import Run
+
+CALLS = str(Path(__file__).resolve().parents[2] / "fixtures" / "proxy-csv" / "real-extract" / "input")
+QUICK = ("--draws", "3", "--hours", "0.1", "--jobs", "1")
+SCREEN = {"COLUMNS": "100"}
+
+
+def test_simulate_prints_bands_beside_today(run: Run) -> None:
+    """One screen of a hundred columns: what is felt, what the cluster does, what it costs, what was measured."""
+    done = run(
+        "simulate", CALLS, "--gpu", "4xH200", "--model", "MiniMax-M2.5", "--price", "4153", "--engineers", "4", *QUICK,
+        **SCREEN,
+    )  # fmt: skip
+    text = done.stdout.decode()
+    assert done.returncode == 0, done.stderr.decode()
+    assert text.startswith("latprof: MiniMax-M2.5 fp8 on 4x H200 (TP4, vllm), 4 engineers, 3 draws\n")
+    assert max(map(len, text.splitlines())) <= 100
+    for word in (
+        "as measured",
+        "everyone busy",
+        "today",
+        "all engineers together",
+        "one engineer's stream",
+        "Measured rows",
+    ):
+        assert word in text
+    assert "1,038" in text  # 4153 USD over four
+
+
+def test_simulate_as_json_has_every_figure_with_its_band(run: Run) -> None:
+    """Ends in order, unit and number of draws; simulated is said."""
+    done = run("simulate", CALLS, "--cluster", "4x-h200-vast", "--model", "MiniMax-M2.5", "--json", *QUICK)
+    data = json.loads(done.stdout)
+    (answer,) = data["answers"]
+    assert (data["kind"], answer["usd_per_month"], answer["layout"]) == ("simulated", 4153, "TP4")
+    for pace in answer["paces"].values():
+        assert {"step_s_p50", "ttft_s_p90", "decode_tps_p50", "reuse_share", "usd_per_engineer"} <= pace[
+            "figures"
+        ].keys()
+        for figure in pace["figures"].values():
+            assert figure["p10"] <= figure["p50"] <= figure["p90"]
+            assert 1 <= figure["n"] <= 3
+        assert all(0 <= share <= 1 for share in pace["probability_better"].values())
+    assert len(answer["nearest_measured"]) == 3
+
+
+def test_the_same_question_has_the_same_answer(run: Run) -> None:
+    """Draws depend on nothing but their number, not on how many processes share the work."""
+    question = ("simulate", CALLS, "--gpu", "2xH100", "--model", "Qwen3-Coder-Next", "--json", "--hours", "0.1")
+    one = run(*question, "--draws", "5", "--jobs", "1")
+    two = run(*question, "--draws", "5", "--jobs", "2")
+    assert one.returncode == 0, one.stderr.decode()
+    assert one.stdout == two.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--gpu", "5xH100", "--model", "DeepSeek-V3.2"), ("377 GB", "the nearest that can is 8x H100")),
+        (("--gpu", "5xH100", "--tp", "5", "--model", "DeepSeek-V3.2"), ("do not divide", "the nearest that can is")),
+        (("--gpu", "4xH200", "--model", "nothing-7b"), ("No model is called nothing-7b",)),
+        (("--gpu", "4xABC", "--model", "MiniMax-M2.5"), ("No GPU is called",)),
+        (("--cluster", "mine", "--model", "MiniMax-M2.5"), ("no cluster called mine",)),
+        (("--model", "MiniMax-M2.5"), ("--gpu", "--cluster")),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--draws", "0"), ("--draws",)),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--routing", "random"), ("sticky or least-loaded",)),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_one_sentence(
+    run: Run, options: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """Exit code 2, the reason and what to do."""
+    done = run("simulate", CALLS, *options)
+    (line,) = done.stderr.decode().strip().splitlines()
+    assert done.returncode == 2
+    assert line.startswith("latprof: ")
+    assert all(word in line for word in words)
+    assert not done.stdout
+
+
+def test_sweep_compares_the_posts_clusters_for_two_teams(run: Run) -> None:
+    """Four clusters, of which one cannot hold the model; the budget's best is named."""
+    done = run(
+        "sweep", CALLS, "--model", "MiniMax-M2.5", "--engineers", "2,4", "--budget", "4500", "--precision", "fp8",
+        *QUICK, **SCREEN,
+    )  # fmt: skip
+    text = done.stdout.decode()
+    assert done.returncode == 0, done.stderr.decode()
+    for name in ("5x-h100-vast", "4x-h200-vast", "8x-a100-vast"):
+        assert text.count(f" {name} ") >= 2
+    assert "Refused: MiniMax-M2.5 on 3x-h100-lambda" in text
+    assert "$4,500 a month buys 2 engineers at best MiniMax-M2.5 on" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert len(text.splitlines()) <= 50
+
+
+def test_sweep_as_csv_has_a_row_per_figure(run: Run) -> None:
+    """Cluster, model, team, pace, figure, unit, kind and the band."""
+    done = run("sweep", CALLS, "--model", "Qwen3.5-27B", "--gpu", "2xH100=3000,1xH200", "--format", "csv", *QUICK)
+    rows = list(csv.DictReader(io.StringIO(done.stdout.decode())))
+    steps = [row for row in rows if row["figure"] == "step_s_p50"]
+    assert {(row["cluster"], row["pace"]) for row in steps} == {
+        (gpu, pace) for gpu in ("2x H100", "1x H200") for pace in ("as measured", "everyone busy")
+    }
+    assert {row["kind"] for row in rows if row["figure"].startswith("today_")} == {"measured"}
+    assert all(row["kind"] == "simulated" and row["unit"] == "s" for row in steps)
+
+
+def test_exports_for_replay_tools_are_written(run: Run, tmp_path: Path) -> None:
+    """The trace of kv-cache-tester is read back as calls; Mooncake's rows are in order of time."""
+    assert run("export", CALLS, "-o", "t.weka.json").returncode == 0
+    shown = json.loads(run("analyze", "t.weka.json", "--json").stdout)
+    assert shown["calls"] == json.loads(run("analyze", CALLS, "--json").stdout)["calls"]
+    assert run("export", CALLS, "-o", "t.mooncake.json").returncode == 0
+    rows = [json.loads(line) for line in (tmp_path / "t.mooncake.json").read_text(encoding="utf-8").splitlines()]
+    assert [row["timestamp"] for row in rows] == sorted(row["timestamp"] for row in rows)
+    assert rows[0].keys() == {"timestamp", "input_length", "output_length", "hash_ids"}

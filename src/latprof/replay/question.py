@@ -183,7 +183,7 @@ def break_even(
         plan = plan_for(hardware, fitted(wish, workload, engineers))
         study = _study(plan, workload, engineers, pace, conditions)
         share = run_studies([study], conditions.draws, jobs=conditions.jobs)[0].faster.get("step_s_p50")
-        return share is not None and share >= 0.5
+        return share is not None and share > 0.5
 
     if not is_faster(1):
         return 0

@@ -116,7 +116,7 @@ def _budget_of(found: Sequence[Answer], engineers: int) -> str:
         answer
         for answer in found
         if answer.engineers == engineers
-        and (answer.faster(BUSY) or 0) >= 0.5
+        and (answer.faster(BUSY) or 0) > 0.5
         and answer.plan.hardware.usd_per_month is not None
     ]
     if not good:

@@ -26,6 +26,7 @@ from pathlib import Path
 import latprof
 from latprof import errors
 from latprof.catalogue import CONDITIONS, QUANTITIES, TYPES, catalogue_schema
+from latprof.config.reference import reference_page
 from latprof.errors import LatprofError
 from latprof.formats import Format, formats
 from latprof.metrics import METRICS
@@ -360,6 +361,7 @@ def generated() -> dict[Path, str]:
         REFERENCE / "analyze.schema.json": json.dumps(analyze_schema(), indent=2, sort_keys=True) + "\n",
         REFERENCE / "catalogue.schema.json": json.dumps(catalogue_schema(), indent=2, sort_keys=True) + "\n",
         REFERENCE / "catalogue.md": catalogue(),
+        REFERENCE / "settings.md": GENERATED + reference_page(),
     }
 
 

@@ -118,3 +118,16 @@ def test_calls_are_parted_by_a_key() -> None:
     parts = traces_by(trace_of(*calls), "model")
     assert {name: len(part) for name, part in parts.items()} == {"a": 1, "b": 2, None: 1}
     assert list(parts) == ["a", "b", None]
+
+
+def test_the_same_calls_are_compared_where_the_obvious_formula_has_no_figure_for_some() -> None:
+    """40 slow calls have two blocks, 60 fast ones only one: the best median of the 40 is theirs, not that of all."""
+    slow = [made(n, first_output_at=NOON + 1, last_output_at=NOON + 11) for n in range(40)]
+    whole = (Block("text", start_at=NOON + 1, end_at=NOON + 2),)
+    fast = [made(100 + n, first_output_at=NOON + 1, last_output_at=NOON + 2, blocks=whole) for n in range(60)]
+    true, logged = spreads({"all": trace_of(*slow, *fast)}, "decode_tps")["all"]
+    # 91 tokens: 90 in 10 s or in 1 s; as-logged 91 tokens in the 9 s after the first block of the slow ones.
+    assert (true.n, logged.n) == (100, 40)
+    assert true.median == pytest.approx(90)
+    assert logged.best_median == pytest.approx(9)
+    assert logged.median == pytest.approx(91 / 9)

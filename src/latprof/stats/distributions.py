@@ -48,6 +48,7 @@ class Spread:
     """A density over the logarithm of `n` values: `heights` at the places `x`, in the metric's unit.
 
     All spreads that are made together share their places. `beyond` is the share of values outside them.
+    `best_median`, of as-logged spreads, is the median of the best figures of the same `n` calls.
     """
 
     metric: str
@@ -57,6 +58,7 @@ class Spread:
     x: tuple[float, ...]
     heights: tuple[float, ...]
     beyond: float
+    best_median: float | None = None
 
 
 def best_choice(trace: Trace, wanted: str) -> Choice | None:
@@ -82,7 +84,7 @@ def spreads(groups: dict[str, Trace], wanted: str) -> dict[str, tuple[Spread, ..
     Groups with fewer than `MIN_SPREAD_CALLS` such values are left out; a bound stands alone.
     """
     samples = {name: found for name, trace in groups.items() if (found := _samples(trace, wanted))}
-    every = [values for found in samples.values() for _, values in found]
+    every = [values for found in samples.values() for _, values, _ in found]
     if not every:
         return {}
     low = min(float(np.quantile(values, _TAIL)) for values in every)
@@ -91,12 +93,16 @@ def spreads(groups: dict[str, Trace], wanted: str) -> dict[str, tuple[Spread, ..
     if not high > low:
         low, high = low / 2, high * 2
     return {
-        name: tuple(_spread(choice, values, low, high) for choice, values in found) for name, found in samples.items()
+        name: tuple(_spread(choice, values, (low, high), best) for choice, values, best in found)
+        for name, found in samples.items()
     }
 
 
-def _samples(trace: Trace, wanted: str) -> list[tuple[Choice, Floats]]:
-    """Values above zero: a row per call, for estimates with the values of equal weight that stand for it."""
+def _samples(trace: Trace, wanted: str) -> list[tuple[Choice, Floats, float | None]]:
+    """Values above zero: a row per call, for estimates with the values of equal weight that stand for it.
+
+    As-logged values come with the median of the best values of the same calls.
+    """
     choice = best_choice(trace, wanted)
     if choice is None or choice.n < MIN_SPREAD_CALLS:
         return []
@@ -104,12 +110,15 @@ def _samples(trace: Trace, wanted: str) -> list[tuple[Choice, Floats]]:
     rows = np.flatnonzero(np.all(values > 0, axis=1))
     if len(rows) < MIN_SPREAD_CALLS:
         return []
-    found = [(Choice(choice.metric, choice.kind, len(rows)), values[rows])]
+    found: list[tuple[Choice, Floats, float | None]] = [
+        (Choice(choice.metric, choice.kind, len(rows)), values[rows], None)
+    ]
     if choice.kind != "bound":
         logged = trace.column(_OBVIOUS[wanted])[rows]
+        best = values[rows][logged > 0]
         logged = logged[logged > 0]
         if len(logged) >= MIN_SPREAD_CALLS:
-            found.append((Choice(_OBVIOUS[wanted], "as_logged", len(logged)), logged[:, None]))
+            found.append((Choice(_OBVIOUS[wanted], "as_logged", len(logged)), logged[:, None], float(np.median(best))))
     return found
 
 
@@ -119,13 +128,13 @@ def _values(trace: Trace, choice: Choice) -> Floats:
     return metric(choice.metric).values(trace)[choice.kind][:, None]
 
 
-def _spread(choice: Choice, values: Floats, low: float, high: float) -> Spread:
+def _spread(choice: Choice, values: Floats, ends: tuple[float, float], best_median: float | None) -> Spread:
     """A Gaussian kernel over log values; its width by Silverman's rule of thumb.
 
     Silverman, Density Estimation for Statistics and Data Analysis (1986), section 3.4.2, equation 3.31.
     """
     logs = np.log(values).ravel()
-    start, end = math.log(low), math.log(high)
+    start, end = map(math.log, ends)
     counts, edges = np.histogram(logs, bins=_PLACES * _FINE, range=(start, end))
     step = float(edges[1] - edges[0])
     width = max(_silverman(logs, choice.n), step * _FINE)  # no narrower than the places are apart
@@ -142,6 +151,7 @@ def _spread(choice: Choice, values: Floats, low: float, high: float) -> Spread:
         x=tuple(float(place) for place in middles[chosen]),
         heights=tuple(float(height) for height in smooth[chosen]),
         beyond=1 - float(counts.sum()) / len(logs),
+        best_median=best_median,
     )
 
 

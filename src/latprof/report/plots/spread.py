@@ -59,13 +59,7 @@ def _summary(key: str, found: dict[str, tuple[Spread, ...]]) -> str:
     pair = next(((group, items) for group, items in found.items() if len(items) == 2), None)
     if pair is not None:
         group, (true, logged) = pair
-        unit = metric(key).unit
-        word = "exact" if true.kind == "exact" else "estimated"
-        parts.insert(
-            0,
-            f"{group}: the median is {format_value(true.median, unit)} {unit} ({word}), where the obvious formula says "
-            f"{format_value(logged.median, unit)} {unit} of the same calls, because {_TRAP[key]}.",
-        )
+        parts.insert(0, _against(key, group, true, logged))
     if any(item.kind == "bound" for items in found.values() for item in items):
         parts.append("Where only bounds are known, the true hill lies to the left of the one that is drawn.")
     beyond = max(item.beyond for items in found.values() for item in items)
@@ -75,6 +69,20 @@ def _summary(key: str, found: dict[str, tuple[Spread, ...]]) -> str:
         f"Groups with fewer than {MIN_SPREAD_CALLS} such calls are left out, and load generators beside agents."
     )
     return " ".join(parts)
+
+
+def _against(key: str, group: str, true: Spread, logged: Spread) -> str:
+    """The two medians; of the same calls also where the obvious formula has no figure for some."""
+    unit = metric(key).unit
+    word = "exact" if true.kind == "exact" else "estimated"
+    said = f"{group}: the median is {format_value(true.median, unit)} {unit} ({word})"
+    obvious = f"the obvious formula says {format_value(logged.median, unit)} {unit}"
+    if logged.n == true.n:
+        return f"{said}, where {obvious} of the same calls, because {_TRAP[key]}."
+    return (
+        f"{said}. Of the {format_count(logged.n)} calls for which it has a figure {obvious} instead of "
+        f"{format_value(logged.best_median, unit)} {unit}, because {_TRAP[key]}."
+    )
 
 
 def _table(title: str, unit: str, parts: dict[str, Trace], found: dict[str, tuple[Spread, ...]]) -> Table:

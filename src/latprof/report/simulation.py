@@ -172,7 +172,8 @@ def _nearest(answer: Answer) -> tuple[Table | Note, ...]:
         tuple(
             Cell(text)
             for text in (
-                f"{row.n_gpu}x {row.gpu}", row.precision, row.engine.partition(" (")[0][:14], format_value(row.isl, "tokens"),
+                f"{row.n_gpu}x {row.gpu}", row.precision, row.engine.partition(" (")[0][:14],
+                format_value(row.isl, "tokens"),
                 UNKNOWN if row.osl != row.osl else format_value(row.osl, "tokens"), f"{row.concurrency:g}",
                 format_value(row.decode_tps, "tok/s"),
                 UNKNOWN if row.ttft_ms is None else format_value(row.ttft_ms / 1000, "s"),

@@ -29,6 +29,7 @@ __all__ = [
     "KvPrecision",
     "Precision",
     "SessionsAtOnce",
+    "check_counts",
     "conditions_of",
     "hardware_of",
     "numbers",
@@ -113,6 +114,13 @@ def workload_from(selection: Selection) -> tuple[Workload, bool]:
 
     trace = with_estimates(selection.read()).trace
     return workload_of(trace), bool(len(trace)) and float(trace.wall_exactly.mean()) < 0.5
+
+
+def check_counts(*named: tuple[str, int | None]) -> None:
+    """Raises UsageError for a number below 1 or without sense."""
+    for name, value in named:
+        if value is not None and not 1 <= value <= 10_000:
+            raise UsageError(f"{name} {value} is out of range: give 1 to 10000.")
 
 
 def numbers(text: str, option: str) -> tuple[int, ...]:

@@ -66,13 +66,8 @@ def simulate(  # noqa: PLR0913 - one argument per option
         gap_cap=gap_cap, sessions_at_once=sessions_at_once, draws=draws, hours=hours,
         hours_per_month=hours_per_month, jobs=jobs,
     )  # fmt: skip
-    if routing not in {"sticky", "least-loaded"}:
-        raise UsageError(f"No routing is called {routing}: choose sticky or least-loaded.")
-    if not 0 <= acceptance <= 1 or not 0 <= draft_tokens <= 16:
-        raise UsageError("--draft-tokens goes from 0 to 16, --acceptance from 0 to 1.")
-    for name, value in (("--engineers", engineers), ("--tp", tp), ("--dp", dp), ("--replicas", replicas)):
-        if value is not None and not 1 <= value <= 10_000:
-            raise UsageError(f"{name} {value} is out of range: give 1 or more.")
+    _check(routing, acceptance, draft_tokens)
+    cluster.check_counts(("--engineers", engineers), ("--tp", tp), ("--dp", dp), ("--replicas", replicas))
     hardware = cluster.hardware_of(gpu, cluster_name, price)
     wish = replace(
         wish_of(model, engine=engine, precision=precision, kv_precision=kv_precision),
@@ -87,3 +82,11 @@ def simulate(  # noqa: PLR0913 - one argument per option
         raise Impossible(refused[0].reason, refused[0].nearest)
     document = simulation_document(found[0], workload, conditions, today_bound=today_bound)
     drawing.show(document, chosen, output, force=force)
+
+
+def _check(routing: str, acceptance: float, draft_tokens: int) -> None:
+    """Raises UsageError for a routing that there is not, and for shares and numbers out of range."""
+    if routing not in {"sticky", "least-loaded"}:
+        raise UsageError(f"No routing is called {routing}: choose sticky or least-loaded.")
+    if not 0 <= acceptance <= 1 or not 0 <= draft_tokens <= 16:
+        raise UsageError("--draft-tokens goes from 0 to 16, --acceptance from 0 to 1.")

@@ -13,6 +13,7 @@ from latprof.cli.baseline import baseline
 from latprof.cli.budget import budget
 from latprof.cli.catalogue import catalogue
 from latprof.cli.check import check
+from latprof.cli.compare import compare
 from latprof.cli.config import config
 from latprof.cli.cost import cost
 from latprof.cli.diff import diff
@@ -55,6 +56,7 @@ app.command()(sources)
 app.command()(formats)
 app.command()(predict)
 app.command()(schema)
+app.command()(compare)
 app.command()(simulate)
 app.command()(sweep)
 app.command()(check)

@@ -91,6 +91,10 @@ class Team(_Strict):
     """Who the figures are about."""
 
     name: str | None = Field(default=None, description="name of the team, for headings")
+    engineers: int | None = Field(default=None, ge=1, description="how many people; without it those of `engineers`")
+    budget_usd_per_month: float | None = Field(
+        default=None, ge=0, description="what the team may spend on models in a month, USD"
+    )
 
 
 class Engineer(_Strict):

@@ -1,0 +1,142 @@
+"""`latprof compare`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from latprof.cli import drawing, options
+from latprof.cli.catalogue import CatalogueFiles
+from latprof.cli.selection import Selection, selects_calls, split
+from latprof.errors import UsageError
+
+if TYPE_CHECKING:
+    from latprof.compare import Team
+
+__all__ = ["compare"]
+
+
+@selects_calls
+def compare(  # noqa: PLR0913 - one argument per option
+    selection: Selection,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--against",
+            metavar="NAME",
+            help="hosted, self-hosted, or ids, models and patterns of the catalogue; several with commas. "
+            "[hosted,self-hosted]",
+        ),
+    ] = None,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--what-if",
+            metavar="IDEA",
+            help="cascade=NAME:TOKENS, cache=SHARE, fast=FACTOR, effort=SHARE or parallel; may be repeated.",
+        ),
+    ] = None,
+    measured: Annotated[
+        str | None,
+        typer.Option(
+            "--measured", metavar="FILE", help="Percentiles that somebody measured (TOML); alone or with logs."
+        ),
+    ] = None,
+    engineers: Annotated[int | None, typer.Option(metavar="N", help="Size of the team. [settings, else 1]")] = None,
+    logs_of: Annotated[int, typer.Option("--logs-of", metavar="N", help="How many people's logs these are.")] = 1,
+    subscription: Annotated[
+        float | None, typer.Option(metavar="USD", help="What one engineer pays now in a month. [settings]")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(metavar="USD", help="What the team may spend in a month. [settings]")
+    ] = None,
+    rent_hours: Annotated[
+        float, typer.Option("--rent-hours", metavar="HOURS", help="Hours of a month for which cards are rented.")
+    ] = 730.0,
+    life: Annotated[float, typer.Option(metavar="MONTHS", help="How long bought cards are used.")] = 36.0,
+    kwh: Annotated[float, typer.Option(metavar="USD", help="Price of a kWh for bought cards.")] = 0.30,
+    everything: Annotated[bool, typer.Option("--all", help="Show every alternative.")] = False,  # noqa: FBT002
+    catalogue_files: CatalogueFiles = None,
+    format_name: drawing.FormatName = None,
+    as_json: drawing.AsJson = False,  # noqa: FBT002
+    output: options.Output = None,
+    csv: drawing.AlsoCsv = None,
+    force: options.Force = False,  # noqa: FBT002
+) -> None:
+    """Compare your calls with other services and own hardware: time per call, cost per month, what fits."""
+    from latprof.catalogue import load_catalogue
+
+    chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
+    options.check_targets(output, csv, inputs=selection.paths, force=force)
+    loaded = load_catalogue(catalogue_files or ())
+    if measured is not None:
+        if against or what_if:
+            raise UsageError("--measured has percentiles, no calls: leave --against and --what-if out.")
+        document = _claims(measured, selection, loaded)
+    else:
+        team = _team(
+            selection, engineers, subscription, budget,
+            logs_of=logs_of, rent_hours=rent_hours, life_months=life, usd_per_kwh=kwh,
+        )  # fmt: skip
+        names = split(against) or ("hosted", "self-hosted")
+        document = _compared(selection, team, names, what_if or [], loaded, everything=everything)
+    if csv is not None:
+        drawing.show(document, "csv", csv, force=force)
+    drawing.show(document, chosen, output, force=force)
+
+
+def _compared(
+    selection: Selection, team: Team, names: tuple[str, ...], ideas: list[str], catalogue: Any, *, everything: bool
+) -> Any:
+    from latprof.api import with_estimates
+    from latprof.compare import alternatives, usage_of, what_ifs
+    from latprof.compare import compare as compared
+    from latprof.report.comparing import comparison_document
+
+    entries = alternatives(catalogue, names)
+    trace = with_estimates(selection.read()).trace
+    usage = usage_of(trace, people=team.logs_of, days_per_week=team.days_per_week)
+    found = compared(usage, team, entries, catalogue)
+    few = not set(names) & {"hosted", "self-hosted"}
+    return comparison_document(found, what_ifs(ideas, trace, usage, catalogue), everything=everything or few)
+
+
+def _claims(file: str, selection: Selection, catalogue: Any) -> Any:
+    from latprof.api import with_estimates
+    from latprof.compare import read_claims
+    from latprof.report.claiming import claims_document
+
+    claims = read_claims(file)
+    trace = with_estimates(selection.read()).trace if selection.paths else None
+    return claims_document(claims, catalogue, trace)
+
+
+def _team(
+    selection: Selection, engineers: int | None, subscription: float | None, budget: float | None, **rest: Any
+) -> Team:
+    """Options over settings over defaults. Raises UsageError for a number out of range."""
+    from latprof.compare import Team
+
+    if selection.effective is None:
+        return Team(engineers or 1, subscription_usd=subscription, budget_usd=budget, **rest)
+    settings = selection.effective.settings
+    people = engineers or settings.team.engineers or len(settings.engineers) or 1
+    hours = settings.working_hours
+    span = (hours.end.hour - hours.start.hour) + (hours.end.minute - hours.start.minute) / 60
+    paid = subscription if subscription is not None else _seats(settings, people)
+    allowed = budget if budget is not None else settings.team.budget_usd_per_month
+    return Team(
+        people, days_per_week=float(len(hours.days)), hours_per_day=span, subscription_usd=paid, budget_usd=allowed,
+        **rest,
+    )  # fmt: skip
+
+
+def _seats(settings: Any, engineers: int) -> float | None:
+    """What an engineer pays on average by the subscriptions of the settings; None where none has a price."""
+    paid = [
+        plan.usd_per_month * (engineers if plan.seats is None else plan.seats)
+        for plan in settings.subscriptions.values()
+        if plan.usd_per_month is not None
+    ]
+    return sum(paid) / engineers if paid else None

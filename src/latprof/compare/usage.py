@@ -1,0 +1,139 @@
+"""What a trace says of a team's work: its calls with tokens and times, and how many there are in a week."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.errors import UsageError
+from latprof.trace import Trace
+
+__all__ = ["Usage", "usage_of"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Texts = NDArray[np.object_]
+
+_DAY_S: Final = 86_400.0
+# Longer pauses between the calls of a session are no work with the agent.
+_PAUSE_S: Final = 300.0
+
+
+@dataclass(frozen=True)
+class Usage:
+    """The n calls that can be compared, as columns, and what of the trace they stand for.
+
+    `total` calls were made on `active_days` different days by `people`; `calls_per_week` is one engineer's, None
+    where the log holds no dates. `wall_exact_share` is the part of the calls whose time today is exact, the rest are
+    upper bounds. `first_share` is the first token's part of all waiting, None where it is not known. `streams` is
+    how many calls of one working engineer are under way on average.
+    """
+
+    rows: Ints
+    trigger: Texts
+    session: Ints
+    model: Texts
+    input_tokens: Floats
+    cached_tokens: Floats
+    written_tokens: Floats
+    output_tokens: Floats
+    today_s: Floats
+    first_s: Floats
+    total: int
+    active_days: int
+    people: int
+    calls_per_week: float | None
+    wall_exact_share: float
+    first_exact_share: float
+    cache_unknown: int
+    streams: float
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def uncached_tokens(self) -> Floats:
+        """Input that the model has to read anew."""
+        return np.maximum(self.input_tokens - self.cached_tokens, 0.0)
+
+    @property
+    def first_share(self) -> float | None:
+        """First token's part of the waiting, 0 to 1, over the calls where it is stated or estimated."""
+        known = ~np.isnan(self.first_s)
+        whole = float(self.today_s[known].sum())
+        return float(np.minimum(self.first_s[known], self.today_s[known]).sum()) / whole if whole > 0 else None
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions the compared calls come from."""
+        return len(np.unique(self.session))
+
+
+def usage_of(trace: Trace, *, people: int = 1, days_per_week: float = 5.0) -> Usage:
+    """The calls of a team; load tests are none. Raises UsageError when no call has a time and token counts."""
+    real = trace.select(trace.texts["trigger"] != "synthetic")
+    inputs, outputs = real.numbers["input_tokens"], real.numbers["output_tokens"]
+    wall = real.wall_s
+    rows = np.flatnonzero(~np.isnan(wall) & ~np.isnan(inputs) & ~np.isnan(outputs) & (outputs > 0))
+    if not len(rows):
+        raise UsageError(
+            "No call has a whole time and both token counts, so there is nothing to compare: give logs that hold "
+            "them; latprof formats shows which do."
+        )
+    cached, written = real.numbers["cache_read_tokens"][rows], real.numbers["cache_write_tokens"][rows]
+    first = real.column("ttft_s")[rows]
+    days = _active_days(real)
+    per_week = len(real) / (days * people) * days_per_week if days else None
+    _, session = np.unique(real.texts["session_id"][rows].astype(str), return_inverse=True)
+    return Usage(
+        rows=rows,
+        trigger=real.texts["trigger"][rows],
+        session=session.astype(np.int64),
+        model=real.texts["model"][rows],
+        input_tokens=inputs[rows],
+        cached_tokens=np.nan_to_num(cached),
+        written_tokens=np.nan_to_num(written),
+        output_tokens=outputs[rows],
+        today_s=wall[rows],
+        first_s=first,
+        total=len(real),
+        active_days=days,
+        people=people,
+        calls_per_week=per_week,
+        wall_exact_share=float(real.wall_exactly[rows].mean()),
+        first_exact_share=_exact_share(real.ttft_s[rows], first),
+        cache_unknown=int(np.isnan(cached).sum()),
+        streams=_streams(real),
+    )
+
+
+def _exact_share(exact: Floats, known: Floats) -> float:
+    count = int((~np.isnan(known)).sum())
+    return float((~np.isnan(exact)).sum()) / count if count else 0.0
+
+
+def _active_days(trace: Trace) -> int:
+    """Days (UTC) on which a call was sent; 0 where the log has no dates."""
+    sent = trace.column("sent_at")
+    return len(np.unique(np.floor(sent[~np.isnan(sent)] / _DAY_S)))
+
+
+def _streams(trace: Trace) -> float:
+    """Calls under way while someone works: time of all calls / time of the sessions without their long pauses."""
+    sent, last, busy = trace.numbers["sent_at"], trace.numbers["last_output_at"], 0.0
+    whole = 0.0
+    for name in set(trace.texts["session_id"]):
+        mine = (trace.texts["session_id"] == name) & ~np.isnan(sent) & ~np.isnan(last) & ~np.isnan(trace.wall_s)
+        if not mine.any():
+            continue
+        order = np.argsort(sent[mine], kind="stable")
+        starts, ends = sent[mine][order], np.maximum.accumulate(last[mine][order])
+        gaps = np.clip(starts[1:] - ends[:-1], 0, _PAUSE_S)
+        reach = float(np.diff(np.concatenate(([starts[0]], ends))).clip(0).sum()) if len(starts) else 0.0
+        pauses = float(np.clip(starts[1:] - ends[:-1], 0, None).sum())
+        whole += max(reach - pauses, 0.0) + float(gaps.sum())
+        busy += float(trace.wall_s[mine].sum())
+    return busy / whole if whole > 0 else 1.0

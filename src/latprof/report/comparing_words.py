@@ -1,0 +1,161 @@
+"""The verdict of a comparison in plain words: what it says, what it assumes, what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from latprof.compare import Comparison, Row
+from latprof.units import format_count, format_share
+
+__all__ = ["conflict_words", "legend_words", "verdict_words"]
+
+_FITS: Final = 0.05
+_KINDS: Final = {"measured": "measured", "claimed": "claimed", "estimated": "estimated", "simulated": "simulated"}
+
+
+def verdict_words(found: Comparison, shown: Sequence[Row]) -> Iterator[str]:
+    """Today, the fastest and the cheapest that hold the calls, what the budget allows, what would change it."""
+    yield _today(found)
+    able = [row for row in found.felt if row.unfit_share is not None and row.unfit_share <= _FITS]
+    surely = [row for row in able if row.change.high is not None and row.change.high < 0]
+    if not surely:
+        yield _nothing_faster(able)
+    else:
+        yield _fastest(found, surely)
+    if found.team.budget_usd is not None:
+        yield _budget(found)
+    yield _assumed(found)
+    if shown:
+        yield _would_change(found, surely)
+
+
+def _today(found: Comparison) -> str:
+    usage, today = found.usage, found.today
+    if today.waiting.value is None:
+        return "Today: the logs hold no dates, so hours per week and costs per month cannot be told."
+    sign = "at most " if today.kind == "bound" else ""
+    low, high = today.waiting.low, today.waiting.high
+    ends = f" (95 %: {low:.1f} to {high:.1f})" if low is not None and high is not None else ""
+    part = ""
+    if usage.first_share is not None:
+        kind = "exact" if usage.first_exact_share >= 0.9 else "estimate"
+        part = f"; {format_share(usage.first_share)} of it before the first token ({kind})"
+    money = ""
+    if today.cost_usd is not None:
+        money = f" It costs {today.cost_usd:,.0f} USD a month ({today.cost_how})."
+    return f"Today an engineer waits {sign}{today.waiting.value:.1f} hours a week for the model{ends}{part}.{money}"
+
+
+def _fastest(found: Comparison, rows: Sequence[Row]) -> str:
+    best = rows[0]
+    cheap = min((row for row in rows if row.cheapest), key=lambda row: row.cheapest.usd_per_month, default=None)  # type: ignore[union-attr]
+    text = f"Verdict: of what holds at least 95 % of the calls, {_named(best)} makes it {_hours(best)}{_price(best)}."
+    if cheap is not None and cheap.entry.id != best.entry.id:
+        text += f" The cheapest that is faster than today is {_named(cheap)}: {_hours(cheap)}{_price(cheap)}."
+    rivals = [row for row in found.felt if row.entry.id == best.entry.id and row is not best]
+    slower = [row for row in rivals if row.change.value is not None and row.change.value >= 0]
+    if slower:
+        text += f" But by {slower[0].profile.source} the same system is slower than today: {_hours(slower[0])}."
+    return text
+
+
+def _nothing_faster(able: Sequence[Row]) -> str:
+    if not able:
+        return "Verdict: no alternative with a known speed is known to hold at least 95 % of these calls."
+    return (
+        "Verdict: nothing that holds at least 95 % of the calls is certainly faster than today. "
+        f"Nearest is {_named(able[0])}: {_hours(able[0])}{_price(able[0])}."
+    )
+
+
+def _named(row: Row) -> str:
+    return f"{row.entry.id} ({_KINDS.get(row.profile.kind or '', 'unknown')}, {row.profile.source})"
+
+
+def _hours(row: Row) -> str:
+    change = row.change
+    if row.waiting.value is None or change.value is None:
+        mean = row.per_call.mean_s if row.per_call else 0.0
+        return f"{mean:+.1f} s per call"
+    ends = (
+        f", 95 %: {change.low:+.1f} to {change.high:+.1f}" if change.low is not None and change.high is not None else ""
+    )
+    return f"{row.waiting.value:.1f} hours a week ({change.value:+.1f}{ends})"
+
+
+def _price(row: Row) -> str:
+    cost = row.cheapest
+    return "" if cost is None else f", for {cost.usd_per_month:,.0f} USD a month ({cost.way}, {cost.kind})"
+
+
+def _budget(found: Comparison) -> str:
+    budget = found.team.budget_usd or 0.0
+    inside = [row for row in found.felt if row.cheapest and row.cheapest.usd_per_month <= budget]
+    names = ", ".join(dict.fromkeys(row.entry.id for row in inside)) or "none of those with a known speed"
+    return f"Within the budget of {budget:,.0f} USD a month: {names}."
+
+
+def _assumed(found: Comparison) -> str:
+    usage, team = found.usage, found.team
+    parts = ["the same calls, tokens and cache hits"]
+    if usage.calls_per_week is not None:
+        parts.append(
+            f"{format_count(usage.total)} calls on {format_count(usage.active_days)} working days of "
+            f"{usage.people} {'person' if usage.people == 1 else 'people'} (--logs-of), {team.days_per_week:g} such "
+            "days a week"
+        )
+    left = usage.total - len(usage)
+    if left:
+        parts.append(f"the {format_count(left)} without time or final tokens are like the others")
+    if usage.cache_unknown:
+        parts.append(f"nothing cached in {format_count(usage.cache_unknown)} calls whose log does not say")
+    if any(row.family == "self-hosted" for row in found.rows):
+        parts.append(
+            f"cards are paid {team.rent_hours:g} h a month; about {found.streams:.1f} calls under way when all "
+            f"{team.engineers} work"
+        )
+    return f"Assumed: {'; '.join(parts)}."
+
+
+def _would_change(found: Comparison, faster: Sequence[Row]) -> str:
+    parts = ["a source that is wrong or old"]
+    if faster and faster[0].per_call is not None:
+        mean = float(np.mean(found.usage.today_s))
+        more = mean / (mean + faster[0].per_call.mean_s) - 1
+        parts.append(
+            f"a model that needs over {format_share(more)} more calls for the same work eats the gain of the fastest"
+        )
+    parts.append("a colder cache costs time and money")
+    if any(row.family == "self-hosted" for row in found.rows):
+        parts.append("bursts of many calls make own cards slower: `latprof simulate` replays them")
+    return f"What would change it: {'; '.join(parts)}. Quality stands beside and is not in any figure."
+
+
+def conflict_words(found: Comparison, shown: Sequence[Row]) -> Iterator[str]:
+    """What the sources of shown rows contradict each other about; both rows stay."""
+    wanted = dict.fromkeys(name for row in shown for name in row.profile.conflicts)
+    said = {item.id: item.says for item in found.catalogue.conflicts if item.id in wanted}
+    if said:
+        yield f"! Sources contradict each other; all rows stay: {' '.join(said.values())}"
+
+
+def legend_words(found: Comparison, shown: Sequence[Row]) -> str:
+    """How to read the marks."""
+    parts = [
+        "m measured, c claimed, e estimated, s simulated speeds, with document:line (`latprof catalogue sources`)",
+        "@4: felt by each of 4 streams; * past its age; ! contradicted",
+        "h/week and its change with a 95 % interval over sessions; the sources' own errors are not in it",
+    ]
+    flat = [row for row in shown if row.profile.ttft_spread is None]
+    if flat:
+        parts.append(
+            f"{'all' if len(flat) == len(shown) else format_count(len(flat))} rows know only a middle of the first "
+            "token, so that their p90 and p99 vary with tokens alone"
+        )
+    if found.today.kind == "bound":
+        parts.append("≤: today's time is an upper bound, so a gain is too")
+    parts.append("busy: output over what the cards can generate in the paid time; ?: no context window known")
+    return f"How to read it: {'; '.join(parts)}. All triggers, p99 and intervals are in --json and --csv."

@@ -45,6 +45,10 @@ def compare(  # noqa: PLR0913 - one argument per option
     ] = None,
     engineers: Annotated[int | None, typer.Option(metavar="N", help="Size of the team. [settings, else 1]")] = None,
     logs_of: Annotated[int, typer.Option("--logs-of", metavar="N", help="How many people's logs these are.")] = 1,
+    calls_per_week: Annotated[
+        float | None,
+        typer.Option("--calls-per-week", metavar="N", min=1, max=1e7, help="Of one engineer. [counted in the logs]"),
+    ] = None,
     subscription: Annotated[
         float | None, typer.Option(metavar="USD", help="What one engineer pays now in a month. [settings]")
     ] = None,
@@ -80,14 +84,23 @@ def compare(  # noqa: PLR0913 - one argument per option
             logs_of=logs_of, rent_hours=rent_hours, life_months=life, usd_per_kwh=kwh,
         )  # fmt: skip
         names = split(against) or ("hosted", "self-hosted")
-        document = _compared(selection, team, names, what_if or [], loaded, everything=everything)
+        document = _compared(
+            selection, team, names, what_if or [], loaded, everything=everything, calls_per_week=calls_per_week
+        )
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)
     drawing.show(document, chosen, output, force=force)
 
 
 def _compared(
-    selection: Selection, team: Team, names: tuple[str, ...], ideas: list[str], catalogue: Any, *, everything: bool
+    selection: Selection,
+    team: Team,
+    names: tuple[str, ...],
+    ideas: list[str],
+    catalogue: Any,
+    *,
+    everything: bool,
+    calls_per_week: float | None,
 ) -> Any:
     from latprof.api import with_estimates
     from latprof.compare import alternatives, usage_of, what_ifs
@@ -96,7 +109,7 @@ def _compared(
 
     entries = alternatives(catalogue, names)
     trace = with_estimates(selection.read()).trace
-    usage = usage_of(trace, people=team.logs_of, days_per_week=team.days_per_week)
+    usage = usage_of(trace, people=team.logs_of, days_per_week=team.days_per_week, calls_per_week=calls_per_week)
     found = compared(usage, team, entries, catalogue)
     few = not set(names) & {"hosted", "self-hosted"}
     return comparison_document(found, what_ifs(ideas, trace, usage, catalogue), everything=everything or few)

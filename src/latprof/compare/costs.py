@@ -51,7 +51,8 @@ def costs_of(entry: Entry, catalogue: Catalogue, usage: Usage, team: Team) -> tu
     """All ways to pay for an entry of which the catalogue knows the price; empty where it knows none."""
     calls = calls_per_month(usage, team)
     if entry.type == "hosted":
-        return () if calls is None else tuple(_hosted(entry, usage, calls))
+        listed = () if calls is None else tuple(_hosted(entry, usage, calls))
+        return (*listed, *_plans(entry, catalogue, team))
     output = None if calls is None else calls * float(usage.output_tokens.mean())
     return tuple(_owned(entry, catalogue, team, output))
 
@@ -66,6 +67,18 @@ def _hosted(entry: Entry, usage: Usage, calls: float) -> Iterator[Cost]:
     kind = weakest(*(fact.kind for fact in facts)) or "claimed"
     source = " ".join(dict.fromkeys(str(fact.at[0]) for fact in facts))
     yield Cost("list price", calls * float(paid.mean()), kind, source, any(fact.old for fact in facts), missing)
+
+
+def _plans(entry: Entry, catalogue: Catalogue, team: Team) -> Iterator[Cost]:
+    """Subscriptions of the provider, one for each engineer."""
+    for plan in catalogue.of_type("plan"):
+        if plan.provider is None or plan.provider != entry.provider:
+            continue
+        price = next((fact for fact in plan.of("usd_per_month") if fact.amount), None)
+        if price is not None and price.middle is not None:
+            month = price.middle * team.engineers
+            remark = f"{plan.name}; whether its limits hold these calls is not known"
+            yield Cost("subscription", month, price.kind, str(price.at[0]), price.old, remark)
 
 
 def list_prices(entry: Entry) -> dict[str, Fact | None]:
@@ -132,7 +145,8 @@ def _owned(entry: Entry, catalogue: Catalogue, team: Team, output: float | None)
             price.middle * count, tps or 1.0, watts * count, team.usd_per_kwh, life_months=team.life_months
         )
         remark = (
-            f"{count} × {price.middle:,.0f} USD over {team.life_months:g} months, power at {team.usd_per_kwh:g} USD/kWh"
+            f"{count} × {price.middle:,.0f} USD over {team.life_months:g} months, the cards alone; power at "
+            f"{team.usd_per_kwh:g} USD/kWh"
         )
         month = machine.per_month(1.0 if use is None else use)
         yield _with_use(

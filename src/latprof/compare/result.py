@@ -68,9 +68,12 @@ class Row:
         return self.profile.entry
 
     @property
-    def cheapest(self) -> Cost | None:
-        """The least of the ways to pay; None where no price is known."""
-        return min(self.costs, key=lambda item: item.usd_per_month, default=None)
+    def cost(self) -> Cost | None:
+        """The way to pay that is compared: list price or rent, else purchase; None where no price is known.
+
+        A purchase counts the cards alone, and nobody knows whether the limits of a subscription hold the calls.
+        """
+        return next((item for item in self.costs if item.way != "subscription"), None)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ class Usage:
     first_exact_share: float
     cache_unknown: int
     streams: float
+    calls_given: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,8 +73,13 @@ class Usage:
         return len(np.unique(self.session))
 
 
-def usage_of(trace: Trace, *, people: int = 1, days_per_week: float = 5.0) -> Usage:
-    """The calls of a team; load tests are none. Raises UsageError when no call has a time and token counts."""
+def usage_of(
+    trace: Trace, *, people: int = 1, days_per_week: float = 5.0, calls_per_week: float | None = None
+) -> Usage:
+    """The calls of a team; load tests are none. `calls_per_week` of one engineer is counted unless given.
+
+    Raises UsageError when no call has a time and token counts.
+    """
     real = trace.select(trace.texts["trigger"] != "synthetic")
     inputs, outputs = real.numbers["input_tokens"], real.numbers["output_tokens"]
     wall = real.wall_s
@@ -86,7 +92,7 @@ def usage_of(trace: Trace, *, people: int = 1, days_per_week: float = 5.0) -> Us
     cached, written = real.numbers["cache_read_tokens"][rows], real.numbers["cache_write_tokens"][rows]
     first = real.column("ttft_s")[rows]
     days = _active_days(real)
-    per_week = len(real) / (days * people) * days_per_week if days else None
+    counted = len(real) / (days * people) * days_per_week if days else None
     _, session = np.unique(real.texts["session_id"][rows].astype(str), return_inverse=True)
     return Usage(
         rows=rows,
@@ -102,7 +108,8 @@ def usage_of(trace: Trace, *, people: int = 1, days_per_week: float = 5.0) -> Us
         total=len(real),
         active_days=days,
         people=people,
-        calls_per_week=per_week,
+        calls_per_week=counted if calls_per_week is None else calls_per_week,
+        calls_given=calls_per_week is not None,
         wall_exact_share=float(real.wall_exactly[rows].mean()),
         first_exact_share=_exact_share(real.ttft_s[rows], first),
         cache_unknown=int(np.isnan(cached).sum()),

@@ -18,7 +18,8 @@ from latprof.units import UNKNOWN, format_count, format_counted, format_share
 
 __all__ = ["comparison_document"]
 
-_SHOWN: Final = 5
+_SHOWN: Final = 4
+_SHOWN_SUMS: Final = 6
 _SHOWN_TRIGGERS: Final = (("user", "user"), ("tool_result", "tool"))
 _MOST_UNFIT: Final = 0.5
 
@@ -32,10 +33,11 @@ def comparison_document(found: Comparison, what_ifs: Sequence[WhatIf] = (), *, e
     ]
     refused = [row for row in found.rows if row.profile.refused == AGGREGATE]
     if refused:
-        sections.append(Section("Not comparable", (_refused(refused),)))
+        few = refused if everything else refused[:_SHOWN_SUMS]
+        sections.append(Section("Not comparable", (_refused(few, len(refused) - len(few)),)))
     if what_ifs:
         sections.append(Section("What if", (_what_ifs(found, what_ifs),)))
-    words = (*verdict_words(found, shown), *conflict_words(found, shown), legend_words(found, shown))
+    words = (*verdict_words(found, shown), *conflict_words(shown), legend_words(found, shown))
     sections.append(Section("In words", tuple(Note(text) for text in words)))
     usage = found.usage
     title = (
@@ -167,7 +169,7 @@ def _money(found: Comparison, rows: Sequence[Row]) -> Table:
 
 
 def _use(rows: Sequence[Row]) -> str:
-    shares = [cost.utilisation for row in rows if (cost := row.cheapest) and cost.utilisation is not None]
+    shares = [cost.utilisation for row in rows if (cost := row.cost) and cost.utilisation is not None]
     if not shares:
         return ""
     low, high = format_share(min(shares)), format_share(max(shares))
@@ -183,11 +185,11 @@ def _no_price(found: Comparison) -> str:
 def _how_today(found: Comparison) -> str:
     if found.today.cost_usd is None:
         return found.today.cost_how
-    return "subscriptions, as given" if found.today.cost_how == "subscriptions" else "e list price, models called"
+    return "subscriptions, as given" if found.today.cost_how == "subscriptions" else "list price, c prices"
 
 
 def _money_cells(found: Comparison, row: Row) -> tuple[Cell, ...]:
-    cost = row.cheapest
+    cost = row.cost
     usd = None if cost is None else cost.usd_per_month
     return (
         Cell(row.entry.id),
@@ -214,12 +216,17 @@ def _usd(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.0f}"
 
 
-def _refused(rows: Sequence[Row]) -> Table:
+def _refused(rows: Sequence[Row], more: int) -> Table:
     columns = (Column("alternative", "left"), Column("stated"), Column("source", "left"), Column("", "left"))
     cells = tuple(
         (Cell(row.entry.id), Cell(row.profile.figure), Cell(_source(row)), Cell(row.profile.refused)) for row in rows
     )
-    return Table("Sums over all streams; what one of several engineers feels needs `latprof simulate`", columns, cells)
+    return Table(
+        "Sums over all streams; what one of several engineers feels needs `latprof simulate`",
+        columns,
+        cells,
+        f"Not shown: {more} more with --all." if more else "",
+    )
 
 
 def _what_ifs(found: Comparison, items: Sequence[WhatIf]) -> Table:

@@ -185,7 +185,7 @@ def _rows(row: Row) -> Iterator[tuple[str | int | float | None, ...]]:
     profile = row.profile
     head = (profile.kind, profile.source or None, profile.scope, profile.streams, int(profile.old))
     conflicts = " ".join(profile.conflicts) or None
-    tail = (*_cost_cells(row.cheapest), row.unfit_share, *_quality_cells(row))
+    tail = (*_cost_cells(row.cost), row.unfit_share, *_quality_cells(row))
     if not row.steps:
         yield (row.entry.id, row.family, None, *head, conflicts, profile.refused, None, *(None,) * 13, *tail)
     for trigger, steps in row.steps.items():

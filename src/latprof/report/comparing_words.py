@@ -19,7 +19,7 @@ _KINDS: Final = {"measured": "measured", "claimed": "claimed", "estimated": "est
 def verdict_words(found: Comparison, shown: Sequence[Row]) -> Iterator[str]:
     """Today, the fastest and the cheapest that hold the calls, what the budget allows, what would change it."""
     yield _today(found)
-    able = [row for row in found.felt if row.unfit_share is not None and row.unfit_share <= _FITS]
+    able = [row for row in found.felt if _holds(row)]
     surely = [row for row in able if row.change.high is not None and row.change.high < 0]
     if not surely:
         yield _nothing_faster(able)
@@ -27,6 +27,8 @@ def verdict_words(found: Comparison, shown: Sequence[Row]) -> Iterator[str]:
         yield _fastest(found, surely)
     if found.team.budget_usd is not None:
         yield _budget(found)
+    if plans := _plans(found):
+        yield plans
     yield _assumed(found)
     if shown:
         yield _would_change(found, surely)
@@ -35,7 +37,10 @@ def verdict_words(found: Comparison, shown: Sequence[Row]) -> Iterator[str]:
 def _today(found: Comparison) -> str:
     usage, today = found.usage, found.today
     if today.waiting.value is None:
-        return "Today: the logs hold no dates, so hours per week and costs per month cannot be told."
+        return (
+            "Today: the logs hold no dates, so hours per week and costs per month cannot be told; "
+            "--calls-per-week gives what is missing."
+        )
     sign = "at most " if today.kind == "bound" else ""
     low, high = today.waiting.low, today.waiting.high
     ends = f" (95 %: {low:.1f} to {high:.1f})" if low is not None and high is not None else ""
@@ -51,15 +56,21 @@ def _today(found: Comparison) -> str:
 
 def _fastest(found: Comparison, rows: Sequence[Row]) -> str:
     best = rows[0]
-    cheap = min((row for row in rows if row.cheapest), key=lambda row: row.cheapest.usd_per_month, default=None)  # type: ignore[union-attr]
+    cheap = min((row for row in rows if row.cost), key=lambda row: row.cost.usd_per_month, default=None)  # type: ignore[union-attr]
     text = f"Verdict: of what holds at least 95 % of the calls, {_named(best)} makes it {_hours(best)}{_price(best)}."
     if cheap is not None and cheap.entry.id != best.entry.id:
         text += f" The cheapest that is faster than today is {_named(cheap)}: {_hours(cheap)}{_price(cheap)}."
+    if best.profile.remarks:
+        text += f" (Note on that source: {'; '.join(best.profile.remarks).rstrip('.')}.)"
     rivals = [row for row in found.felt if row.entry.id == best.entry.id and row is not best]
     slower = [row for row in rivals if row.change.value is not None and row.change.value >= 0]
     if slower:
         text += f" But by {slower[0].profile.source} the same system is slower than today: {_hours(slower[0])}."
     return text
+
+
+def _holds(row: Row) -> bool:
+    return row.unfit_share is not None and row.unfit_share <= _FITS
 
 
 def _nothing_faster(able: Sequence[Row]) -> str:
@@ -87,21 +98,23 @@ def _hours(row: Row) -> str:
 
 
 def _price(row: Row) -> str:
-    cost = row.cheapest
+    cost = row.cost
     return "" if cost is None else f", for {cost.usd_per_month:,.0f} USD a month ({cost.way}, {cost.kind})"
 
 
 def _budget(found: Comparison) -> str:
     budget = found.team.budget_usd or 0.0
-    inside = [row for row in found.felt if row.cheapest and row.cheapest.usd_per_month <= budget]
+    inside = [row for row in found.felt if row.cost and row.cost.usd_per_month <= budget and _holds(row)]
     names = ", ".join(dict.fromkeys(row.entry.id for row in inside)) or "none of those with a known speed"
-    return f"Within the budget of {budget:,.0f} USD a month: {names}."
+    return f"Within the budget of {budget:,.0f} USD a month, of what holds at least 95 % of the calls: {names}."
 
 
 def _assumed(found: Comparison) -> str:
     usage, team = found.usage, found.team
     parts = ["the same calls, tokens and cache hits"]
-    if usage.calls_per_week is not None:
+    if usage.calls_given:
+        parts.append(f"{usage.calls_per_week:,.0f} calls of an engineer in a week (as given)")
+    elif usage.calls_per_week is not None:
         parts.append(
             f"{format_count(usage.total)} calls on {format_count(usage.active_days)} working days of "
             f"{usage.people} {'person' if usage.people == 1 else 'people'} (--logs-of), {team.days_per_week:g} such "
@@ -134,28 +147,42 @@ def _would_change(found: Comparison, faster: Sequence[Row]) -> str:
     return f"What would change it: {'; '.join(parts)}. Quality stands beside and is not in any figure."
 
 
-def conflict_words(found: Comparison, shown: Sequence[Row]) -> Iterator[str]:
-    """What the sources of shown rows contradict each other about; both rows stay."""
-    wanted = dict.fromkeys(name for row in shown for name in row.profile.conflicts)
-    said = {item.id: item.says for item in found.catalogue.conflicts if item.id in wanted}
-    if said:
-        yield f"! Sources contradict each other; all rows stay: {' '.join(said.values())}"
+def conflict_words(shown: Sequence[Row]) -> Iterator[str]:
+    """Which systems the sources contradict each other about; all their rows stay."""
+    names = dict.fromkeys(row.entry.id for row in shown if row.profile.conflicts)
+    if names:
+        yield (
+            f"! Sources contradict each other about {', '.join(names)}: all rows stay, none is averaged. What each "
+            "states is in --json and in `latprof catalogue show NAME`."
+        )
+
+
+def _plans(found: Comparison) -> str:
+    """Subscriptions that the catalogue knows of the providers compared."""
+    plans = {
+        item.remark.partition(";")[0]: f"{item.usd_per_month / found.team.engineers:,.0f} ({item.source})"
+        for row in found.rows
+        for item in row.costs
+        if item.way == "subscription"
+    }
+    if not plans:
+        return ""
+    said = ", ".join(f"{name} {usd}" for name, usd in plans.items())
+    return f"Subscriptions instead, USD per engineer and month, claimed: {said}; their limits are not known."
 
 
 def legend_words(found: Comparison, shown: Sequence[Row]) -> str:
     """How to read the marks."""
     parts = [
-        "m measured, c claimed, e estimated, s simulated speeds, with document:line (`latprof catalogue sources`)",
+        "m measured, c claimed, e estimated, s simulated, then document:line (`latprof catalogue sources`)",
         "@4: felt by each of 4 streams; * past its age; ! contradicted",
-        "h/week and its change with a 95 % interval over sessions; the sources' own errors are not in it",
+        "± is over sessions; the sources' own errors are not in it",
     ]
     flat = [row for row in shown if row.profile.ttft_spread is None]
     if flat:
-        parts.append(
-            f"{'all' if len(flat) == len(shown) else format_count(len(flat))} rows know only a middle of the first "
-            "token, so that their p90 and p99 vary with tokens alone"
-        )
+        which = "all" if len(flat) == len(shown) else format_count(len(flat))
+        parts.append(f"{which} rows know only a middle of the first token: their p90 and p99 vary with tokens alone")
     if found.today.kind == "bound":
         parts.append("≤: today's time is an upper bound, so a gain is too")
-    parts.append("busy: output over what the cards can generate in the paid time; ?: no context window known")
-    return f"How to read it: {'; '.join(parts)}. All triggers, p99 and intervals are in --json and --csv."
+    parts.append("?: no context window known")
+    return f"How to read it: {'; '.join(parts)}. All triggers, intervals and ways to pay are in --json."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -44,13 +43,6 @@ def tool() -> ModuleType:
 def reference() -> str:
     """The page that shows the help of every command."""
     return text_of(ROOT / "docs" / "reference" / "cli.md")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="examples run in a POSIX shell")
-def test_generated_pages_and_examples_are_fresh() -> None:
-    """Help, tables, schemas and shown outputs are what the program says today; every example ends with 0."""
-    done = subprocess.run([sys.executable, "tools/docs.py", "--check"], cwd=ROOT, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="examples run in a POSIX shell")
@@ -116,7 +108,7 @@ def test_every_block_of_code_says_its_language() -> None:
     """So that none escapes the checks."""
     for page in PAGES:
         for language, _ in BLOCKS.findall(text_of(page)):
-            known = {"console", "sh", "bat", "text", "python", "yaml"}
+            known = {"console", "sh", "bat", "text", "python", "toml", "yaml"}
             assert language in known, name(page)
 
 
@@ -162,13 +154,12 @@ def test_figures_in_the_readmes_text_are_those_of_the_fixtures() -> None:
 
 
 def test_groupings_in_the_guide_are_those_of_the_program() -> None:
-    """Every key of `--by` has a row in the how-to, and the README counts them."""
+    """Every key of `--by` has a row in the how-to."""
     from latprof.stats import BY_KEYS
 
     guide = text_of(ROOT / "docs" / "how-to" / "filter-and-group.md").partition("## Groups")[2]
     table = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
     assert {key for cell in table for key in re.findall(r"`(\w+)`", cell)} == set(BY_KEYS)
-    assert f"the {len(BY_KEYS)} groupings" in text_of(ROOT / "README.md")
 
 
 def test_the_changelog_has_an_entry_for_this_version() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from latprof.formats import Source, formats
 from latprof.formats.base import SNIFF_BYTES
-from latprof.ingest import merge, read_inputs
+from latprof.ingest import read_inputs
 from latprof.model import FLAGS, Block, Call
 from latprof.trace import Trace
 from made_calls import NOON, made
@@ -45,16 +45,6 @@ def test_an_export_of_all_fixtures_reads_as_it_was(logs: list[Call], name: str) 
     assert_same(Trace.from_calls(logs), Trace.from_calls(again(logs, name)))
     far = timezone(timedelta(hours=-9, minutes=-30))
     assert_same(Trace.from_calls(logs), Trace.from_calls(again(logs, name, tz=far)))
-
-
-@each_name
-def test_an_export_beside_its_logs_doubles_nothing(logs: list[Call], name: str) -> None:
-    """Each call keeps its id, and the log's own copy is the one that stays."""
-    ids = sorted(call.call_id for call in logs)
-    both = merge([*again(logs, name), *logs])
-    assert sorted(call.call_id for call in both) == ids
-    stayed = {call.call_id: call for call in both}
-    assert [call.call_id for call in logs if stayed[call.call_id].blocks != call.blocks] == []
 
 
 @pytest.mark.parametrize("name", ["jsonl", "parquet"])

@@ -224,7 +224,7 @@ FORMAT = Format(
     agent="cline",
     roots=(),
     env_roots={},
-    suffixes=(".jsonl", ".ndjson", ".json", ".log"),
+    suffixes=(".jsonl", ".json", ".log"),
     observes={
         "first_block_s": "bound",
         "wall_s": "bound",

@@ -61,7 +61,7 @@ FORMAT = Format(
     agent="claude-code",
     roots=(),
     env_roots={},
-    suffixes=(".jsonl", ".json", ".log", ".txt"),
+    suffixes=(".jsonl", ".json", ".log"),
     observes={
         "ttft_s": "exact",
         "first_block_s": "bound",

@@ -11,13 +11,13 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from judge import METRICS, QUANTILES, Judged, judge, true_of
+from judge import METRICS, QUANTILES, Floats, Judged, judge, true_of
 from laws import LAWS, STRUCTURE_MODELS, draw, pairs
 from predictive import compared
 from recorded import recorded
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", choices=["recorded", "laws", "small", "predictive", "wire", "speed"])
     chosen = parser.parse_args()
-    parts = {
+    parts: dict[str, Callable[[], Iterator[str]]] = {
         "recorded": recorded_part,
         "laws": partial(laws_part, repeats=chosen.repeats, calls=chosen.calls, processes=chosen.processes),
         "small": partial(small_part, repeats=chosen.repeats, processes=chosen.processes),
@@ -85,7 +85,7 @@ def _one(job: tuple[str, str, int, int]) -> Judged:
     return judge(draw(SHARED, model, law, calls, seed))
 
 
-def _population(job: tuple[str, str, int]) -> np.ndarray:
+def _population(job: tuple[str, str, int]) -> Floats:
     """True percentiles (2, 3) of a law under the block structures of one model."""
     model, law, structure = job
     drawn = draw(SHARED, model, law, MANY_CALLS, len(STRUCTURE_MODELS) * FIRST_SEED + structure)
@@ -116,7 +116,7 @@ def laws_part(repeats: int, calls: int, processes: int) -> Iterator[str]:
     yield ""
 
 
-def _row(model: str, law: str, found: list[Judged], truths: list[np.ndarray]) -> str:
+def _row(model: str, law: str, found: list[Judged], truths: list[Floats]) -> str:
     good = [(item, truth) for item, truth in zip(found, truths, strict=True) if item.refused is None]
     error = np.mean([np.abs(item.error) for item, _ in good], axis=0).ravel()
     logged = np.mean([item.as_logged / item.truth - 1 for item, _ in good], axis=0).ravel()

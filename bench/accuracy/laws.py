@@ -35,7 +35,7 @@ class Structures:
 
     calls: list[Call]
     tokens: list[Floats]
-    sessions: list[Floats]
+    sessions: list[NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ def draw(shared: Path, model: str, law: str, n: int, seed: int) -> Drawn:
     pool = structures(shared)[seed % len(STRUCTURE_MODELS)]
     chosen: list[tuple[int, int]] = []
     while len(chosen) < n:
-        session = pool.sessions[rng.integers(len(pool.sessions))][:80]
-        chosen += [(int(number), len(chosen)) for number in session]
+        drawn = pool.sessions[rng.integers(len(pool.sessions))][:80]
+        chosen += [(int(number), len(chosen)) for number in drawn]
     chosen = chosen[:n]
     pair = pairs(shared, model)[rng.integers(len(pairs(shared, model)), size=n)]
     context = np.array([pool.calls[number].input_tokens or 0 for number, _ in chosen], dtype=float)

@@ -113,4 +113,4 @@ def _least_absolute(columns: Floats, values: Floats) -> Floats:
     for _ in range(60):
         weight = 1 / np.sqrt(np.maximum(np.abs(values - columns @ theta), 1e-3))
         theta = np.linalg.lstsq(columns * weight[:, None], values * weight, rcond=None)[0]
-    return theta
+    return np.asarray(theta, dtype=np.float64)

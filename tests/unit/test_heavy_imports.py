@@ -19,7 +19,7 @@ ANYWHERE_IN: dict[str, tuple[str, ...]] = {
         "trace.py", "metrics.py", "stats/", "check/", "change/", "compare/", "estimate/", "replay/", "report/",
         "serving/", "timeline/", "api.py", "cli/sides.py",
     ),
-    "pydantic": ("schema.py", "config/", "catalogue/schema.py"),
+    "pydantic": ("schema.py", "config/", "catalogue/schema.py", "compare/claims.py"),
     "rich": ("cli/", "report/renderers/table.py"),
     "jinja2": ("report/renderers/html.py",),
 }  # fmt: skip

@@ -130,10 +130,11 @@ def fact_row(entry: Entry, fact: Fact, conflicts: Sequence[Conflict]) -> tuple[s
     amount = fact.amount
     return (
         entry.type, entry.id, entry.name, fact.quantity,
-        amount and amount.low, amount and amount.high, (amount and int(amount.about)), amount and amount.bound,
+        amount.low if amount else None, amount.high if amount else None, int(amount.about) if amount else None,
+        amount.bound if amount else None,
         fact.text, fact.unit or None, fact.kind, fact.scope, conditions_text(fact) or None, fact.what,
         fact.at[0].source, " ".join(str(item.line) for item in fact.at if item.line) or None,
-        fact.as_of and fact.as_of.isoformat(), fact.checked.isoformat(), int(fact.old),
+        fact.as_of.isoformat() if fact.as_of else None, fact.checked.isoformat(), int(fact.old),
         int(any(conflict.concerns(fact) for conflict in conflicts)), fact.note, fact.origin or None,
     )  # fmt: skip
 

@@ -11,7 +11,19 @@ from latprof.formats.providers import provider_of
 from latprof.formats.records import count_of, seconds_of, text_of
 from latprof.model import FLAGS, LONG_GAP_S, Call
 
-__all__ = ["call_of_span", "failed", "http_attempt", "innermost", "is_agent", "is_call", "is_side_call", "is_sub_agent", "is_tool", "speed_of", "streamed"]
+__all__ = [
+    "call_of_span",
+    "failed",
+    "http_attempt",
+    "innermost",
+    "is_agent",
+    "is_call",
+    "is_side_call",
+    "is_sub_agent",
+    "is_tool",
+    "speed_of",
+    "streamed",
+]
 
 _OPERATIONS: Final = frozenset({"chat", "generate_content", "text_completion"})
 _NAMES: Final = frozenset(

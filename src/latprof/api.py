@@ -32,7 +32,7 @@ from latprof.report.words import describe
 from latprof.stats import BY_KEYS, Filters, Method, Summary, keep, of_method, summarize, waiting
 from latprof.stats.changes import FALSE_ALARMS
 from latprof.stats.summary import DEFAULT_QUANTILES
-from latprof.timeline import BUDGET_KEYS, DRIVEN, budgets, effects, served, slow_share, total, total_by
+from latprof.timeline import BUDGET_KEYS, DRIVEN, budgets, dated_sessions, effects, served, slow_share, total, total_by
 from latprof.trace import Trace
 
 __all__ = [
@@ -193,7 +193,7 @@ def report(
 
 def _budget_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
     """Where the time of sessions went; load tests and calls without a date are no part of any."""
-    real = trace.select((trace.texts["trigger"] != "synthetic") & ~trace.flag("no_date"))
+    real = dated_sessions(trace)
     items = budgets(real)
     if not items:
         return None
@@ -201,7 +201,7 @@ def _budget_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
     whole = total(items)
     slow = [found for name in ("ttft_s", "wall_s") if (found := slow_share(real, name)) is not None]
     plot = budget_plot(whole, groups["project"])
-    document = budget_document(items, whole, groups, slow, tz=tz)
+    document = budget_document(items, whole, groups, slow, tz=tz, left_out=len(trace) - len(real))
     return Chapter("Time budget", document, () if plot is None else (plot,), early=True)
 
 

@@ -46,6 +46,20 @@ def test_a_budget_is_summed_by_what_is_asked_for(run: Run) -> None:
     assert "colour" in sentence(run("budget", ONE, "--by", "colour"))
 
 
+def test_a_budget_names_the_calls_that_it_leaves_out(run: Run) -> None:
+    """Load tests are no session: there is nothing to divide, and this is said."""
+    load_test = str(Path(FIXTURES).parent / "vllm-bench")
+    done = run("budget", load_test)
+    assert done.returncode == 0
+    shown = " ".join(done.stdout.decode().split())
+    assert "No session here has a call with a date" in shown
+    found = json.loads(run("budget", load_test, FIXTURES, "--json").stdout)
+    assert f"{found['calls_left_out']} calls of load tests" in shown
+    alone = json.loads(run("budget", FIXTURES, "--json").stdout)
+    assert alone["calls_left_out"] == 0
+    assert found["wall_s"] == alone["wall_s"]
+
+
 def test_a_session_is_shown_from_its_file_with_its_sub_agents(run: Run) -> None:
     """The folder beside the file belongs to it."""
     file = next(path for path in Path(AGENTS).rglob("*.jsonl") if path.parent.name != "subagents")

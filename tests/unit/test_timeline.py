@@ -14,6 +14,7 @@ from latprof.timeline import (
     Budget,
     budgets,
     change_points,
+    dated_sessions,
     effects,
     facts,
     heat_map,
@@ -53,6 +54,16 @@ def test_a_call_is_waiting_then_decoding() -> None:
     assert spent(item) == {("first_token", None): 1.0, ("decode", None): 3.0, ("agent", None): 0.5}
     assert item.wall_s == pytest.approx(4.5)
     assert [share.by_kind for share in total([item])][:2] == [{"exact": 1.0}, {"exact": 3.0}]
+
+
+def test_calls_without_date_or_session_and_load_tests_are_in_no_sum() -> None:
+    """An instant that counts from an arbitrary zero would make a session of decades."""
+    undated = made(2, at=5.0, flags=("no_date",))
+    kept = dated_sessions(
+        trace_of(made(1), undated, made(3, trigger="synthetic"), made(4, at=NOON + 9e6, session_id=""))
+    )
+    assert len(kept) == 1
+    assert [item.wall_s for item in budgets(kept)] == [pytest.approx(4.5)]
 
 
 def test_tools_run_between_calls_and_a_person_is_away_before_a_prompt() -> None:

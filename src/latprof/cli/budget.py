@@ -26,7 +26,11 @@ def budget(
     csv: drawing.AlsoCsv = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Divide each session's wall time: first token, decoding, tools, hooks, retries, compaction, person, unknown."""
+    """Divide the time of sessions: model, tools, person, unknown.
+
+    In detail: first token, decoding, tools, hooks, retries, compaction, what a person answers, person away. Each
+    instant counts once.
+    """
     from latprof import timeline
     from latprof.api import with_estimates
     from latprof.report.budget import budget_document
@@ -36,11 +40,14 @@ def budget(
     if wrong := [key for key in keys if key not in timeline.BUDGET_KEYS]:
         raise UsageError(f"Cannot sum by {', '.join(wrong)}: choose from {', '.join(timeline.BUDGET_KEYS)}.")
     options.check_targets(output, csv, inputs=selection.paths, force=force)
-    trace = with_estimates(selection.read()).trace
+    every = with_estimates(selection.read()).trace
+    trace = timeline.dated_sessions(every)
     items = timeline.budgets(trace)
     groups = {key: timeline.total_by(items, trace, key, selection.zone) for key in keys}
     slow = [found for name in ("ttft_s", "wall_s") if (found := timeline.slow_share(trace, name)) is not None]
-    document = budget_document(items, timeline.total(items), groups, slow, tz=selection.zone)
+    document = budget_document(
+        items, timeline.total(items), groups, slow, tz=selection.zone, left_out=len(every) - len(trace)
+    )
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)
     drawing.show(document, chosen, output, force=force)

@@ -44,16 +44,23 @@ def budget_document(
     slow: Sequence[SlowShare],
     *,
     tz: tzinfo = UTC,
+    left_out: int = 0,
 ) -> Document:
-    """Where the time went over all sessions, per key of `groups`, and how uneven the waiting is."""
+    """Where the time went over all sessions, per key of `groups`, and how uneven the waiting is.
+
+    `left_out` calls have no date or no session, and are in none of the figures.
+    """
     wall_s = sum(item.wall_s for item in items)
     title = f"latprof: {format_duration(wall_s)} in {format_counted(len(items), 'session')}"
-    sections = [Section("Budget", (activity_table("Where the time went", whole, wall_s),))]
+    empty = Note("No session here has a call with a date, so there is no time to divide.")
+    sections = [Section("Budget", (activity_table("Where the time went", whole, wall_s) if items else empty,))]
     for key, shares in groups.items():
-        sections.append(Section(f"By {key}", (_group_table(key, shares),)))
-    notes = [Note(text) for text in (_working(whole, wall_s), *(_slow(item) for item in slow), _LEGEND) if text]
+        if shares:
+            sections.append(Section(f"By {key}", (_group_table(key, shares),)))
+    texts = (_working(whole, wall_s), *(_slow(item) for item in slow), _missing(left_out), _LEGEND if items else "")
+    notes = [Note(text) for text in texts if text]
     sections.append(Section("In words", tuple(notes)))
-    return Document(title, tuple(sections), _data(items, whole, groups, slow, tz), _grid(whole, groups))
+    return Document(title, tuple(sections), _data(items, whole, groups, slow, tz, left_out), _grid(whole, groups))
 
 
 def kind_of(share: Share) -> str:
@@ -152,6 +159,15 @@ def _working(shares: Sequence[Share], wall_s: float) -> str:
     )
 
 
+def _missing(left_out: int) -> str:
+    if not left_out:
+        return ""
+    return (
+        f"Not in these figures: {format_counted(left_out, 'call')} of load tests, or of logs without dates or sessions, "
+        "which have no part in a session's time."
+    )
+
+
 def _slow(item: SlowShare) -> str:
     what = {"ttft_s": "waiting for first tokens", "wall_s": "the time of all calls"}.get(item.metric, item.metric)
     spread = "" if item.interval is None else " (95 % interval {} to {})".format(*map(format_share, item.interval))
@@ -180,9 +196,11 @@ def _data(
     groups: Mapping[str, Mapping[str | None, Sequence[Share]]],
     slow: Sequence[SlowShare],
     tz: tzinfo,
+    left_out: int,
 ) -> dict[str, Any]:
     return {
         "schema_version": 1,
+        "calls_left_out": left_out,
         "sessions": [_session(item, tz) for item in items],
         "wall_s": round(sum(item.wall_s for item in items), _DIGITS),
         "total": [share_data(share) for share in whole],

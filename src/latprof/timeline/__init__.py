@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latprof.timeline.budget import BUDGET_KEYS, Budget, Share, budgets, total, total_by
+from latprof.timeline.budget import BUDGET_KEYS, Budget, Share, budgets, dated_sessions, total, total_by
 from latprof.timeline.drivers import Effect, effects
 from latprof.timeline.measures import DRIVEN, Driven
 from latprof.timeline.segments import ACTIVITIES, WAITING_FOR_MODEL, Activity, Segment
@@ -32,6 +32,7 @@ __all__ = [
     "Trend",
     "budgets",
     "change_points",
+    "dated_sessions",
     "effects",
     "facts",
     "heat_map",

@@ -18,7 +18,7 @@ from latprof.timeline.segments import ACTIVITIES, Activity, Segment, clip
 from latprof.timeline.threads import Instants, Thread, build_thread, instants_of
 from latprof.trace import Trace
 
-__all__ = ["BUDGET_KEYS", "Budget", "Share", "budgets", "total", "total_by"]
+__all__ = ["BUDGET_KEYS", "Budget", "Share", "budgets", "dated_sessions", "total", "total_by"]
 
 # Tools that start other agents, and the wait for what runs in the background.
 _STARTS_AGENTS: Final = re.compile(r"agent|task|delegate|workflow|background|^wait", re.IGNORECASE)
@@ -66,6 +66,17 @@ class Share:
     by_kind: dict[Kind, float]
     segments: int
     sessions: int
+
+
+def dated_sessions(trace: Trace) -> Trace:
+    """The calls whose time can be summed with others': dated, and of a named session, not of a load test.
+
+    Instants of calls without a date count from a zero of their own: beside dated calls of the same
+    session they would make decades, and no day is theirs. Calls whose log names no session are not
+    one session.
+    """
+    known = (trace.texts["session_id"] != "") & ~trace.flag("no_date")
+    return trace.select((trace.texts["trigger"] != "synthetic") & known)
 
 
 def budgets(trace: Trace) -> list[Budget]:

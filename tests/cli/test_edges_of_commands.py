@@ -71,6 +71,15 @@ def test_help_of_the_program_tells_the_commands_and_exit_codes(run: Run) -> None
     assert run("-h").stdout == shown.stdout
 
 
+def test_the_list_of_commands_says_what_each_does_without_a_cut(run: Run) -> None:
+    """On a terminal of 80 columns; of groups of commands too."""
+    groups = [name for name in COMMANDS if hasattr(GROUP.commands[name], "commands")]
+    for name in ("", *groups):
+        shown = run(*name.split(), "--help", COLUMNS="80").stdout.decode()
+        cut = [line for line in shown.split("Commands:")[1].splitlines() if line.endswith("...")]
+        assert cut == []
+
+
 def test_help_names_every_key_format_and_percentile_that_can_be_given(run: Run) -> None:
     """Words in help texts are written by hand."""
     analyze, export = (re.sub(r"\s+", " ", run(name, "-h").stdout.decode()) for name in ("analyze", "export"))

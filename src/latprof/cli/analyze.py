@@ -47,7 +47,10 @@ def analyze(  # noqa: PLR0913 - one argument per option
     problems: Annotated[bool, typer.Option("--problems", help="List what could not be read.")] = False,  # noqa: FBT002
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Show how long calls wait, how fast they generate, and what the logs cannot tell."""
+    """Show how long calls wait and how fast they generate.
+
+    What the logs cannot tell is refused, with a reason.
+    """
     from latprof import api
     from latprof.report import build_document
 

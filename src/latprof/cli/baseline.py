@@ -23,7 +23,9 @@ def write(
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Write the figures of these calls to a baseline file, for latprof check --baseline.
+    """Write the figures of these calls to a baseline file.
+
+    It is for latprof check --baseline.
 
     Which metrics, percentiles and groups stands in the settings under [baseline]. The file holds figures
     only: no ids, no text.

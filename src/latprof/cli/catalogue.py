@@ -20,9 +20,7 @@ CatalogueFiles = Annotated[
     typer.Option("--catalogue", metavar="FILE", help="Lay this TOML file over the catalogue; may be repeated."),
 ]
 
-catalogue = typer.Typer(
-    help="Facts about models, hardware, services and prices, each with source, kind and age.", no_args_is_help=True
-)
+catalogue = typer.Typer(help="Facts about models, hardware, services, prices: with sources.", no_args_is_help=True)
 
 
 @catalogue.command("list")
@@ -67,7 +65,10 @@ def show(
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Show everything about entries: each figure with kind, scope, conditions, source and line."""
+    """Show everything about entries.
+
+    Each figure with kind, scope, conditions, source and line.
+    """
     from latprof.report import catalogue_entry_document
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
@@ -88,7 +89,10 @@ def validate(
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Check catalogue files: shape, names, sources; list contradictions and what is past its age."""
+    """Check catalogue files: shape, names, sources.
+
+    Lists contradictions and what is past its age.
+    """
     from latprof.catalogue.load import own_files, read_tables
     from latprof.report import catalogue_check_document
 
@@ -108,7 +112,7 @@ def sources(
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """List the documents that the facts come from, and how old they are."""
+    """List the documents of the facts, and how old they are."""
     from latprof.report import catalogue_sources_document
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)

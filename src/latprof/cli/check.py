@@ -62,7 +62,9 @@ def check(  # noqa: PLR0913 - one argument per option
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Hold budgets and a baseline against the calls; exit with 1 when one fails, noise aside.
+    """Hold budgets and a baseline against the calls, for CI.
+
+    Exits with 1 when one fails, noise aside.
 
     Budgets stand in latprof.toml under [[budgets]], or in --budget.
     """

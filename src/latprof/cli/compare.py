@@ -68,7 +68,10 @@ def compare(  # noqa: PLR0913 - one argument per option
     csv: drawing.AlsoCsv = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Compare your calls with other services and own hardware: time per call, cost per month, what fits."""
+    """Compare your calls with other services and own hardware.
+
+    By time per call, cost per month, and what fits.
+    """
     from latprof.catalogue import load_catalogue
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)

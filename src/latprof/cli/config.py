@@ -15,7 +15,10 @@ def config(
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Show the settings in force and where each comes from; name every mistake in them."""
+    """Show the settings in force and where each comes from.
+
+    Names every mistake in them.
+    """
     from latprof.report.settings import settings_document
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)

@@ -19,9 +19,7 @@ __all__ = ["break_even", "cost", "depreciation", "electricity", "fine_tune", "ow
 
 _SHARES: Final = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
-cost = typer.Typer(
-    help="Calculate what own or rented hardware costs per million tokens, and when it pays.", no_args_is_help=True
-)
+cost = typer.Typer(help="Calculate what own or rented hardware costs, and when it pays.", no_args_is_help=True)
 
 
 @cost.command()
@@ -46,7 +44,10 @@ def electricity(  # noqa: PLR0913 - one argument per option
     *,
     output: Output,
 ) -> None:
-    """Show the electricity of a million tokens, one stream at full use."""
+    """Show the electricity of a million tokens.
+
+    For one stream at full use.
+    """
     from latprof.report.cost import Draw, electricity_document
 
     if (watts is None) != (tps is None):
@@ -64,7 +65,10 @@ def electricity(  # noqa: PLR0913 - one argument per option
 def own(
     machine: Machine, utilisation: Utilisation = "100,50,30,20,10", api: ApiPrice = None, *, output: Output
 ) -> None:
-    """Show what a machine that was bought costs per month and per million tokens, by how busy it is."""
+    """Show what a machine that was bought costs.
+
+    Per month and per million tokens, by how busy it is.
+    """
     from latprof.report.cost import own_document
 
     with usage():
@@ -89,7 +93,10 @@ def rent(
     *,
     output: Output,
 ) -> None:
-    """Show what rented cards cost per month and per million tokens, by how busy they are."""
+    """Show what rented cards cost.
+
+    Per month and per million tokens, by how busy they are.
+    """
     from latprof.report.cost import rent_document
 
     with usage():
@@ -111,7 +118,10 @@ def break_even(
     *,
     output: Output,
 ) -> None:
-    """Show from which volume on a machine is cheaper than an API, and after how many months it has paid."""
+    """Show from which volume on a machine is cheaper than an API.
+
+    And after how many months it has paid.
+    """
     from latprof.report.cost import break_even_document
 
     with usage():

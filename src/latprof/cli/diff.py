@@ -37,7 +37,7 @@ def diff(  # noqa: PLR0913 - one argument per option
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Compare two sets of calls: what became faster, slower, or cannot be told.
+    """Compare two sets of calls: faster, slower, or cannot be told.
 
     A and B are paths, spans of days (2026-03-01..2026-03-07), or values (version=2.1.300, model=*opus*); the
     last two take calls of the logs of --in, else of this computer.

@@ -24,7 +24,9 @@ def drift(
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Find changes over time in each model's waiting, speed, sizes, tools, retries and interrupts.
+    """Find changes over time in each model's waiting and speed.
+
+    And in sizes, tools, retries and interrupts.
 
     Each with its moment, its evidence, the chance of a false alarm, and the versions and models that were first
     used then.

@@ -17,7 +17,10 @@ def drivers(
     csv: drawing.AlsoCsv = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Show what goes with long waits: input, cache, model, version, effort, attempt, hour, weekday, day by day."""
+    """Show what goes with long waits: input, cache, model, hour.
+
+    Also version, effort, attempt, weekday, and day by day.
+    """
     from latprof import timeline
     from latprof.api import with_estimates
     from latprof.report.drivers import drivers_document

@@ -25,7 +25,9 @@ def explain(
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Show how estimates came about: what was observed, calibrated, fitted, checked and left out.
+    """Show how estimates came about, or all about one call.
+
+    What was observed, calibrated, fitted, checked and left out.
 
     Without --call there is one part per model of an agent whose logs hold only the ends of blocks.
     """

@@ -30,7 +30,9 @@ def export(
     ] = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Write one row per call: times, tokens, names and ids, never any text of a conversation.
+    """Write one row per call: times, tokens, names and ids.
+
+    Never any text of a conversation.
 
     Where the log holds no first token, ttft_s and decode_tps are what is most likely for the call, of kind
     estimate and with an interval; take percentiles of groups from analyze.

@@ -13,7 +13,10 @@ def formats(
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """List the log formats that are read, those of other packages included, and what each can show."""
+    """List the log formats that are read and what each can show.
+
+    Formats of other installed packages included.
+    """
     from latprof import api
     from latprof.report import formats_document
 

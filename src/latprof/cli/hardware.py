@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["context", "fit", "hardware", "sizes", "speed"]
 
-hardware = typer.Typer(
-    help="Calculate what open-weight models need and how fast hardware can run them.", no_args_is_help=True
-)
+hardware = typer.Typer(help="Calculate what open-weight models need and how fast they run.", no_args_is_help=True)
 
 Quant = Annotated[
     str, typer.Option("--quant", metavar="NAME", help="Format of the weights, as Q4_K_M, FP8 or BF16; or bits, as 4.8.")
@@ -38,7 +36,10 @@ def sizes(
     *,
     output: Output,
 ) -> None:
-    """Show how large a model is in each quantisation, and what it reads for each token."""
+    """Show how large a model is in each quantisation.
+
+    And what it reads for each token.
+    """
     from latprof.report.hardware import size_document
     from latprof.sizing import QUANTISATIONS, size_rows
 
@@ -62,7 +63,10 @@ def speed(
     *,
     output: Output,
 ) -> None:
-    """Show how fast memory lets one stream generate: the ceiling, and the 50 to 70 % that are real."""
+    """Show how fast memory lets one stream generate.
+
+    The ceiling, and the 50 to 70 % of it that are real.
+    """
     from latprof.report.hardware import speed_document
     from latprof.sizing import speed_rows
 
@@ -87,7 +91,10 @@ def context(
     *,
     output: Output,
 ) -> None:
-    """Show the largest context of one session per memory and precision of the cache."""
+    """Show the largest context of one session.
+
+    Per memory and precision of the cache.
+    """
     from latprof.report.hardware import context_document
     from latprof.sizing import context_rows
 
@@ -112,7 +119,10 @@ def fit(  # noqa: PLR0913 - one argument per option
     *,
     output: Output,
 ) -> None:
-    """Show on how many cards models fit with their sessions, and how fast one stream is there."""
+    """Show on how many cards models fit with their sessions.
+
+    And how fast one stream is there.
+    """
     from latprof.report.hardware import FitQuestion, fit_document
     from latprof.sizing import fit_rows
 

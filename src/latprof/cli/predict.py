@@ -44,7 +44,9 @@ def predict(  # noqa: PLR0913 - one option each
     as_json: AsJson = False,  # noqa: FBT002
     force: options.Force = False,  # noqa: FBT002
 ) -> None:  # fmt: skip
-    """Predict TTFT and TPOT of a served model under a steady load, with 80 % bands.
+    """Predict TTFT and TPOT of a served model under a steady load.
+
+    Each with a band that should hold 80 % of deployments.
 
     One point by options, or many by --rows: the columns are model, precision, gpu, n_gpu, parallelism, engine, isl,
     osl, concurrency, and for models that latprof does not know params_total_b and params_active_b.

@@ -50,7 +50,10 @@ def report(  # noqa: PLR0913 - one argument per option
     problems: Annotated[bool, typer.Option("--problems", help="List what could not be read.")] = False,  # noqa: FBT002
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Write a report with plots that opens in any browser: one file, nothing fetched. Or Markdown for a wiki."""
+    """Write a report with plots that opens in any browser.
+
+    One file that fetches nothing; or Markdown for a wiki.
+    """
     from latprof import api
 
     named = output if output != "-" else None

@@ -33,7 +33,10 @@ def session(  # noqa: PLR0913 - one argument per option
     csv: drawing.AlsoCsv = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Show one session as a timeline: where its time went, worst calls first, and what is known of each."""
+    """Show one session as a timeline, then its worst calls.
+
+    With where its time went, and what is known of each call.
+    """
     from latprof import api, timeline
     from latprof.report.session import session_document
 

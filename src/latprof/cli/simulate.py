@@ -54,7 +54,10 @@ def simulate(  # noqa: PLR0913 - one argument per option
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Replay the measured calls on a cluster of your own, closed loop, and show what each engineer would feel."""
+    """Replay the measured calls on a cluster of your own.
+
+    Closed loop: shows what each engineer would feel.
+    """
     from latprof.replay.plan import Impossible, wish_of
     from latprof.replay.question import answers
     from latprof.report.simulation import simulation_document

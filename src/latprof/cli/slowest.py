@@ -30,7 +30,7 @@ def slowest(
     csv: drawing.AlsoCsv = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """List the slowest calls, worst first, with what can be known about each."""
+    """List the slowest calls with what can be known about each."""
     from latprof import timeline
     from latprof.api import with_estimates
     from latprof.report.session import slowest_document

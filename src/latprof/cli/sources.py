@@ -21,7 +21,10 @@ def sources(
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Show which agents' logs are on this computer, where, how many, and what they can tell."""
+    """Show which agents' logs are here, and what they can tell.
+
+    Where they are on this computer, how many, from when to when.
+    """
     from latprof import api
     from latprof.report import sources_document
 

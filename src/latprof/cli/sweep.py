@@ -58,7 +58,10 @@ def sweep(  # noqa: PLR0913 - one argument per option
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Replay the measured calls on many clusters, models and team sizes: what is fast, what is cheap, for how many."""
+    """Replay the calls on many clusters, models and team sizes.
+
+    Shows what is fast, what is cheap, and for how many.
+    """
     from latprof.replay.plan import wish_of
     from latprof.replay.question import answers
     from latprof.report.simulation import sweep_document

@@ -163,8 +163,8 @@ def _missing(left_out: int) -> str:
     if not left_out:
         return ""
     return (
-        f"Not in these figures: {format_counted(left_out, 'call')} of load tests, or of logs without dates or sessions, "
-        "which have no part in a session's time."
+        f"Not in these figures: {format_counted(left_out, 'call')} of load tests, or of logs without dates or sessions."
+        " They have no part in a session's time."
     )
 
 

@@ -135,9 +135,9 @@ def _team(
     from latprof.compare import Team
 
     if selection.effective is None:
-        return Team(engineers or 1, subscription_usd=subscription, budget_usd=budget, **rest)
+        return Team(1 if engineers is None else engineers, subscription_usd=subscription, budget_usd=budget, **rest)
     settings = selection.effective.settings
-    people = engineers or settings.team.engineers or len(settings.engineers) or 1
+    people = engineers if engineers is not None else settings.team.engineers or len(settings.engineers) or 1
     hours = settings.working_hours
     span = (hours.end.hour - hours.start.hour) + (hours.end.minute - hours.start.minute) / 60
     paid = subscription if subscription is not None else _seats(settings, people)

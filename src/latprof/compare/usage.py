@@ -130,17 +130,19 @@ def _active_days(trace: Trace) -> int:
 
 def _streams(trace: Trace) -> float:
     """Calls under way while someone works: time of all calls / time of the sessions without their long pauses."""
-    sent, last, busy = trace.numbers["sent_at"], trace.numbers["last_output_at"], 0.0
-    whole = 0.0
-    for name in set(trace.texts["session_id"]):
-        mine = (trace.texts["session_id"] == name) & ~np.isnan(sent) & ~np.isnan(last) & ~np.isnan(trace.wall_s)
-        if not mine.any():
-            continue
-        order = np.argsort(sent[mine], kind="stable")
-        starts, ends = sent[mine][order], np.maximum.accumulate(last[mine][order])
-        gaps = np.clip(starts[1:] - ends[:-1], 0, _PAUSE_S)
-        reach = float(np.diff(np.concatenate(([starts[0]], ends))).clip(0).sum()) if len(starts) else 0.0
-        pauses = float(np.clip(starts[1:] - ends[:-1], 0, None).sum())
-        whole += max(reach - pauses, 0.0) + float(gaps.sum())
-        busy += float(trace.wall_s[mine].sum())
-    return busy / whole if whole > 0 else 1.0
+    sent, last = trace.numbers["sent_at"], trace.numbers["last_output_at"]
+    known = np.flatnonzero(~np.isnan(sent) & ~np.isnan(last) & ~np.isnan(trace.wall_s))
+    if not len(known):
+        return 1.0
+    _, label = np.unique(trace.texts["session_id"][known].astype(str), return_inverse=True)
+    order = np.lexsort((sent[known], label))
+    borders = np.flatnonzero(np.diff(label[order])) + 1
+    whole = sum(_worked_s(sent[rows], last[rows]) for rows in np.split(known[order], borders))
+    return float(trace.wall_s[known].sum()) / whole if whole > 0 else 1.0
+
+
+def _worked_s(sent: Floats, last: Floats) -> float:
+    """Time of a session from its first call to its last end; of each pause only the first minutes count."""
+    ends = np.maximum.accumulate(last)
+    pauses = np.clip(sent[1:] - ends[:-1], 0, None)
+    return float(ends[-1] - sent[0]) - float(np.clip(pauses - _PAUSE_S, 0, None).sum())

@@ -54,7 +54,8 @@ class _Sheet:
             *(Column(head, "left" if head == "source" else "right") for head in heads[1:]),
         )
         cells = tuple(tuple(Cell(text) for text in row) for row in rows)
-        self.sections.append(Section(title, (Table(title, columns, cells, caption),)))
+        below = (Note(caption),) if caption else ()
+        self.sections.append(Section(title, (Table(title, columns, cells), *below)))
 
 
 def claims_document(claims: Claims, catalogue: Catalogue, trace: Trace | None = None) -> Document:
@@ -120,7 +121,7 @@ def _waits(claims: Claims, sheet: _Sheet, trace: Trace | None, ratio: dict[str, 
             " Formula and our method on the same calls of the logs; corrected: stated × our method / formula "
             "(estimated)."
         )
-    sheet.add("Time to first token, in seconds", heads, rows, caption)
+    sheet.add("Time to first token, s", heads, rows, caption)
 
 
 def _both(trace: Trace, trigger: str) -> tuple[float | None, float | None, int]:
@@ -153,7 +154,7 @@ def _speeds(claims: Claims, sheet: _Sheet, ratio: dict[str, float]) -> None:
     caption = "Claimed. wall_tps holds as it is: it needs no first token."
     if claims.formula == "first block":
         caption += " decode_tps leaves out the first block's time and is too high."
-    sheet.add("Generation speed, in tokens per second", heads, rows, caption)
+    sheet.add("Generation speed, tok/s", heads, rows, caption)
 
 
 def _models(claims: Claims, catalogue: Catalogue, sheet: _Sheet) -> None:
@@ -187,7 +188,7 @@ def _hopes(claims: Claims, sheet: _Sheet) -> None:
             p90 = UNKNOWN if item.p90_s is None else _seconds(item.p90_s)
             rows.append([item.trigger.replace("_", " "), _seconds(item.p50_s), p90, _seconds(item.hoped_s)])
     heads = ("trigger", "hosted p50", "hosted p90", "hoped of own")
-    sheet.add("First token now and as hoped of machines of one's own, in seconds", heads, rows, "Claimed.")
+    sheet.add("First token now and as hoped of own cards, s", heads, rows, "Claimed.")
 
 
 def _hardware(claims: Claims, catalogue: Catalogue, sheet: _Sheet) -> None:

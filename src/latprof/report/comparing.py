@@ -36,7 +36,7 @@ def comparison_document(found: Comparison, what_ifs: Sequence[WhatIf] = (), *, e
         few = refused if everything else refused[:_SHOWN_SUMS]
         sections.append(Section("Not comparable", (_refused(few, len(refused) - len(few)),)))
     if what_ifs:
-        sections.append(Section("What if", (_what_ifs(found, what_ifs),)))
+        sections.append(Section("What if", _what_ifs(found, what_ifs)))
     words = (*verdict_words(found, shown), *conflict_words(shown), legend_words(found, shown))
     sections.append(Section("In words", tuple(Note(text) for text in words)))
     usage = found.usage
@@ -229,7 +229,7 @@ def _refused(rows: Sequence[Row], more: int) -> Table:
     )
 
 
-def _what_ifs(found: Comparison, items: Sequence[WhatIf]) -> Table:
+def _what_ifs(found: Comparison, items: Sequence[WhatIf]) -> tuple[Table, Note]:
     columns = (
         Column("what if", "left"),
         Column("calls"),
@@ -255,9 +255,8 @@ def _what_ifs(found: Comparison, items: Sequence[WhatIf]) -> Table:
             for item in items
         }.items()
     )
-    return Table(
-        "What other routing would change (estimates; below 0 is saved)", columns, tuple(rows), f"Assumed: {notes}."
-    )
+    table = Table("What other routing would change (estimates; below 0 is saved)", columns, tuple(rows))
+    return table, Note(f"Assumed: {notes}.")
 
 
 def _saved_hours(found: Comparison, item: WhatIf) -> str:

@@ -17,7 +17,7 @@ FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.p
 ANYWHERE_IN: dict[str, tuple[str, ...]] = {
     "numpy": (
         "trace.py", "metrics.py", "stats/", "check/", "change/", "compare/", "estimate/", "replay/", "report/",
-        "serving/", "timeline/", "api.py", "cli/sides.py",
+        "serving/", "share/names.py", "timeline/", "api.py", "cli/sides.py",
     ),
     "pydantic": ("schema.py", "config/", "catalogue/schema.py", "compare/claims.py"),
     "rich": ("cli/", "report/renderers/table.py"),

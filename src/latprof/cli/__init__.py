@@ -26,6 +26,7 @@ from latprof.cli.hardware import hardware
 from latprof.cli.predict import predict
 from latprof.cli.report import report
 from latprof.cli.schema import schema
+from latprof.cli.scrub import scrub
 from latprof.cli.session import session
 from latprof.cli.simulate import simulate
 from latprof.cli.slowest import slowest
@@ -52,6 +53,7 @@ app.command()(drivers)
 app.command()(explain)
 app.command()(report)
 app.command()(export)
+app.command()(scrub)
 app.command()(sources)
 app.command()(formats)
 app.command()(predict)
@@ -108,6 +110,9 @@ def main() -> None:
         describe = getattr(error, "format_message", None)
         if describe is None:
             raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(describe())
+            sys.exit(2)
         _fail(f"{describe().rstrip('.')}; see latprof --help.", 2)
 
 

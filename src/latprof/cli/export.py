@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from latprof.cli import options
 from latprof.cli.selection import Selection, selects_calls
 from latprof.errors import UsageError
+from latprof.units import parse_duration_s
 
 if TYPE_CHECKING:
     from latprof.trace import Trace
@@ -26,6 +29,23 @@ def export(
             "--format",
             metavar="NAME",
             help="csv, jsonl, parquet, perfetto, otlp, weka or mooncake. [by the output file's name, else csv]",
+        ),
+    ] = None,
+    anonymize: Annotated[  # noqa: FBT002 - typer's way
+        bool, typer.Option("--anonymize", help="Salted hashes instead of ids and project paths.")
+    ] = False,
+    salt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            envvar="LATPROF_SALT",
+            help="Secret for the hashes: the same in a team, so that its exports can be merged. [a new one each time]",
+        ),
+    ] = None,
+    coarse_times: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPAN", help="With --anonymize: let each call start at a full 15m, 1h, 1d; durations stay."
         ),
     ] = None,
     force: options.Force = False,  # noqa: FBT002
@@ -50,10 +70,39 @@ def export(
     if chosen not in EXPORT_FORMATS:
         raise UsageError(f"No format is called {chosen}: choose from {', '.join(EXPORT_FORMATS)}.")
     options.check_targets(output, inputs=selection.paths, force=force)
-    loaded = with_estimates(selection.read())
-    options.write_output(export_calls(loaded.trace, chosen, tz=selection.zone), output, force=force)
+    names = _Names.of(salt, coarse_times, anonymize=anonymize)
+    trace = names.applied(with_estimates(selection.read()).trace)
+    options.write_output(export_calls(trace, chosen, tz=selection.zone), output, force=force)
     if output not in {None, "-"}:
-        typer.echo(f"latprof: {_written(loaded.trace, chosen)} calls written to {output}", err=True)
+        typer.echo(f"latprof: {_written(trace, chosen)} calls written to {output}", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Whether names become hashes, by which salt, and how coarse times become, s."""
+
+    anonymize: bool
+    salt: bytes
+    coarse_s: float | None
+
+    @classmethod
+    def of(cls, salt: str | None, coarse: str | None, *, anonymize: bool) -> _Names:
+        """From the options' texts. Raises UsageError."""
+        if coarse is not None and not anonymize:
+            raise UsageError("--coarse-times works with --anonymize only: give both.")
+        try:
+            coarse_s = None if coarse is None else parse_duration_s(coarse)
+        except ValueError:
+            raise UsageError(f"--coarse-times {coarse} is no span of time: write it as 15m, 1h or 1d.") from None
+        return cls(anonymize, salt.encode() if salt else secrets.token_bytes(32), coarse_s)
+
+    def applied(self, trace: Trace) -> Trace:
+        """The trace as it is to be written."""
+        if not self.anonymize:
+            return trace
+        from latprof.share import anonymous
+
+        return anonymous(trace, self.salt, coarse_s=self.coarse_s)
 
 
 def _written(trace: Trace, chosen: str) -> int:

@@ -17,6 +17,7 @@ from latprof.cli.compare import compare
 from latprof.cli.config import config
 from latprof.cli.cost import cost
 from latprof.cli.diff import diff
+from latprof.cli.doctor import doctor
 from latprof.cli.drift import drift
 from latprof.cli.drivers import drivers
 from latprof.cli.explain import explain
@@ -55,6 +56,7 @@ app.command()(report)
 app.command()(export)
 app.command()(scrub)
 app.command()(sources)
+app.command()(doctor)
 app.command()(formats)
 app.command()(predict)
 app.command()(schema)

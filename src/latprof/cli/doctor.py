@@ -1,0 +1,32 @@
+"""`latprof doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from latprof.cli import drawing, options
+
+__all__ = ["doctor"]
+
+
+def doctor(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="Look here instead of in the agents' own places.", show_default=False),
+    ] = None,
+    format_name: drawing.FormatName = None,
+    as_json: drawing.AsJson = False,  # noqa: FBT002
+    output: options.Output = None,
+    force: options.Force = False,  # noqa: FBT002
+) -> None:
+    """Show what your logs can tell, and what to switch on to know more."""
+    from latprof import api
+    from latprof.report.doctor import doctor_document
+
+    chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
+    options.check_targets(output, inputs=paths or (), force=force)
+    with options.progress_bar() as progress:
+        holdings = api.survey(paths or [], progress=progress)
+    drawing.show(doctor_document(holdings), chosen, output, force=force)

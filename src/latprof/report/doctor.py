@@ -1,0 +1,58 @@
+"""The document of `latprof doctor`: what was found, what it can tell, what to switch on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from latprof.ingest.survey import Holding
+from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
+from latprof.report.support import SHOWN
+from latprof.share.advice import ADVICE
+from latprof.units import format_count, format_counted
+
+__all__ = ["doctor_document"]
+
+
+def doctor_document(holdings: Sequence[Holding]) -> Document:
+    """Per format with logs: its calls, what of TTFT, decode and whole call it shows, and the setting for more."""
+    here = [item for item in holdings if item.files]
+    sections = tuple(Section(item.format.title, _lines(item)) for item in here)
+    if not here:
+        nothing = "No agent logs were found: give the folder with the sessions, for example `latprof doctor DIR`."
+        sections = (Section("Logs", (Note(nothing),)),)
+    data = {"schema_version": 1, "formats": [_described(item) for item in here]}
+    rows = tuple(tuple(_described(item)[name] for name in _COLUMNS) for item in here)
+    title = f"latprof: {format_counted(len(here), 'format')} with logs"
+    return Document(title, sections, data, Grid(_COLUMNS, rows))
+
+
+_COLUMNS = ("name", "files", "calls", "problems", *SHOWN, "setting", "gives")
+
+
+def _lines(item: Holding) -> tuple[Table | Note, ...]:
+    advice = ADVICE.get(item.format.name)
+    heads = (Column("files"), Column("calls"), *(Column(head, "left") for head in SHOWN.values()))
+    shown = (Cell(item.format.observes.get(key) or "–") for key in SHOWN)
+    row = (Cell(format_count(item.files)), Cell(format_count(item.calls)), *shown)
+    notes = [Note(item.format.refusal)] if item.format.refusal else []
+    if advice is not None:
+        notes.append(Note(f"Switch on: {advice.setting}. It gives {advice.gives}, from then on."))
+    elif item.format.observes.get("ttft_s") == "exact":
+        notes.append(Note("Nothing to switch on: the log itself shows exact first tokens, where the provider streams."))
+    elif not item.format.refusal:
+        notes.append(Note("No setting is known that records more."))
+    return (Table(f"{item.format.title}: what the logs can tell", heads, (row,)), *notes)
+
+
+def _described(item: Holding) -> dict[str, Any]:
+    advice = ADVICE.get(item.format.name)
+    return {
+        "name": item.format.name,
+        "files": item.files,
+        "calls": item.calls,
+        "problems": item.problems,
+        **{key: item.format.observes.get(key) for key in SHOWN},
+        "setting": advice.setting if advice else None,
+        "gives": advice.gives if advice else None,
+    }

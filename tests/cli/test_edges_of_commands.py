@@ -80,6 +80,19 @@ def test_the_list_of_commands_says_what_each_does_without_a_cut(run: Run) -> Non
         assert cut == []
 
 
+def test_a_group_of_commands_alone_shows_its_help(run: Run) -> None:
+    """As it stands, not as part of a sentence; nothing was done, so the exit code is that of wrong usage."""
+    done = run("baseline")
+    assert (done.returncode, done.stderr) == (2, b"")
+    assert done.stdout == run("baseline", "--help").stdout
+
+
+def test_two_outputs_do_not_share_standard_output(run: Run) -> None:
+    """CSV and JSON in one stream are of use to nobody."""
+    for more in (("--json",), ("-o", "-")):
+        check_one_sentence(run("analyze", ONE, "--csv", "-", *more), 2)
+
+
 def test_help_names_every_key_format_and_percentile_that_can_be_given(run: Run) -> None:
     """Words in help texts are written by hand."""
     analyze, export = (re.sub(r"\s+", " ", run(name, "-h").stdout.decode()) for name in ("analyze", "export"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -88,6 +89,27 @@ def test_a_session_that_cannot_be_told_is_one_sentence(run: Run, what: str) -> N
     """An unknown id; a path with several sessions, of which some are named."""
     line = sentence(run("session", what, FIXTURES))
     assert what in line
+
+
+def test_the_account_of_estimates_names_the_model_that_it_is_about(run: Run) -> None:
+    """In the terminal too, where sections have no headings."""
+    shown = " ".join(run("explain", ONE, COLUMNS="100").stdout.decode().split())
+    for group in json.loads(run("explain", ONE, "--json").stdout)["groups"]:
+        assert f"Calls of {group['model']} ({group['agent']})" in shown
+
+
+def test_a_session_without_dates_has_no_start(run: Run) -> None:
+    """Its instants count from an arbitrary zero, which is no year 1970."""
+    log = str(Path(FIXTURES).parent / "mistral-vibe")
+    assert "1970" not in run("session", log).stdout.decode()
+    assert json.loads(run("session", log, "--json").stdout)["start_at"] is None
+
+
+def test_the_slowest_calls_have_a_date(run: Run) -> None:
+    """They are of many days; without any call this is said."""
+    shown = run("slowest", FIXTURES, "--top", "3", COLUMNS="100").stdout.decode()
+    assert len(re.findall(r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\b", shown)) == 3
+    assert "No call has a known time of the call" in run("slowest", FIXTURES, "--model", "nobody").stdout.decode()
 
 
 def test_the_slowest_calls_come_first(run: Run) -> None:

@@ -66,6 +66,20 @@ def test_calls_without_date_or_session_and_load_tests_are_in_no_sum() -> None:
     assert [item.wall_s for item in budgets(kept)] == [pytest.approx(4.5)]
 
 
+def test_calls_without_date_have_no_part_in_a_session_with_dates() -> None:
+    """Their zero is another; where nothing has a date the session still has a length, but no start."""
+    dated = only(made(1), made(2, at=5.0, trigger_at=4.5, flags=("no_date",)))
+    assert (dated.calls, dated.dated, dated.wall_s) == (2, True, pytest.approx(4.5))
+    undated = only(made(2, at=5.0, trigger_at=4.5, flags=("no_date",)))
+    assert (undated.dated, undated.wall_s) == (False, pytest.approx(4.5))
+
+
+def test_a_result_that_the_call_before_did_not_ask_for_explains_no_gap() -> None:
+    """After a clock was set back the call before is not the one whose tool ran: nobody knows what passed."""
+    first = made(1)
+    assert spent(only(first, after(2, NOON + 9e5)))[("unknown", None)] == pytest.approx(9e5 - 4.1, abs=1)
+
+
 def test_tools_run_between_calls_and_a_person_is_away_before_a_prompt() -> None:
     """Ten seconds of Bash, then a minute until the next prompt."""
     first = made(1, blocks=(tool("Bash", NOON + 4, NOON + 14),))

@@ -24,8 +24,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace an output file tha
 def check_targets(*targets: str | None, inputs: Sequence[str], force: bool) -> None:
     """Refuse before anything is read: a file that is there, one named twice, a log that is read.
 
-    Raises OutputExists, UsageError.
+    The first target is the main one, which None sends to standard output. Raises OutputExists, UsageError.
     """
+    if targets.count("-") + (targets[:1] == (None,)) > 1:
+        raise UsageError("Two outputs would go to standard output: give one of them a file.")
     named = [Path(target).expanduser() for target in targets if target not in {None, "-"} and target is not None]
     if len({path.absolute() for path in named}) < len(named):
         raise UsageError(f"{named[0]} is named for two outputs: give each its own file.")

@@ -69,11 +69,12 @@ def _figures_of(summary: Summary, group: Group) -> list[MetricRow]:
 
 def _group(account: Account, figures: Sequence[MetricRow]) -> tuple[tuple[Table | Note, ...], list[_Line]]:
     group = account.group
+    name = f"{group.model} ({group.agent})"
     observed = _observed(account)
     items: list[Table | Note] = []
     if group.refused:
-        items.append(Note(f"Refused: {group.refused}. Bounds stand instead."))
-    items.append(_facts("Calls", observed))
+        items.append(Note(f"No estimates of {name}: {group.refused}. Bounds stand instead."))
+    items.append(_facts(f"Calls of {name}", observed))
     facts = list(observed)
     if group.calibration is not None:
         items.append(_calibration(group.calibration))

@@ -31,30 +31,27 @@ def perfetto(trace: Trace, tz: tzinfo) -> bytes:
     import orjson
 
     items = budgets(trace)
-    dated = [item.start_at for item in items if not _undated(trace, item)]
+    dated = [item.start_at for item in items if item.dated]
     other = {"producer": "latprof", "start_at": format_instant(min(dated), tz) if dated else None}
     document = {"traceEvents": trace_events(trace, items), "displayTimeUnit": "ms", "otherData": other}
     return orjson.dumps(document)
 
 
-def _undated(trace: Trace, item: Budget) -> bool:
-    return any(s.row is not None and "no_date" in trace.flags[s.row] for s in item.segments)
-
-
 def trace_events(trace: Trace, items: Iterable[Budget]) -> list[Event]:
-    """Metadata and slices of all sessions, each lane in the order of time."""
+    """Metadata and slices of all sessions, each lane in the order of time; sessions without dates begin at 0."""
     items = list(items)
-    zero = min((item.start_at for item in items), default=0.0)
+    zero = min((item.start_at for item in items if item.dated), default=0.0)
     sessions: dict[tuple[str, str], list[Instants]] = {}
     for call in instants_of(trace):
         key = trace.texts["agent"][call.row], trace.texts["session_id"][call.row]
         sessions.setdefault(key, []).append(call)
     events: list[Event] = []
     for number, item in enumerate(items, 1):
-        process = _Process(number, zero)
+        process = _Process(number, zero if item.dated else item.start_at)
         process.name(f"{item.agent} {item.session_id}".strip())
         _budget_lane(process, item)
-        for agent_id, calls in _agents(sessions[item.agent, item.session_id]):
+        mine = [c for c in sessions[item.agent, item.session_id] if item.dated == ("no_date" not in c.flags)]
+        for agent_id, calls in _agents(mine):
             _agent_lanes(process, trace, agent_id, calls)
         events += process.events
     return events

@@ -44,9 +44,10 @@ def session_document(
 ) -> Document:
     """The timeline of a session; `calls` are all its calls, worst first."""
     agents = f", {format_counted(len(item.agents), 'sub-agent')}" if item.agents else ""
+    since = f"from {_clock(item.start_at, tz, '%Y-%m-%d %H:%M')}" if item.dated else "(no dates in the log)"
     title = (
         f"latprof: session {item.session_id or '(no id)'} ({item.agent}), {format_counted(item.calls, 'call')}"
-        f"{agents}, {format_duration(item.wall_s)} from {_clock(item.start_at, tz, day=True)}"
+        f"{agents}, {format_duration(item.wall_s)} {since}"
     )
     worst = _calls_table("Worst calls first", calls[:top], tz, with_session=False)
     sections = (
@@ -63,9 +64,9 @@ def slowest_document(calls: Sequence[CallFacts], ranking: Ranking, *, of: int, t
     table = _calls_table("Slowest calls", calls, tz, with_session=True)
     rows = tuple(_call_row(call, tz) for call in calls)
     data = {"schema_version": 1, "ranking": ranking, "of": of, "calls": [_call_data(call, tz) for call in calls]}
-    sections = (
-        Section("Slowest", (table, *_remarks(calls), Note(f"{_KNOWN} latprof session ID shows a whole session."))),
-    )
+    known = Note(f"{_KNOWN} latprof session ID shows a whole session.")
+    none = Note(f"No call has a known {_RANKED[ranking]}.")
+    sections = (Section("Slowest", (table, *_remarks(calls), known) if calls else (none,)),)
     return Document(title, sections, data, Grid(_CALL_COLUMNS, rows))
 
 
@@ -76,17 +77,14 @@ def _more(count: int, top: int) -> str:
     return rest + _KNOWN
 
 
-def _clock(at: float | None, tz: tzinfo, *, day: bool = False) -> str:
-    if at is None:
-        return UNKNOWN
-    moment = datetime.fromtimestamp(at, tz)
-    return moment.strftime("%Y-%m-%d %H:%M" if day else "%H:%M:%S")
+def _clock(at: float | None, tz: tzinfo, shape: str) -> str:
+    return UNKNOWN if at is None else datetime.fromtimestamp(at, tz).strftime(shape)
 
 
-def _moment(at: float, item: Budget, tz: tzinfo) -> str:
-    """The time of day, with the day where the session goes over several."""
-    days = {datetime.fromtimestamp(end, tz).date() for end in (item.start_at, item.end_at)}
-    return datetime.fromtimestamp(at, tz).strftime("%m-%d %H:%M:%S" if len(days) > 1 else "%H:%M:%S")
+def _shape(instants: Sequence[float | None], tz: tzinfo) -> str:
+    """The time of day, with the day where there are several."""
+    days = {datetime.fromtimestamp(at, tz).date() for at in instants if at is not None}
+    return "%m-%d %H:%M:%S" if len(days) > 1 else "%H:%M:%S"
 
 
 def _turns(item: Budget) -> list[list[Segment]]:
@@ -128,7 +126,7 @@ def _turn_row(turn: Sequence[Segment], item: Budget, tz: tzinfo) -> tuple[Cell, 
         s.row for s in turn if s.row is not None and s.activity in {"first_token", "decode", "model", "compaction"}
     }
     return (
-        Cell(_moment(turn[0].start_at, item, tz)),
+        Cell(_clock(turn[0].start_at, tz, _shape((item.start_at, item.end_at), tz))),
         Cell(format_duration(length)),
         Cell(format_count(len(calls))),
         Cell(_strip(turn, _STRIP)),
@@ -159,7 +157,7 @@ def _signs(item: Budget) -> str:
 
 
 def _calls_table(title: str, calls: Sequence[CallFacts], tz: tzinfo, *, with_session: bool) -> Table:
-    first = (Column("session", "left"), Column("day", "left", 4)) if with_session else ()
+    first = (Column("session", "left"),) if with_session else ()
     columns = (
         *first, Column("#"), Column("at", "left"), Column("trigger", "left", 2), Column("bar", "left", 1),
         Column("first token"), Column("whole"), Column("tok/s"), Column("tools", "right", 1),
@@ -167,7 +165,12 @@ def _calls_table(title: str, calls: Sequence[CallFacts], tz: tzinfo, *, with_ses
         Column("model", "left", 6),
     )  # fmt: skip
     longest = max((_whole(call) for call in calls), default=0.0)
-    rows = tuple(_cells(number, call, longest, tz, with_session=with_session) for number, call in enumerate(calls, 1))
+    shape = "%Y-%m-%d %H:%M:%S" if with_session else _shape([call.sent_at for call in calls], tz)
+    rows = tuple(
+        ((Cell(call.session_id[:8]),) if with_session else ())
+        + _cells(number, call, longest, _clock(call.sent_at, tz, shape))
+        for number, call in enumerate(calls, 1)
+    )
     return Table(_HEADING.format(title), columns, rows)
 
 
@@ -184,18 +187,14 @@ def _remarks(calls: Sequence[CallFacts]) -> list[Note]:
     return [Note(f"{', '.join(f'#{n}' for n in numbers)}: {'; '.join(words)}.") for words, numbers in found.items()]
 
 
-def _cells(number: int, call: CallFacts, longest: float, tz: tzinfo, *, with_session: bool) -> tuple[Cell, ...]:
-    place = (
-        (Cell(call.session_id[:8]), Cell(_clock(call.sent_at, tz, day=True)[:10], minor=True)) if with_session else ()
-    )
+def _cells(number: int, call: CallFacts, longest: float, at: str) -> tuple[Cell, ...]:
     part = " (sub)" if call.agent_id else ""
     share = None
     if call.input_tokens and call.cache_read_tokens is not None:
         share = call.cache_read_tokens / call.input_tokens
     return (
-        *place,
         Cell(str(number)),
-        Cell(_clock(call.sent_at, tz)),
+        Cell(at),
         Cell(call.trigger + part),
         Cell(_bar(call, longest)),
         Cell(_first_token(call)),
@@ -262,8 +261,8 @@ def _data(item: Budget, shares: Sequence[Share], calls: Sequence[CallFacts], tz:
         "agent": item.agent,
         "agents": list(item.agents),
         "project": item.project,
-        "start_at": format_instant(item.start_at, tz),
-        "end_at": format_instant(item.end_at, tz),
+        "start_at": format_instant(item.start_at, tz) if item.dated else None,
+        "end_at": format_instant(item.end_at, tz) if item.dated else None,
         "wall_s": round(item.wall_s, _DIGITS),
         "budget": [share_data(share) for share in shares],
         "segments": [
@@ -287,7 +286,8 @@ def _grid(item: Budget, calls: Sequence[CallFacts], tz: tzinfo) -> Grid:
     columns = ("session_id", "start_at", "start_s", "seconds", "activity", "kind", "name", "agent_id", "call_id")
     rows = (
         (
-            item.session_id, format_instant(segment.start_at, tz), round(segment.start_at - item.start_at, _DIGITS),
+            item.session_id, format_instant(segment.start_at, tz) if item.dated else None,
+            round(segment.start_at - item.start_at, _DIGITS),
             round(segment.duration_s, _DIGITS), segment.activity, segment.kind, segment.name, segment.agent_id,
             None if segment.row is None else ids.get(segment.row),
         )

@@ -30,7 +30,8 @@ BUDGET_KEYS: Final = ("project", "day", "model")
 class Budget:
     """A session's wall time, from the first instant that a call shows to the last of a call or tool.
 
-    `segments` are in order, touch, and cover it whole.
+    `segments` are in order, touch, and cover it whole. Without `dated` their instants count from an
+    arbitrary zero.
     """
 
     agent: str
@@ -39,6 +40,7 @@ class Budget:
     calls: int
     agents: tuple[str, ...]
     segments: tuple[Segment, ...]
+    dated: bool = True
 
     @property
     def start_at(self) -> float:
@@ -82,7 +84,8 @@ def dated_sessions(trace: Trace) -> Trace:
 def budgets(trace: Trace) -> list[Budget]:
     """The budget of every session with a known instant, in the order of their starts.
 
-    First tokens that the logs do not state are taken from the trace's estimates where it has them.
+    First tokens that the logs do not state are taken from the trace's estimates where it has them. Of a
+    session with both, only calls with a date count: the others have another zero.
     """
     sessions: defaultdict[tuple[str, str], list[Instants]] = defaultdict(list)
     for call in instants_of(trace):
@@ -92,8 +95,9 @@ def budgets(trace: Trace) -> list[Budget]:
 
 
 def _budget(trace: Trace, key: tuple[str, str], calls: list[Instants]) -> Budget | None:
+    with_date = [call for call in calls if "no_date" not in call.flags]
     groups: defaultdict[str | None, list[Instants]] = defaultdict(list)
-    for call in calls:
+    for call in with_date or calls:
         groups[None if call.compacts else call.agent_id].append(call)
     threads = [thread for name, members in groups.items() if (thread := build_thread(name, members)) is not None]
     if not threads:
@@ -106,6 +110,7 @@ def _budget(trace: Trace, key: tuple[str, str], calls: list[Instants]) -> Budget
         calls=len(calls),
         agents=tuple(sorted(name for name in groups if name is not None)),
         segments=tuple(_follow(threads)),
+        dated=bool(with_date),
     )
 
 

@@ -285,7 +285,10 @@ def _owner(activity: Activity, call: Instants, before: Instants | None) -> int |
 
 def _why(call: Instants, before: Instants | None) -> tuple[Activity, str | None]:
     if call.trigger == "tool_result":
-        asked = {block.name for block in before.blocks if block.type == "tool_use"} if before is not None else set()
+        blocks = before.blocks if before is not None else ()
+        asked = {block.name for block in blocks if block.type == "tool_use"}
+        if blocks and not asked:  # the result is of another call, not of the one before: a clock that was set
+            return "unknown", None
         return "tool", asked.pop() if len(asked) == 1 else None
     if call.trigger == "notification":
         return "tool", "(background)"

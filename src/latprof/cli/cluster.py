@@ -15,11 +15,13 @@ from latprof.errors import UsageError
 
 if TYPE_CHECKING:
     from latprof.cli.selection import Selection
+    from latprof.replay.calibrate import LoadTest
     from latprof.replay.plan import Hardware
     from latprof.replay.question import Conditions
     from latprof.replay.workload import Workload
 
 __all__ = [
+    "Calibrate",
     "Draws",
     "Engine",
     "GapCap",
@@ -32,11 +34,16 @@ __all__ = [
     "check_counts",
     "conditions_of",
     "hardware_of",
+    "load_tests",
     "numbers",
     "replay_bar",
     "workload_from",
 ]
 
+Calibrate = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="A load test of this very server: moves the model to it, narrows the bands."),
+]
 Engine = Annotated[str, typer.Option(metavar="NAME", help="vllm, sglang or trtllm.")]
 Precision = Annotated[
     str | None,
@@ -114,6 +121,14 @@ def workload_from(selection: Selection) -> tuple[Workload, bool]:
 
     trace = with_estimates(selection.read()).trace
     return workload_of(trace), bool(len(trace)) and float(trace.wall_exactly.mean()) < 0.5
+
+
+def load_tests(path: str, model: str) -> list[LoadTest]:
+    """The loads of a load generator's result file. Raises UsageError, NothingReadable."""
+    from latprof.api import load
+    from latprof.replay.calibrate import load_tests_of
+
+    return load_tests_of(load([path]), model)
 
 
 def check_counts(*named: tuple[str, int | None]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from latprof.cli import options
+from latprof.cli import cluster, options
 from latprof.cli.drawing import AsJson, FormatName, chosen_format, show
 from latprof.errors import NothingReadable, UsageError
 
@@ -39,6 +39,7 @@ def predict(  # noqa: PLR0913 - one option each
     active_b: Annotated[float | None, typer.Option(metavar="N", help="Its active parameters, in 10^9.")] = None,
     draft_tokens: Annotated[int, typer.Option(metavar="N", help="Tokens drafted per step; 0 is none.")] = 0,
     acceptance: Annotated[float, typer.Option(metavar="SHARE", help="Share of drafted tokens accepted.")] = 0.7,
+    calibrate: cluster.Calibrate = None,
     output: options.Output = None,
     format_name: FormatName = None,
     as_json: AsJson = False,  # noqa: FBT002
@@ -52,8 +53,8 @@ def predict(  # noqa: PLR0913 - one option each
     osl, concurrency, and for models that latprof does not know params_total_b and params_active_b.
     """
     if rows is not None:
-        if gpu or model:
-            raise UsageError("Give --rows or one operating point, not both.")
+        if gpu or model or calibrate:
+            raise UsageError("Give --rows or one operating point (with --calibrate, if wanted), not both.")
         _rows(rows, output, force=force)
         return
     row: dict[str, object] = {
@@ -67,18 +68,22 @@ def predict(  # noqa: PLR0913 - one option each
     if not 0 <= acceptance <= 1:
         raise UsageError("--acceptance is a share: give a number from 0 to 1.")
     chosen = chosen_format(format_name, as_json=as_json, output=output)
-    _one(row, chosen, output, force=force)
+    _one(row, chosen, output, calibrate, force=force)
 
 
-def _one(row: Mapping[str, object], chosen: str, output: str | None, *, force: bool) -> None:
+def _one(row: Mapping[str, object], chosen: str, output: str | None, calibrate: str | None, *, force: bool) -> None:
+    from latprof.replay.calibrate import calibrated
     from latprof.report.predict import predict_document
     from latprof.serving.parameters import default_parameters
     from latprof.serving.predict import point_of
     from latprof.serving.predict import predict as predictions
 
     point = point_of(row)
-    (found,) = predictions([point])
-    show(predict_document(point, found, default_parameters()), chosen, output, force=force)
+    tests = cluster.load_tests(calibrate, point.deployment.model.name) if calibrate else []
+    parameters = default_parameters()
+    residuals = calibrated(point.deployment, point.version, tests, parameters) if tests else None
+    (found,) = predictions([point], parameters, residuals)
+    show(predict_document(point, found, parameters, tests), chosen, output, force=force)
 
 
 def _rows(path: str, output: str | None, *, force: bool) -> None:

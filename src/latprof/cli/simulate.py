@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from latprof.cli import cluster, drawing, options
 from latprof.cli.selection import Selection, selects_calls
 from latprof.errors import UsageError
+
+if TYPE_CHECKING:
+    from latprof.replay.calibrate import LoadTest
+    from latprof.replay.plan import Plan
+    from latprof.replay.question import Conditions
+    from latprof.replay.workload import Workload
 
 __all__ = ["simulate"]
 
@@ -49,6 +55,7 @@ def simulate(  # noqa: PLR0913 - one argument per option
     hours: cluster.Hours = 1.0,
     hours_per_month: cluster.HoursPerMonth = 168.0,
     jobs: cluster.Jobs = None,
+    calibrate: cluster.Calibrate = None,
     format_name: drawing.FormatName = None,
     as_json: drawing.AsJson = False,  # noqa: FBT002
     output: options.Output = None,
@@ -58,8 +65,8 @@ def simulate(  # noqa: PLR0913 - one argument per option
 
     Closed loop: shows what each engineer would feel.
     """
-    from latprof.replay.plan import Impossible, wish_of
-    from latprof.replay.question import answers
+    from latprof.replay.plan import Impossible, plan_for, wish_of
+    from latprof.replay.question import answers, fitted
     from latprof.report.simulation import simulation_document
     from latprof.serving import Speculation
 
@@ -79,12 +86,25 @@ def simulate(  # noqa: PLR0913 - one argument per option
     )  # fmt: skip
     workload, today_bound = cluster.workload_from(selection)
     conditions = replace(conditions, routing="sticky" if routing == "sticky" else "least-loaded")
+    tests = cluster.load_tests(calibrate, wish.model.name) if calibrate else []
+    if tests:
+        conditions = _calibrated(conditions, tests, plan_for(hardware, fitted(wish, workload, engineers)), workload)
     with cluster.replay_bar() as progress:
         found, refused = answers(workload, [(hardware, wish, engineers)], conditions, progress)
     if refused:
         raise Impossible(refused[0].reason, refused[0].nearest)
-    document = simulation_document(found[0], workload, conditions, today_bound=today_bound)
+    document = simulation_document(found[0], workload, conditions, today_bound=today_bound, tests=tests)
     drawing.show(document, chosen, output, force=force)
+
+
+def _calibrated(conditions: Conditions, tests: list[LoadTest], plan: Plan, workload: Workload) -> Conditions:
+    """The conditions with the model's errors as a load test of this plan's deployment shows them."""
+    from latprof.replay.bands import spread_of_calls
+    from latprof.replay.calibrate import calibrated
+
+    deployment = plan.deployment
+    residuals = calibrated(deployment, deployment.engine, tests, conditions.parameters)
+    return replace(conditions, spread=spread_of_calls(deployment, workload, conditions.parameters, residuals))
 
 
 def _check(routing: str, acceptance: float, draft_tokens: int) -> None:

@@ -18,9 +18,20 @@ from latprof.replay.steps import StepTable
 from latprof.replay.team import Team, capped, clipped
 from latprof.replay.workload import Workload
 from latprof.serving import Batch, Deployment, Parameters, roofline_s, step_s
-from latprof.serving.residual import default_residuals, features_of
+from latprof.serving.residual import Residuals, default_residuals, features_of
 
-__all__ = ["Band", "Outlook", "Pace", "ServingSteps", "Spread", "Study", "outlook", "run_draws", "spread_for"]
+__all__ = [
+    "Band",
+    "Outlook",
+    "Pace",
+    "ServingSteps",
+    "Spread",
+    "Study",
+    "outlook",
+    "run_draws",
+    "spread_for",
+    "spread_of_calls",
+]
 
 Pace = Literal["as measured", "everyone busy"]
 _PAGE_TOKENS: Final = 16
@@ -61,10 +72,17 @@ class Spread:
     capacity_part: float = 0.10
 
 
-def spread_for(deployment: Deployment, parameters: Parameters, streams: float, context_tokens: float) -> Spread:
+def spread_for(
+    deployment: Deployment,
+    parameters: Parameters,
+    streams: float,
+    context_tokens: float,
+    residuals: Mapping[str, Residuals] | None = None,
+) -> Spread:
     """What measured deployments tell about the error of this one: close to none, the full spread of the residuals.
 
-    TPOT stands for decoding and TTFT for prompts; the widening of the fit's 80 % bands is kept.
+    TPOT stands for decoding and TTFT for prompts; the widening of the fit's 80 % bands is kept. `residuals` by 'tpot'
+    and 'ttft' replace those of the package (a calibration).
     """
     row = {
         "family": deployment.model.family, "model": deployment.model.name, "engine": deployment.engine,
@@ -74,7 +92,7 @@ def spread_for(deployment: Deployment, parameters: Parameters, streams: float, c
     }  # fmt: skip
     found = {}
     for target in ("tpot", "ttft"):
-        mean, sd = default_residuals(target).at(features_of([row]))
+        mean, sd = ((residuals or {}).get(target) or default_residuals(target)).at(features_of([row]))
         found[target] = (float(mean[0]), float(sd[0]) * parameters.band.get(target, _NORMAL_80) / _NORMAL_80)
     first = parameters.values_for(deployment)["first_token_s"]
     return Spread(found["tpot"], found["ttft"], first, parameters.sd.get("first_token_s", 0.7))
@@ -127,13 +145,19 @@ def run_draws(study: Study, seeds: Sequence[int]) -> list[dict[str, float]]:
     if study.pace == "everyone busy":
         workload = capped(workload, study.gap_cap_s)
     team = Team(workload, study.engineers, study.sessions_at_once)
-    spread = study.spread or _spread(study)
+    spread = study.spread or spread_of_calls(study.plan.deployment, study.workload, study.parameters)
     return [_draw(study, team, spread, seed) for seed in seeds]
 
 
-def _spread(study: Study) -> Spread:
-    sizes = [turn.input_tokens for group in study.workload.sessions for sitting in group for turn in sitting.turns]
-    return spread_for(study.plan.deployment, study.parameters, _TYPICAL_STREAMS, float(np.median(sizes)))
+def spread_of_calls(
+    deployment: Deployment,
+    workload: Workload,
+    parameters: Parameters,
+    residuals: Mapping[str, Residuals] | None = None,
+) -> Spread:
+    """`spread_for` at the load that these calls make."""
+    sizes = [turn.input_tokens for group in workload.sessions for sitting in group for turn in sitting.turns]
+    return spread_for(deployment, parameters, _TYPICAL_STREAMS, float(np.median(sizes)), residuals)
 
 
 def _draw(study: Study, team: Team, spread: Spread, seed: int) -> dict[str, float]:

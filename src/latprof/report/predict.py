@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from latprof.replay.calibrate import LoadTest
+from latprof.report.calibration_words import calibration_words
 from latprof.report.cells import spreadsheet_safe
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
 from latprof.serving.parameters import Parameters
@@ -22,8 +24,10 @@ _READ: Final = (
 )
 
 
-def predict_document(point: Point, found: Prediction, parameters: Parameters) -> Document:
-    """One operating point: the figures of a stream beside those of all streams."""
+def predict_document(
+    point: Point, found: Prediction, parameters: Parameters, tests: Sequence[LoadTest] = ()
+) -> Document:
+    """One operating point: the figures of a stream beside those of all streams. `tests` calibrated it."""
     used, load = point.deployment, point.load
     title = (
         f"latprof: {point.name or used.model.name} in {used.precision} on {used.n_gpu}x{used.gpu.name}, {used.engine}, "
@@ -38,10 +42,12 @@ def predict_document(point: Point, found: Prediction, parameters: Parameters) ->
     table = Table("A steady state of this load", columns, tuple(tuple(Cell(text) for text in row) for row in rows))
     basis = f"Estimates of a step-time model fitted on {parameters.date} to {parameters.source}."
     notes = [Note(_READ), *(Note(text + ".") for text in found.remarks), Note(basis)]
+    notes += [Note(calibration_words(tests))] if tests else []
     data: dict[str, Any] = {
         "schema_version": 1, "model": used.model.name, "precision": used.precision, "gpu": used.gpu.name,
         "n_gpu": used.n_gpu, "engine": used.engine, "isl": load.isl, "osl": load.osl, "concurrency": load.concurrency,
         "kind": "estimate", **_values(found), "remarks": list(found.remarks), "parameters_date": parameters.date,
+        "calibrated_by_calls": sum(test.calls for test in tests),
     }  # fmt: skip
     keys = tuple(key for key in data if key not in {"remarks", "schema_version"})
     return Document(title, (Section("Prediction", (table, *notes)),), data, Grid(keys, (tuple(data[k] for k in keys),)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from latprof.replay.calibrate import LoadTest
 from latprof.replay.outcome import today_key
 from latprof.replay.question import PACES, Answer, Conditions, Refusal, pareto
 from latprof.replay.workload import Workload
+from latprof.report.calibration_words import calibration_words
 from latprof.report.document import Cell, Column, Document, Note, Section, Table
 from latprof.report.simulation_cells import BUSY, MEASURED, band_cell, band_text, enough, faster_cell, middle
 from latprof.report.simulation_data import answer_data, answers_grid, conditions_data, refused_data
@@ -56,14 +58,23 @@ _LEGEND: Final = (
 )
 
 
-def simulation_document(answer: Answer, workload: Workload, conditions: Conditions, *, today_bound: bool) -> Document:
+def simulation_document(
+    answer: Answer,
+    workload: Workload,
+    conditions: Conditions,
+    *,
+    today_bound: bool,
+    tests: Sequence[LoadTest] = (),
+) -> Document:
     """One configuration: what an engineer feels, what the cluster does, what it costs, measured rows nearby."""
+    words = [answer_words(answer, workload, conditions), *([calibration_words(tests)] if tests else []), _LEGEND]
     sections = [
         Section("Felt", (_felt(answer, conditions, today_bound=today_bound),)),
         Section("Cluster", (_cluster(answer), *_nearest(answer))),
-        Section("In words", tuple(Note(text) for text in (answer_words(answer, workload, conditions), _LEGEND))),
+        Section("In words", tuple(Note(text) for text in words)),
     ]
     data = {**conditions_data(workload, conditions), "answers": [answer_data(answer)], "refused": []}
+    data["calibrated_by_calls"] = sum(test.calls for test in tests)
     return Document(_title(answer, conditions), tuple(sections), data, answers_grid([answer]))
 
 

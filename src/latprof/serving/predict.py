@@ -12,15 +12,16 @@ import numpy as np
 from latprof.errors import UsageError
 from latprof.serving.hardware import WEIGHT_BYTES, Deployment, ModelCard, Precision, Speculation
 from latprof.serving.parameters import Parameters, default_parameters
-from latprof.serving.residual import Features, default_residuals, features_of
-from latprof.serving.steady import Load, Mix, closed_form, mix_of, stacked
+from latprof.serving.residual import Features, Residuals, default_residuals, features_of
+from latprof.serving.steady import Load, Mix, Steady, closed_form, mix_of, stacked
 from latprof.serving.tables import engine_named, gpu_named, model_named, precision_named, unknown_model
 
-__all__ = ["Point", "Prediction", "point_of", "points_of", "predict"]
+__all__ = ["Point", "Prediction", "modelled", "point_of", "points_of", "predict"]
 
 _EMPTY: Final = {"", "nan", "none", "null"}
 # Above this part of the memory no engine starts.
 _FULL: Final = 0.97
+_NODE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +58,43 @@ class Prediction:
     remarks: tuple[str, ...] = ()
 
 
-def predict(points: Sequence[Point | str], parameters: Parameters | None = None) -> list[Prediction]:
-    """One prediction per point, in order; a text is the reason of a refusal and stays one."""
+def predict(
+    points: Sequence[Point | str],
+    parameters: Parameters | None = None,
+    residuals: Mapping[str, Residuals] | None = None,
+) -> list[Prediction]:
+    """One prediction per point, in order; a text is the reason of a refusal and stays one.
+
+    `residuals` by 'ttft' and 'tpot' replace the measured deviations of the package.
+    """
     good = [point for point in points if isinstance(point, Point)]
-    made = iter(_predicted(good, parameters or default_parameters()) if good else [])
+    made = iter(_predicted(good, parameters or default_parameters(), residuals or {}) if good else [])
     return [next(made) if isinstance(point, Point) else Prediction(reason=point) for point in points]
 
 
-def _predicted(points: Sequence[Point], parameters: Parameters) -> list[Prediction]:
-    mix = stacked([mix_of(point.deployment, point.load) for point in points])
-    return _with_deviation(points, mix, parameters, features_of([point.traits() for point in points]))
+def modelled(points: Sequence[Point], parameters: Parameters) -> Steady:
+    """What the step model alone says, without measured deviations: arrays of shape (n,), seconds."""
+    return _modelled(points, stacked([mix_of(point.deployment, point.load) for point in points]), parameters)
 
 
-def _with_deviation(points: Sequence[Point], mix: Mix, parameters: Parameters, features: Features) -> list[Prediction]:
+def _modelled(points: Sequence[Point], mix: Mix, parameters: Parameters) -> Steady:
     fitted = [parameters.values_for(point.deployment) for point in points]
     values = {name: np.array([row[name] for row in fitted]) for name in parameters.values}
-    found = closed_form(mix, values, parameters.factor)
+    return closed_form(mix, values, parameters.factor)
+
+
+def _predicted(points: Sequence[Point], parameters: Parameters, residuals: Mapping[str, Residuals]) -> list[Prediction]:
+    mix = stacked([mix_of(point.deployment, point.load) for point in points])
+    return _with_deviation(points, mix, parameters, features_of([point.traits() for point in points]), residuals)
+
+
+def _with_deviation(
+    points: Sequence[Point], mix: Mix, parameters: Parameters, features: Features, residuals: Mapping[str, Residuals]
+) -> list[Prediction]:
+    found = _modelled(points, mix, parameters)
     columns: dict[str, Any] = {}
     for target, middle in (("ttft", found.ttft_s), ("tpot", found.tpot_s)):
-        mean, sd = default_residuals(target).at(features)
+        mean, sd = (residuals.get(target) or default_residuals(target)).at(features)
         half = parameters.band.get(target, 1.2816) * sd
         least = found.least_tpot_s if target == "tpot" else np.zeros(len(points))
         for name, shift in (("", 0.0), ("_low", -half), ("_high", half)):
@@ -109,6 +128,7 @@ def point_of(row: Mapping[str, object]) -> Point:
         speculation=Speculation(_whole(row, "draft_tokens") or 0, _number(row, "acceptance") or 0.0),
     )  # fmt: skip
     _check_fit(deployment)
+    _check_division(deployment, layout)
     load = Load(*(_needed(row, name) for name in ("isl", "osl", "concurrency")))
     if model.guessed:
         remarks = (*remarks, f"{model.name} is not in the table: its shape is guessed from its parameters")
@@ -185,7 +205,10 @@ def _model(row: Mapping[str, object]) -> ModelCard:
         return known
     total, active = _number(row, "params_total_b"), _number(row, "params_active_b")
     if not total:
-        raise UsageError(f"No model is called {name or 'so'}: give params_total_b and params_active_b (10^9).")
+        raise UsageError(
+            f"No model is called {name or 'so'}: give its sizes in 10^9 "
+            "(params_total_b and params_active_b of a row, --total-b and --active-b)."
+        )
     return unknown_model(name or "unnamed", total * 1e9, active * 1e9 if active else None)
 
 
@@ -213,3 +236,16 @@ def _check_fit(deployment: Deployment) -> None:
             f"{deployment.model.name} in {deployment.precision} does not fit: {weights / 1e9:.0f} GB of weights, "
             f"{deployment.n_gpu} x {one / 1e9:.0f} GB of memory; {needed}x{deployment.gpu.name} would hold it."
         )
+
+
+def _check_division(deployment: Deployment, layout: str) -> None:
+    """Raises UsageError when the cards of a tensor-parallel group do not divide the model's attention heads."""
+    model, tensor = deployment.model, deployment.n_gpu // deployment.dp
+    # More cards than a node has are several replicas or stages, whose layout a row may leave out.
+    if model.guessed or "pp" in layout or tensor > _NODE or not model.heads % tensor:
+        return
+    nearest = next(n for n in range(tensor - 1, 0, -1) if model.heads % n == 0)
+    raise UsageError(
+        f"{tensor} cards do not divide the {model.heads} attention heads of {model.name}: "
+        f"tensor parallelism needs a number that does, such as {nearest}."
+    )

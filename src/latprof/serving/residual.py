@@ -44,6 +44,11 @@ class Features:
         """Only these rows."""
         return Features({name: values[rows] for name, values in self.traits.items()}, self.load[rows])
 
+    def and_of(self, other: Features) -> Features:
+        """These rows, then those of `other`."""
+        traits = {name: np.concatenate([values, other.traits[name]]) for name, values in self.traits.items()}
+        return Features(traits, np.concatenate([self.load, other.load]))
+
 
 def features_of(rows: Sequence[Mapping[str, object]]) -> Features:
     """Features from rows with the names of `TRAITS` and concurrency, isl, osl."""
@@ -78,18 +83,31 @@ def _own(features: Features, target: str) -> Floats:
 class Residuals:
     """Measured deviations, ready to be asked. Outliers weigh less (Student-like weights, three passes)."""
 
-    def __init__(self, features: Features, deviation: Floats, tuned: NDArray[np.bool_], target: str) -> None:
+    def __init__(
+        self, features: Features, deviation: Floats, tuned: NDArray[np.bool_], target: str, extra: Floats | None = None
+    ) -> None:
+        """`extra`: standard errors of the deviations themselves (log units), where they are known; 0 for none."""
         known = np.isfinite(deviation)
         self._features, self._target = features.of(known), target
+        self._extra = np.zeros(int(known.sum())) if extra is None else extra[known]
         values, tuned = deviation[known], tuned[known]
+        self._values, self._tuned = values, tuned
         sd = _SPREAD[target]
-        noise = np.where(tuned, sd["noise"], sd["untuned"])
+        noise = np.hypot(np.where(tuned, sd["noise"], sd["untuned"]), self._extra)
         shared, weight = spread_of(self._features, self._features, target), np.ones(len(values))
         for _ in range(3):
             self._factor = np.linalg.inv(shared + np.diag(noise**2 / weight))
             self._solved = self._factor @ values
             weight = 1 / (1 + ((values - shared @ self._solved) / (3 * noise)) ** 2)
         self._noise = sd["noise"]
+
+    def with_measured(self, features: Features, deviation: Floats, error: Floats) -> Residuals:
+        """The same with further measured deviations (log units, shape (n,)) and their standard errors."""
+        return Residuals(
+            self._features.and_of(features), np.concatenate([self._values, deviation]),
+            np.concatenate([self._tuned, np.ones(len(deviation), dtype=bool)]), self._target,
+            np.concatenate([self._extra, error]),
+        )  # fmt: skip
 
     def at(self, features: Features) -> tuple[Floats, Floats]:
         """Mean and standard deviation (both log units, shape (n,)) of the deviation of these deployments."""

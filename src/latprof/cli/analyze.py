@@ -55,7 +55,8 @@ def analyze(  # noqa: PLR0913 - one argument per option
     from latprof.report import build_document
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
-    quantiles = quantiles_of(percentiles or _listed(selection.setting("percentiles")) or "10,50,90,99")
+    stored = _listed(selection.setting("percentiles")) or "10,50,90,99"
+    quantiles = quantiles_of(stored if percentiles is None else percentiles)
     options.check_targets(output, csv, inputs=selection.paths, force=force)
     kind = _method(method or selection.setting("method") or "best")
     loaded = selection.read()

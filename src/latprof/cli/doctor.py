@@ -21,7 +21,7 @@ def doctor(
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
-    """Show what your logs can tell, and what to switch on to know more."""
+    """Say what your logs can tell, and how to know more."""
     from latprof import api
     from latprof.report.doctor import doctor_document
 

@@ -38,9 +38,29 @@ def main() -> None:
         venv.create(out / "env", with_pip=True)
         scripts = out / "env" / ("Scripts" if os.name == "nt" else "bin")
         run(str(scripts / "python"), "-m", "pip", "install", "-q", str(wheel), cwd=out)
-        table = run(str(scripts / "latprof"), "analyze", str(ROOT / "fixtures"), cwd=out)
-        if "Waiting by trigger" not in table:
-            sys.exit("the installed program shows no table")
+        program = str(scripts / "latprof")
+        # The second and third need the data files that lie beside the code.
+        for words, *command in (
+            ("Waiting by trigger", "analyze", str(ROOT / "fixtures" / "claude-code")),
+            ("RTX 4090", "catalogue", "show", "rtx-4090"),
+            (
+                "TPOT",
+                "predict",
+                "--gpu",
+                "8xH200",
+                "--model",
+                "DeepSeek-R1",
+                "--isl",
+                "8192",
+                "--osl",
+                "1024",
+                "--concurrency",
+                "4",
+            ),
+            ("<svg", "report", str(ROOT / "fixtures" / "examples"), "--format", "html", "-o", "-"),
+        ):
+            if words not in run(program, *command, cwd=out):
+                sys.exit(f"the installed program's {command[0]} does not show {words}")
         print(f"{wheel.name} and {sdist.name} build, install and run")
 
 

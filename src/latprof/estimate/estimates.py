@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.model import ATOMS, PROBABILITIES, Factor, Group, estimate_group
+from latprof.estimate.model import ATOMS, PROBABILITIES, Factor, Group, Readings, estimate_group
 from latprof.estimate.observe import AGENTS, Observed, observe, usable
 from latprof.trace import MIN_DECODE_S, Estimates, Trace
 
@@ -43,11 +45,20 @@ def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True) -> Estimati
     number = np.full(n, -1, dtype=np.int64)
     groups: list[Group] = []
     ready = usable(trace)
-    for agent, model, rows in _by_model(trace):
-        chosen = rows[ready[rows]]
-        observed = observe(trace, chosen)
-        blank = Group(agent, model, len(rows), len(chosen), len(set(observed.session.tolist())))
-        group, readings = estimate_group(blank, observed, _factors(trace, chosen, observed, over_time=over_time), seed)
+    parts = _by_model(trace)
+    seen = [observe(trace, rows[ready[rows]]) for _, _, rows in parts]
+
+    def fitted(part: tuple[tuple[str, str, Ints], Observed]) -> tuple[Group, Readings | None]:
+        (agent, model, rows), observed = part
+        blank = Group(agent, model, len(rows), len(observed), len(set(observed.session.tolist())))
+        factors = _factors(trace, observed.row, observed, over_time=over_time)
+        return estimate_group(blank, observed, factors, seed)
+
+    # numpy lets go of the interpreter in its loops, so that two models are fitted on two cores.
+    with ThreadPoolExecutor(max_workers=min(max(len(parts), 1), os.cpu_count() or 1)) as pool:
+        results = list(pool.map(fitted, zip(parts, seen, strict=True)))
+    for (_, _, rows), observed, (group, readings) in zip(parts, seen, results, strict=True):
+        chosen = observed.row
         number[rows] = len(groups)
         groups.append(group)
         if readings is None:

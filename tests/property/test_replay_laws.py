@@ -140,12 +140,18 @@ def test_never_above_the_roofline(team: list[list[tuple[int, int]]], hardware: t
 
 @given(TEAMS)
 @settings(max_examples=25, deadline=None)
-def test_more_memory_is_not_slower(team: list[list[tuple[int, int]]]) -> None:
-    """On the mean over calls; single calls may lose from another order of service."""
+def test_more_memory_is_no_more_work(team: list[list[tuple[int, int]]]) -> None:
+    """Nothing is computed twice that was not before, and nobody is put back more often.
+
+    Steps may get longer all the same: with room for more calls at once, prompts slow the streams beside them.
+    """
     least = _most_context(team) + 32
     tight = _run(team, parts.cluster(capacity_tokens=least, max_batched_tokens=1024))
     wide = _run(team, parts.cluster(capacity_tokens=least * 20, max_batched_tokens=1024))
-    assert _mean_step(wide) <= _mean_step(tight) * 1.05 + 1e-6
+    for counted in ("computed_tokens", "preemptions"):
+        assert sum(getattr(item, counted) for item in wide.engines) <= sum(
+            getattr(item, counted) for item in tight.engines
+        )
 
 
 @given(TEAMS, st.floats(1.1, 8))

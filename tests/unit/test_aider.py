@@ -12,6 +12,7 @@ from latprof.formats import Source
 from latprof.formats.aider import FORMAT as HISTORY
 from latprof.formats.aider_analytics import FORMAT as ANALYTICS
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 DAY = 1767571200.0  # 2026-01-05
 
@@ -128,4 +129,4 @@ def test_any_bytes_inside_never_raise(junk: bytes, at: int) -> None:
     ):
         data = text.encode()
         item.sniff("x", data[:at] + junk + data[at:])
-        list(item.read(Source.from_bytes(data[:at] + junk + data[at:])))
+        assert_sound(item.read(Source.from_bytes(data[:at] + junk + data[at:])))

@@ -16,6 +16,7 @@ from latprof.formats.proxy_csv import FORMAT as TABLE
 from latprof.formats.weka_trace import FORMAT as TRACE
 from latprof.model import Call, Problem
 from latprof.trace import Trace
+from sound import assert_sound
 
 HEADER = [
     "session", "agent", "call", "model", "sent_s", "input_tokens", "cache_read_tokens", "new_tokens", "output_tokens",
@@ -216,4 +217,5 @@ def test_no_bytes_make_the_reader_raise(data: st.DataObject) -> None:
     for place in data.draw(st.lists(st.integers(0, len(raw) - 1), max_size=4)):
         raw[place] = data.draw(st.sampled_from(b'"{}[]:,0-e\\nx\xff\x00'))
     TRACE.sniff("x.json", bytes(raw))
-    read(bytes(raw))
+    calls, problems = read(bytes(raw))
+    assert_sound([*calls, *problems])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from latprof.formats import Source, formats
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 FORMAT = next(item for item in formats() if item.name == "claude-stream-json")
 NOON = 1_780_000_000
@@ -241,4 +242,4 @@ def test_no_damage_raises(changes: list[tuple[int, int]], cut: int) -> None:
     data = bytearray("".join(f"{NOON}.5 {json.dumps(item)}\n" for item in messages).encode())
     for place, byte in changes:
         data[place % len(data)] = byte
-    list(FORMAT.read(Source.from_bytes(bytes(data[: cut % len(data)]))))
+    assert_sound(FORMAT.read(Source.from_bytes(bytes(data[: cut % len(data)]))))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from latprof.formats import cline, kilo_tasks, roo_code
 from latprof.formats.base import Source
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 Record = dict[str, Any]
 T0 = 1_773_000_000_000
@@ -230,4 +231,4 @@ def test_changed_bytes_never_raise(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     reader = data.draw(st.sampled_from([cline, roo_code]))
-    list(reader.FORMAT.read(Source.from_bytes(bytes(raw), "x", {"api_conversation_history.json": bytes(raw)})))
+    assert_sound(reader.FORMAT.read(Source.from_bytes(bytes(raw), "x", {"api_conversation_history.json": bytes(raw)})))

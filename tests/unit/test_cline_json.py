@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from latprof.formats.base import Source
 from latprof.formats.cline_json import FORMAT
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 Record = dict[str, Any]
 T0 = 1_785_000_000.0  # 2026-07-25 17:20:00 UTC
@@ -173,4 +174,4 @@ def test_changed_bytes_never_raise(data: st.DataObject) -> None:
     raw = bytearray(lines(*RUN))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    list(FORMAT.read(Source.from_bytes(bytes(raw))))
+    assert_sound(FORMAT.read(Source.from_bytes(bytes(raw))))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from latprof.formats.base import Source
 from latprof.formats.cline_sdk import FORMAT
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 T0 = 1_785_000_000_000
 Record = dict[str, Any]
@@ -157,4 +158,4 @@ def test_changed_bytes_never_raise(data: st.DataObject) -> None:
     raw = bytearray(document(user(0), answer(1000, "t1"), user(2000, result="t1"), answer(3000)))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    items(bytes(raw))
+    assert_sound(items(bytes(raw)))

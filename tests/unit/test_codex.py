@@ -15,6 +15,7 @@ from latprof.formats import Source
 from latprof.formats.codex import FORMAT
 from latprof.model import Call, Problem
 from latprof.trace import Trace
+from sound import assert_sound
 
 START = 1_780_300_800.0  # 2026-06-01 08:00 UTC
 THREAD = "019e0000-0000-7000-8000-000000000001"
@@ -491,7 +492,8 @@ def test_values_of_any_type_never_raise(changes: st.DataObject) -> None:
         inside = row["payload"] if isinstance(row.get("payload"), dict) and changes.draw(st.booleans()) else row
         if inside:
             inside[changes.draw(st.sampled_from(sorted(inside)))] = changes.draw(WRONG)
-    read(rows)
+    calls, problems = read(rows)
+    assert_sound([*calls, *problems])
     FORMAT.sniff("x", data(rows))
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from latprof.formats import Source, formats
 from latprof.formats.droid import FORMAT
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 TEXT = {"type": "text", "text": "x"}
 NOON = 1773144000.0
@@ -108,4 +109,4 @@ def test_any_bytes_inside_never_raise(junk: bytes, at: int) -> None:
     records = (start(), message("a", 1, "user", TEXT), message("b", 5, "assistant", TEXT))
     data = "".join(json.dumps(record) + "\n" for record in records).encode()
     FORMAT.sniff("x", data[:at] + junk + data[at:])
-    list(FORMAT.read(Source.from_bytes(data[:at] + junk + data[at:])))
+    assert_sound(FORMAT.read(Source.from_bytes(data[:at] + junk + data[at:])))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from joining import joined
 from latprof.formats import Source, formats
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 FORMAT = next(item for item in formats() if item.name == "gemini-telemetry")
 NOON = 1_780_000_000
@@ -187,4 +188,4 @@ def test_no_damage_raises(changes: list[tuple[int, int]], cut: int) -> None:
     data = bytearray("".join(json.dumps(item, indent=2) + "\n" for item in records).encode())
     for place, byte in changes:
         data[place % len(data)] = byte
-    list(FORMAT.read(Source.from_bytes(bytes(data[: cut % len(data)]))))
+    assert_sound(FORMAT.read(Source.from_bytes(bytes(data[: cut % len(data)]))))

@@ -15,6 +15,7 @@ from latprof.formats import Source, goose, goose_jsonl
 from latprof.ingest import read_inputs
 from latprof.model import Call, Problem
 from latprof.trace import Trace
+from sound import assert_sound
 
 TALK = [
     message("user", 0, text(), stored=0),
@@ -197,4 +198,4 @@ def test_no_bytes_raise(at: int, new: bytes, lost: int) -> None:
     data = lines(TALK)
     other = data[:at] + new + data[at + lost :]
     goose_jsonl.FORMAT.sniff("x.jsonl", other)
-    of_lines(other)
+    assert_sound(of_lines(other))

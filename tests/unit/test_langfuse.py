@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from latprof.formats import Source
 from latprof.formats.langfuse import FORMAT
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 
 def generation(**changed: Any) -> dict[str, Any]:
@@ -151,4 +152,4 @@ def test_any_bytes_inside_never_raise(junk: bytes, at: int) -> None:
     for whole in (f"{line}\n{line}\n".encode(), f"[{line},{line}]".encode()):
         damaged = whole[:at] + junk + whole[at:]
         FORMAT.sniff("x.json", damaged)
-        list(FORMAT.read(Source.from_bytes(damaged)))
+        assert_sound(FORMAT.read(Source.from_bytes(damaged)))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from latprof.formats import Source
 from latprof.formats.litellm import FORMAT
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 START = 1772528400.0
 
@@ -200,4 +201,4 @@ def test_any_bytes_inside_never_raise(junk: bytes, at: int) -> None:
     for whole in (data, b"[" + data.replace(b"\n", b",") + b"null]"):
         damaged = whole[:at] + junk + whole[at:]
         FORMAT.sniff("x.json", damaged)
-        list(FORMAT.read(Source.from_bytes(damaged)))
+        assert_sound(FORMAT.read(Source.from_bytes(damaged)))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from latprof.formats import Source
 from latprof.formats.mini_swe_agent import FORMAT
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 T = 1776065960.0
 
@@ -120,4 +121,4 @@ def test_any_bytes_inside_never_raise(junk: bytes, at: int) -> None:
     data = document(answer("a", T), result(T + 1), answer("b", T + 4), {"role": 3, "extra": []}, 7, None)
     damaged = data[:at] + junk + data[at:]
     FORMAT.sniff("x", damaged)
-    list(FORMAT.read(Source.from_bytes(damaged)))
+    assert_sound(FORMAT.read(Source.from_bytes(damaged)))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from latprof.formats import Source
 from latprof.formats.mistral_vibe import FORMAT
 from latprof.model import Call
+from sound import assert_sound
 
 
 def meta(**stats: Any) -> bytes:
@@ -64,4 +65,4 @@ def test_any_bytes_inside_never_raise(junk: bytes, at: int) -> None:
     """Damage anywhere."""
     data = meta()
     FORMAT.sniff("x", data[:at] + junk + data[at:])
-    list(FORMAT.read(Source.from_bytes(data[:at] + junk + data[at:])))
+    assert_sound(FORMAT.read(Source.from_bytes(data[:at] + junk + data[at:])))

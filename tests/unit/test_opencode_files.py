@@ -15,6 +15,7 @@ from latprof.formats import Format, Source, kilo, opencode, opencode_events, ope
 from latprof.ingest import read_inputs
 from latprof.model import Call, Problem
 from opencode_rows import T0, answer, finish, reasoning, session, start, text, tool, user
+from sound import assert_sound
 
 Message = dict[str, Any]
 TALK = [
@@ -197,4 +198,4 @@ def test_no_bytes_raise(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(whole)))
     other = whole[:at] + data.draw(st.binary(max_size=8)) + whole[at + data.draw(st.integers(0, 40)) :]
     item.sniff("x.json", other)
-    items(item, other)
+    assert_sound(items(item, other))

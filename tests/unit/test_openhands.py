@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from latprof.formats.base import Source
 from latprof.formats.openhands import FORMAT
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 Record = dict[str, Any]
 T0 = 1_785_000_000.0  # 2026-07-25 17:20:00 UTC
@@ -216,4 +217,4 @@ def test_changed_bytes_never_raise(data: st.DataObject) -> None:
     raw = bytearray(data.draw(st.sampled_from([*files, json.dumps(completion()).encode()])))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    items(bytes(raw))
+    assert_sound(items(bytes(raw)))

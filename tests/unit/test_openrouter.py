@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from latprof.formats import Source
 from latprof.formats.openrouter import FORMAT
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 
 def generation(**changed: Any) -> dict[str, Any]:
@@ -99,4 +100,4 @@ def test_other_answers_are_not_calls() -> None:
 def test_any_bytes_inside_never_raise(junk: bytes, at: int) -> None:
     """Damage anywhere."""
     data = json.dumps([generation()]).encode()
-    list(FORMAT.read(Source.from_bytes(data[:at] + junk + data[at:])))
+    assert_sound(FORMAT.read(Source.from_bytes(data[:at] + junk + data[at:])))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from joining import joined
 from latprof.formats import Source, formats
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 OTLP = next(item for item in formats() if item.name == "otlp")
 NOON = 1_780_000_000.0
@@ -377,4 +378,4 @@ def test_no_damage_raises(changes: list[tuple[int, int]], cut: int) -> None:
     data = bytearray(json.dumps(whole).encode() + b"\n")
     for place, byte in changes:
         data[place % len(data)] = byte
-    list(OTLP.read(Source.from_bytes(bytes(data[: cut % len(data)]))))
+    assert_sound(OTLP.read(Source.from_bytes(bytes(data[: cut % len(data)]))))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from latprof.formats.base import Source
 from latprof.formats.pi import FORMAT
 from latprof.model import Call, Problem
+from sound import assert_sound
 
 T0 = 1_785_000_000_000
 Record = dict[str, Any]
@@ -210,4 +211,4 @@ def test_changed_bytes_never_raise(data: st.DataObject) -> None:
     raw = bytearray(lines(user("u", None, 0), answer("a", "u", 1, 900, "t"), result("r", "a", 950, "t")))
     for _ in range(data.draw(st.integers(1, 4))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
-    items(bytes(raw))
+    assert_sound(items(bytes(raw)))

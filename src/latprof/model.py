@@ -176,6 +176,7 @@ class Call:
     `headers_at` is when the response's headers were seen: the first token came after it. `load` is
     what a load generator offered, such as '8 at once' or '2 per second'. `tool_s` and `stated_id` are for
     records that state the time of tools without its instants, or that were calls of latprof before.
+    `host` and `engineer` are tags: whose logs they are, as the user says; no log tells it.
     `told_by` names the kind of record, 'span' or 'event', where one reader has several of one call.
     """
 
@@ -189,6 +190,8 @@ class Call:
     model: str | None = None
     requested_model: str | None = None
     project: str | None = None
+    host: str | None = None
+    engineer: str | None = None
     effort: str | None = None
     speed_mode: str | None = None
     trigger: Trigger = "unknown"

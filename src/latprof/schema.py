@@ -42,6 +42,8 @@ class ApiCall(_Strict):
     message_id: str | None = Field(description="id of the response")
     request_id: str | None = Field(description="id of the request, as the provider gave it")
     project: str | None = Field(description="folder in which the agent worked")
+    host: str | None = Field(description="computer that the log was copied from, as an option or a setting says")
+    engineer: str | None = Field(description="whose log it is, as an option or a setting says")
     provider: str | None = Field(description="who answered (gen_ai.provider.name), as far as ids tell")
     model: str | None = Field(description="model that answered (gen_ai.response.model)")
     requested_model: str | None = Field(description="model that was asked for (gen_ai.request.model)")

@@ -42,7 +42,7 @@ _ASKING_TOOLS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
 
 _TEXT: Final = (
     "agent", "agent_version", "session_id", "agent_id", "call_id", "message_id", "request_id", "provider",
-    "project", "model", "requested_model", "effort", "speed_mode", "trigger", "sent_source",
+    "project", "host", "engineer", "model", "requested_model", "effort", "speed_mode", "trigger", "sent_source",
     "first_output_source", "last_output_source", "output_tokens_kind", "output_tokens_source", "stop_reason", "load",
 )  # fmt: skip
 _INSTANTS: Final = ("trigger_at", "sent_at", "headers_at", "first_output_at", "last_output_at", "first_block_at")
@@ -52,8 +52,9 @@ _COUNTS: Final = (
 
 EXPORT_COLUMNS: Final[tuple[str, ...]] = (
     "agent", "agent_version", "session_id", "agent_id", "call_id", "message_id", "request_id", "project",
-    "provider", "model", "requested_model", "effort", "speed_mode", "trigger", "trigger_at", "sent_at",
-    "sent_source", "headers_at", "first_output_at", "first_output_source", "last_output_at", "last_output_source",
+    "host", "engineer", "provider", "model", "requested_model", "effort", "speed_mode", "trigger",
+    "trigger_at", "sent_at", "sent_source",
+    "headers_at", "first_output_at", "first_output_source", "last_output_at", "last_output_source",
     "ttft_s", "ttft_kind", "ttft_low_s", "ttft_high_s", "first_block_s", "wall_s", "wall_kind", "wall_tps",
     "decode_tps", "decode_kind",
     "decode_low_tps", "decode_high_tps",

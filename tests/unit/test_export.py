@@ -33,6 +33,8 @@ FULL = made(
     provider="anthropic",
     requested_model="model-a",
     project="/home/dev/shop",
+    host="mac1",
+    engineer="ana",
     effort="high",
     speed_mode="fast",
     reasoning_tokens=40,
@@ -111,7 +113,8 @@ def test_a_full_call_is_written_whole() -> None:
     assert row == {
         "agent": "claude-code", "agent_version": "2.1.329", "session_id": "s1", "agent_id": "a1",
         "call_id": "claude-code/m1/r1", "message_id": "m1", "request_id": "r1", "project": "/home/dev/shop",
-        "provider": "anthropic", "model": "model-a", "requested_model": "model-a", "effort": "high",
+        "host": "mac1", "engineer": "ana", "provider": "anthropic", "model": "model-a", "requested_model": "model-a",
+        "effort": "high",
         "speed_mode": "fast", "trigger": "user", "trigger_at": "2026-03-02T11:59:59.623+00:00",
         "sent_at": "2026-03-02T12:00:00.123+00:00", "sent_source": "api_request_line",
         "first_output_at": "2026-03-02T12:00:01.123+00:00", "first_output_source": "block_start",

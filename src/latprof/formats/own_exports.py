@@ -58,7 +58,7 @@ _SOURCES: Final[dict[str, Mapping[str, Sighting]]] = {
 }
 _TEXTS: Final = (
     "message_id", "request_id", "agent_version", "agent_id", "provider", "model", "requested_model", "project",
-    "effort", "speed_mode", "load", "stop_reason",
+    "host", "engineer", "effort", "speed_mode", "load", "stop_reason",
 )  # fmt: skip
 _COUNTS: Final = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 _IDS: Final = ("call_id", "message_id", "request_id", "session_id")

@@ -25,8 +25,9 @@ _INSTANTS: Final[dict[str, Mapping[str, Sighting]]] = {
     "last_output": LAST_OUTPUT_SOURCES,
 }
 _FILLED: Final = (
-    "message_id", "agent_version", "agent_id", "provider", "model", "requested_model", "project", "effort",
-    "speed_mode", "input_tokens", "cache_read_tokens", "cache_write_tokens", "attempts", "load", "stop_reason",
+    "message_id", "agent_version", "agent_id", "provider", "model", "requested_model", "project", "host",
+    "engineer", "effort", "speed_mode", "input_tokens", "cache_read_tokens", "cache_write_tokens", "attempts",
+    "load", "stop_reason",
 )  # fmt: skip
 _OF_BLOCKS: Final = tuple(item.name for item in dataclass_fields(Block) if item.name != "type")
 _FILLED_BY_CLOCK: Final = ("trigger_at", "headers_at")

@@ -8,12 +8,13 @@ keeps nothing between files, so that any engine can map it over many files and m
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import IO, Final, Literal
 
+from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
 __all__ = ["SNIFF_BYTES", "SQLITE_MAGIC", "Evidence", "Format", "Observed", "Shape", "Source"]
@@ -159,7 +160,8 @@ class Format:
     them to the place below it. `observes` says for each metric that such a log can ever show how
     it is known; all others stay None. `since` names the version that first showed a metric.
     `evidence` is what the reader was checked on. A format with a `refusal` is recognised and not
-    read: the sentence says why.
+    read: the sentence says why. `tail` says what is going on at the end of a log, one entry per
+    thread of the session; a format whose lines do not tell has none.
     """
 
     name: str
@@ -175,6 +177,7 @@ class Format:
     evidence: Evidence = "synthetic"
     since: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
+    tail: Callable[[Source], Sequence[Standing]] | None = None
 
     @classmethod
     def refused(

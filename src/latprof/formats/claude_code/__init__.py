@@ -18,6 +18,7 @@ from latprof.formats.base import Format, Source
 from latprof.formats.claude_code.calls import call_of
 from latprof.formats.claude_code.lines import BadLine, Line, decode
 from latprof.formats.claude_code.pairing import pair
+from latprof.formats.claude_code.tail import standings
 from latprof.formats.claude_code.transcript import Transcript
 from latprof.model import Call, Problem
 
@@ -141,4 +142,5 @@ FORMAT = Format(
     read=_read,
     evidence="recorded",
     since={"ttft_s": "2.1.300", "decode_tps": "2.1.287", "reasoning_tokens": "2.1.250"},
+    tail=standings,
 )

@@ -15,6 +15,7 @@ import orjson
 from latprof.formats.base import Format, Source
 from latprof.formats.codex.drafts import Owner
 from latprof.formats.codex.origin import Origin
+from latprof.formats.codex.tail import standings
 from latprof.formats.codex.thread import Thread
 from latprof.formats.records import Record, json_lines, seconds_of, text_of
 from latprof.model import Call, Problem
@@ -139,4 +140,5 @@ FORMAT = Format(
     shape="document",
     evidence="recorded",
     since={"decode_tps": "0.125", "cache_write_tokens": "0.144"},
+    tail=standings,
 )

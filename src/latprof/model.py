@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 __all__ = [
+    "BLOCK_TYPES",
     "FIRST_OUTPUT_SOURCES",
     "FLAGS",
     "KINDS",
@@ -40,6 +41,7 @@ Kind = Literal["exact", "bound", "estimate", "as_logged"]
 KINDS: Final[tuple[Kind, ...]] = ("exact", "bound", "estimate", "as_logged")
 
 BlockType = Literal["thinking", "text", "tool_use", "other"]
+BLOCK_TYPES: Final[tuple[BlockType, ...]] = ("thinking", "text", "tool_use", "other")
 
 Side = Literal["exact", "early", "late"]
 

@@ -6,15 +6,16 @@ columns are object arrays with None.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.model import (
+    BLOCK_TYPES,
     FIRST_OUTPUT_SOURCES,
     LAST_OUTPUT_SOURCES,
     NO_DURATION_FLAGS,
@@ -28,7 +29,7 @@ from latprof.model import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["EXPORT_COLUMNS", "MIN_DECODE_S", "Estimates", "Trace"]
+__all__ = ["EXPORT_COLUMNS", "MIN_DECODE_S", "BlockColumns", "Codes", "Estimates", "Trace"]
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
@@ -61,6 +62,35 @@ EXPORT_COLUMNS: Final[tuple[str, ...]] = (
     "output_tokens", "output_tokens_kind", "output_tokens_source", "input_tokens", "cache_read_tokens",
     "cache_write_tokens", "reasoning_tokens", "tool_s", "attempts", "load", "stop_reason", "flags",
 )  # fmt: skip
+
+
+class Codes(NamedTuple):
+    """A text column of few values: `categories[codes[row]]` is the text of a row, code -1 stands for None.
+
+    The categories are sorted and all occur.
+    """
+
+    codes: Ints
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockColumns:
+    """The blocks of n calls one after the other: those of call i are `offsets[i]` to `offsets[i + 1]`.
+
+    `type` counts in `model.BLOCK_TYPES`; instants (s) and sizes are float64 with NaN for None; `tool` has the
+    names of tools.
+    """
+
+    offsets: Ints
+    type: Ints
+    start_at: Floats
+    end_at: Floats
+    result_at: Floats
+    characters: Floats
+    tokens: Floats
+    signature_characters: Floats
+    tool: Codes
 
 
 @dataclass(frozen=True)
@@ -152,6 +182,21 @@ class Trace:
         if self.estimates is None:
             return np.full(len(self), np.nan)
         return np.asarray(self.estimates.values[metric].mean(axis=1))
+
+    def codes(self, name: str) -> Codes:
+        """A text column as codes and sorted categories, for those who group or count by it."""
+        return _coded(self.texts[name])
+
+    @cached_property
+    def block_columns(self) -> BlockColumns:
+        """All blocks as flat columns, for those who compute with them."""
+        flat = [block for blocks in self.blocks for block in blocks]
+        return BlockColumns(
+            np.concatenate(([0], np.cumsum([len(blocks) for blocks in self.blocks], dtype=np.int64))),
+            np.array([BLOCK_TYPES.index(block.type) for block in flat], dtype=np.int64),
+            **{name: _floats([getattr(block, name) for block in flat]) for name in _BLOCK_NUMBERS},
+            tool=_coded([block.name for block in flat]),
+        )
 
     def flag(self, name: str) -> Mask:
         """Which calls carry the flag."""
@@ -365,6 +410,16 @@ def _objects(values: Sequence[object]) -> Texts:
     for row, value in enumerate(values):
         column[row] = value
     return column
+
+
+_BLOCK_NUMBERS: Final = ("start_at", "end_at", "result_at", "characters", "tokens", "signature_characters")
+
+
+def _coded(values: Iterable[str | None]) -> Codes:
+    column = list(values)
+    categories = tuple(sorted({text for text in column if text is not None}))
+    number: dict[str | None, int] = {text: code for code, text in enumerate(categories)} | {None: -1}
+    return Codes(np.array([number[text] for text in column], dtype=np.int64), categories)
 
 
 def _floats(values: Sequence[float | None]) -> Floats:

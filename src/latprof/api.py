@@ -23,6 +23,7 @@ from latprof.estimate import Reading as CallReading
 from latprof.formats import Format, formats
 from latprof.ingest import Holding, Reading, read_inputs
 from latprof.ingest import survey as survey_sources
+from latprof.ingest.tags import TagRules
 from latprof.report.budget import budget_document
 from latprof.report.document import Analysis, Document
 from latprof.report.drivers import drivers_document
@@ -70,14 +71,16 @@ def read(
     filters: Filters | None = None,
     progress: Callable[[int, int], None] | None = None,
     rename: Callable[[str], str] | None = None,
+    rules: TagRules | None = None,
 ) -> Loaded:
     """Read files, folders, globs or `-`; without paths the agents' own folders.
 
+    A path may say whose logs they are: `ana=DIR`, `ana@mac1=DIR`, `@mac1=DIR`; `rules` say it of folders.
     `rename` turns a project's folder into its name; filters see the name.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing could be read.
     """
-    reading = read_inputs(paths, progress=progress)
+    reading = read_inputs(paths, progress=progress, rules=rules)
     trace = Trace.from_calls(reading.calls)
     reading.calls = []
     if rename is not None:

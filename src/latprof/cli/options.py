@@ -24,15 +24,19 @@ Force = Annotated[bool, typer.Option("--force", help="Replace an output file tha
 def check_targets(*targets: str | None, inputs: Sequence[str], force: bool) -> None:
     """Refuse before anything is read: a file that is there, one named twice, a log that is read.
 
-    The first target is the main one, which None sends to standard output. Raises OutputExists, UsageError.
+    Inputs may have tags before them. The first target is the main one, which None sends to standard output.
+    Raises OutputExists, UsageError.
     """
+    from latprof.ingest.tags import plain_path
+
     if targets.count("-") + (targets[:1] == (None,)) > 1:
         raise UsageError("Two outputs would go to standard output: give one of them a file.")
     named = [Path(target).expanduser() for target in targets if target not in {None, "-"} and target is not None]
     if len({path.absolute() for path in named}) < len(named):
         raise UsageError(f"{named[0]} is named for two outputs: give each its own file.")
+    plain = [plain_path(source) for source in inputs]
     for path in named:
-        if path.exists() and any(Path(source).exists() and path.samefile(source) for source in inputs):
+        if path.exists() and any(Path(source).exists() and path.samefile(source) for source in plain):
             raise UsageError(f"{path} is one of the logs to read: give the output another name.")
         if path.exists() and not force:
             raise OutputExists(f"{path} is there already: give another name, or --force to replace it.")

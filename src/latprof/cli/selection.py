@@ -25,6 +25,7 @@ from latprof.units import parse_duration_s
 if TYPE_CHECKING:
     from latprof.api import Loaded
     from latprof.config.load import Effective
+    from latprof.ingest.tags import TagRules, Tags
     from latprof.stats import Filters
 
 __all__ = ["Selection", "TzOption", "moment", "now", "selects_calls", "split", "zone_of"]
@@ -32,7 +33,8 @@ __all__ = ["Selection", "TzOption", "moment", "now", "selects_calls", "split", "
 Paths = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Files, folders, globs or - for standard input. Without any: the logs of the agents on this computer.",
+        help="Files, folders, globs or - for standard input; ana=PATH, ana@mac1=PATH, @mac1=PATH say whose logs it "
+        "holds. Without any: the logs of the agents on this computer.",
         metavar="PATH",
         show_default=False,
     ),
@@ -55,6 +57,10 @@ AgentOption = Annotated[list[str] | None, typer.Option("--agent", metavar="NAME"
 SessionOption = Annotated[
     list[str] | None, typer.Option("--session", metavar="ID", help="Only these sessions (ids or patterns).")
 ]
+EngineerOption = Annotated[
+    list[str] | None, typer.Option("--engineer", metavar="NAME", help="Only the logs of these engineers.")
+]
+HostOption = Annotated[list[str] | None, typer.Option("--host", metavar="NAME", help="Only the logs of these hosts.")]
 TzOption = Annotated[
     str | None,
     typer.Option("--tz", metavar="ZONE", help="Time zone for days, hours and times: UTC, Europe/Berlin, local. [UTC]"),
@@ -77,15 +83,21 @@ class Selection:
             return None
         return self.effective.settings.setting(name)
 
-    def read(self) -> Loaded:
-        """Read the logs with a progress bar on terminals.
+    def read(self, others: Tags | None = None) -> Loaded:
+        """Read the logs with a progress bar on terminals; `others` are the tags of calls that have none.
 
         Raises as `latprof.api.read` does, and NothingReadable when no file is a known log.
         """
         from latprof import api
 
         with progress_bar() as progress:
-            loaded = api.read(self.paths, filters=self.filters, progress=progress, rename=self._project_names())
+            loaded = api.read(
+                self.paths,
+                filters=self.filters,
+                progress=progress,
+                rename=self._project_names(),
+                rules=self._tag_rules(others),
+            )
         if not loaded.reading.files:
             raise NothingReadable(_nothing(loaded.reading.problem_counts()))
         return loaded
@@ -98,6 +110,21 @@ class Selection:
         from latprof.config.projects import project_name
 
         return lambda folder: project_name(folder, rules, Path.home())
+
+    def _tag_rules(self, others: Tags | None) -> TagRules:
+        """Whose logs lie where, as settings say."""
+        from latprof.ingest.tags import NO_TAGS, TagRules
+
+        if self.effective is None:
+            return TagRules(others=others or NO_TAGS)
+        settings, path = self.effective.settings, self.effective.path
+        known = {*settings.hosts, *(host for person in settings.engineers.values() for host in person.hosts)}
+        return TagRules(
+            engineers=tuple((path(text), name) for name, item in settings.engineers.items() for text in item.paths),
+            hosts=tuple((path(text), name) for name, item in settings.hosts.items() for text in item.paths),
+            works_on={host: name for host in known if (name := settings.engineer_of(host)) is not None},
+            others=others or NO_TAGS,
+        )
 
 
 def _nothing(problems: dict[str, int]) -> str:
@@ -138,6 +165,8 @@ def _selection(  # noqa: PLR0913 - one argument per option
     trigger: TriggerOption = None,
     agent: AgentOption = None,
     session: SessionOption = None,
+    engineer: EngineerOption = None,
+    host: HostOption = None,
     tz: TzOption = None,
     config: ConfigOption = None,
 ) -> Selection:
@@ -156,9 +185,13 @@ def _selection(  # noqa: PLR0913 - one argument per option
         triggers=_triggers(trigger),
         agents=split(agent),
         sessions=split(session),
+        engineers=split(engineer),
+        hosts=split(host),
     )
     if not paths and in_force is not None:
-        paths = [in_force.path(text) for text in in_force.settings.paths]
+        from latprof.ingest.tags import map_path
+
+        paths = [map_path(text, in_force.path) for text in in_force.settings.paths]
     return Selection(paths or [], filters, zone, in_force, config)
 
 

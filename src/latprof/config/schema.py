@@ -101,6 +101,9 @@ class Engineer(_Strict):
     """A person, by a name or a pseudonym; `[engineers.NAME]`."""
 
     hosts: list[str] = Field(default_factory=list, description="names of the computers of this person")
+    paths: list[str] = Field(
+        default_factory=list, description="folders and files that hold this person's logs or exports; `*` and `?` match"
+    )
     subscription: str | None = Field(default=None, description="the subscription that this person works with")
 
 
@@ -108,7 +111,9 @@ class Host(_Strict):
     """A computer; `[hosts.NAME]`."""
 
     engineer: str | None = Field(default=None, description="who works on it, a name from `engineers`")
-    paths: list[str] = Field(default_factory=list, description="folders that hold logs copied from it")
+    paths: list[str] = Field(
+        default_factory=list, description="folders and files with logs copied from it; `*` and `?` match"
+    )
 
 
 class Subscription(_Strict):

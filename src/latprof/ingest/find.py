@@ -14,6 +14,7 @@ from typing import IO, Final
 
 from latprof.errors import NothingReadable, UsageError
 from latprof.formats import Format, Source
+from latprof.ingest.tags import NO_TAGS, Tags, parted
 from latprof.model import Problem
 
 __all__ = ["Found", "default_roots", "find", "roots_of"]
@@ -30,15 +31,19 @@ _SECRET: Final = frozenset(
 
 @dataclass(slots=True)
 class Found:
-    """The sources in a fixed order, their sizes, which were named outright, and what could not be looked at."""
+    """The sources in a fixed order, their sizes, which were named outright, and what could not be looked at.
+
+    `tags` are those that were written before the path that led to each.
+    """
 
     sources: list[Source] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     named: list[bool] = field(default_factory=list)
+    tags: list[Tags] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
-    def add_file(self, path: Path, *, named: bool = True) -> None:
+    def add_file(self, path: Path, tags: Tags = NO_TAGS, *, named: bool = True) -> None:
         """Take a file once, however many links lead to it."""
         try:
             status = path.stat()
@@ -50,16 +55,22 @@ class Found:
             if identity in self._seen:
                 return
             self._seen.add(identity)
-        self.sources.append(Source.from_path(path))
-        self.sizes.append(status.st_size)
+        self.add(Source.from_path(path), status.st_size, tags, named=named)
+
+    def add(self, source: Source, size: int, tags: Tags, *, named: bool = True) -> None:
+        """Take a source that is there once."""
+        self.sources.append(source)
+        self.sizes.append(size)
         self.named.append(named)
+        self.tags.append(tags)
 
 
 def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
     """Resolve files, folders, globs and `-`; without paths the agents' own folders.
 
     Folders are walked with hidden ones and through links, each folder once, and give the files
-    with a suffix that a format knows; a file named outright is taken whatever its suffix.
+    with a suffix that a format knows; a file named outright is taken whatever its suffix. A path may have
+    tags before it, see `latprof.ingest.tags`.
 
     Raises UsageError for a path that does not exist, NothingReadable when no path was given and
     no agent's logs are there.
@@ -72,16 +83,15 @@ def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
         paths = [str(root) for root in roots]
     suffixes = _suffixes(formats)
     for text in paths:
-        if text == "-":
-            found.sources.append(_standard_input())
-            found.sizes.append(0)
-            found.named.append(True)
+        tags, plain = parted(text)
+        if plain == "-":
+            found.add(_standard_input(), 0, tags)
             continue
-        for path in _expand(text):
+        for path in _expand(plain):
             if _is_folder(path):
-                _walk(path, suffixes, found)
+                _walk(path, suffixes, found, tags)
             else:
-                found.add_file(path)
+                found.add_file(path, tags)
     return found
 
 
@@ -152,7 +162,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _walk(root: Path, suffixes: tuple[str, ...], found: Found) -> None:
+def _walk(root: Path, suffixes: tuple[str, ...], found: Found, tags: Tags) -> None:
     def report(error: OSError) -> None:
         found.problems.append(_problem(Path(error.filename or root), error))
 
@@ -166,7 +176,7 @@ def _walk(root: Path, suffixes: tuple[str, ...], found: Found) -> None:
         names.sort()
         for name in sorted(files):
             if name.endswith(suffixes) and name not in _SECRET:
-                found.add_file(Path(folder, name), named=False)
+                found.add_file(Path(folder, name), tags, named=False)
 
 
 def _problem(path: Path, error: OSError) -> Problem:

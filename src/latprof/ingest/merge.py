@@ -7,7 +7,7 @@ lines that embed a sub-agent's messages. The result does not depend on the order
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from latprof.ingest.match import Record
 from latprof.model import SENT_SOURCES, Call
@@ -16,7 +16,18 @@ __all__ = ["Merger", "merge"]
 
 
 _FIELDS: Final = tuple(item.name for item in fields(Call))
+# Who owns a call is decided apart, and an id that is stated is the same as one that is made.
+_TOLD: Final = tuple(name for name in _FIELDS if name not in {"session_id", "host", "engineer", "stated_id"})
+_NEVER: Final = float("inf")
 _Key = tuple[str, str]
+
+
+class _Owner(NamedTuple):
+    """Where a copy was found."""
+
+    session_id: str
+    engineer: str | None
+    host: str | None
 
 
 @dataclass(slots=True)
@@ -28,35 +39,67 @@ class Merger:
 
     copies: int = 0
     _best: dict[_Key, Call] = field(default_factory=dict)
-    _sessions: dict[_Key, set[str]] = field(default_factory=dict)
-    _ends: dict[str, float] = field(default_factory=dict)
+    _owners: dict[_Key, set[_Owner]] = field(default_factory=dict)
+    _ends: dict[str | _Owner, int] = field(default_factory=dict)
+    _stated: bool = False
 
     def add(self, call: Call, reader: str = "") -> None:
         """Take a call from any file; `reader` is the name of the format that told it."""
-        end = call.last_output_at
-        if end is not None:
-            self._ends[call.session_id] = max(end, self._ends.get(call.session_id, end))
+        owner = _Owner(call.session_id, call.engineer, call.host)
+        if call.last_output_at is not None:
+            self._note_end(owner, round(call.last_output_at * 1000))
+        self._stated |= call.stated_id is not None
         key = (f"{reader}/{call.told_by}", call.call_id)
         known = self._best.get(key)
         if known is None:
             self._best[key] = call
             return
         self.copies += 1
-        if known.session_id != call.session_id:
-            self._sessions.setdefault(key, {known.session_id}).add(call.session_id)
+        first = _Owner(known.session_id, known.engineer, known.host)
+        if first != owner:
+            self._owners.setdefault(key, {first}).add(owner)
         if _evidence(call) > _evidence(known):
             self._best[key] = call
 
+    def _note_end(self, owner: _Owner, end: int) -> None:
+        """Whole milliseconds: an export holds no more."""
+        for name in (owner, owner.session_id):
+            self._ends[name] = max(end, self._ends.get(name, end))
+
     def records(self) -> list[Record]:
         """The merged calls. A call copied into a later session belongs to the session that ended first."""
+        if self._stated:
+            self._share_owners()
         merged: list[Record] = []
         for key, call in self._best.items():
-            sessions = self._sessions.get(key)
-            if sessions:
-                owner = min(sessions, key=lambda name: (self._ends.get(name, float("inf")), name))
-                call = replace(call, session_id=owner)  # noqa: PLW2901
-            merged.append(Record(key[0], call))
+            owners = self._owners.get(key)
+            merged.append(Record(key[0], call if owners is None else self._owned(call, owners)))
         return merged
+
+    def _share_owners(self) -> None:
+        """A call has one owner, also where one copy is in a log and another in an export, or in two kinds of them."""
+        keys: dict[str, list[_Key]] = {}
+        for key in self._best:
+            keys.setdefault(key[1], []).append(key)
+        for alike in keys.values():
+            if len(alike) > 1 and any(self._best[key].stated_id is not None for key in alike):
+                every: set[_Owner] = set()
+                for key in alike:
+                    call = self._best[key]
+                    every |= self._owners.get(key, {_Owner(call.session_id, call.engineer, call.host)})
+                self._owners |= dict.fromkeys(alike, every)
+
+    def _owned(self, call: Call, owners: set[_Owner]) -> Call:
+        """The call in the session that ended first, and with the tags of those who had that session first."""
+
+        def order(owner: _Owner) -> tuple[float, str, float, str, str]:
+            name, engineer, host = owner
+            return self._ends.get(name, _NEVER), name, self._ends.get(owner, _NEVER), engineer or "", host or ""
+
+        found = sorted(owners, key=order)
+        engineer = next((owner.engineer for owner in found if owner.engineer is not None), None)
+        host = next((owner.host for owner in found if owner.host is not None), None)
+        return replace(call, session_id=found[0].session_id, engineer=engineer, host=host)
 
 
 def merge(calls: list[Call]) -> list[Call]:
@@ -91,5 +134,5 @@ def _evidence(call: Call) -> tuple[Any, ...]:
         -(first if first is not None else float("inf")),
         -(call.sent_at if call.sent_at is not None else float("inf")),
         sum(getattr(call, name) is not None for name in _FIELDS),
-        repr(call),
+        repr([getattr(call, name) for name in _TOLD]),
     )

@@ -12,6 +12,7 @@ from latprof.formats import Format, Source, formats
 from latprof.ingest.find import find
 from latprof.ingest.join import join
 from latprof.ingest.merge import Merger
+from latprof.ingest.tags import NO_TAGS, TagRules, Tags
 from latprof.model import Call, Problem
 
 __all__ = ["Reading", "read_inputs"]
@@ -47,9 +48,15 @@ class Reading:
 
 
 def read_inputs(
-    paths: Sequence[str], *, known: Sequence[Format] | None = None, progress: Progress | None = None
+    paths: Sequence[str],
+    *,
+    known: Sequence[Format] | None = None,
+    progress: Progress | None = None,
+    rules: TagRules | None = None,
 ) -> Reading:
     """Read all given paths; `progress` is called with bytes done and bytes in all.
+
+    `rules` tell engineer and host of calls that do not know them.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing given could be
     read at all.
@@ -60,8 +67,10 @@ def read_inputs(
     merger = Merger()
     done = 0
     opened = 0
-    for source, size, named in zip(found.sources, found.sizes, found.named, strict=True):
-        opened += _read_one(source, known, reading, merger, named=named)
+    tagged = _Tagged(merger, rules or TagRules())
+    for source, size, named, tags in zip(found.sources, found.sizes, found.named, found.tags, strict=True):
+        tagged.begin(source.path, tags)
+        opened += _read_one(source, known, reading, tagged, named=named)
         done += size
         if progress is not None:
             progress(done, reading.size_bytes)
@@ -75,8 +84,26 @@ def read_inputs(
     return reading
 
 
-def _read_one(source: Source, known: Sequence[Format], reading: Reading, merger: Merger, *, named: bool) -> bool:
-    """Read one source into the merger; False when it could not be opened."""
+@dataclass(slots=True)
+class _Tagged:
+    """Gives the calls of one file after the other their tags and hands them on."""
+
+    merger: Merger
+    rules: TagRules
+    tags: Tags = NO_TAGS
+
+    def begin(self, path: str, said: Tags) -> None:
+        """The next file."""
+        self.tags = self.rules.of_file(path, said)
+
+    def add(self, call: Call, reader: str) -> None:
+        """A call of that file."""
+        self.rules.give(call, self.tags)
+        self.merger.add(call, reader)
+
+
+def _read_one(source: Source, known: Sequence[Format], reading: Reading, calls_to: _Tagged, *, named: bool) -> bool:
+    """Read one source; False when it could not be opened."""
     head = _head(source, reading)
     if head is None:
         return False
@@ -95,7 +122,7 @@ def _read_one(source: Source, known: Sequence[Format], reading: Reading, merger:
     calls = 0
     for item in claimed.read(source):
         if isinstance(item, Call):
-            merger.add(item, claimed.name)
+            calls_to.add(item, claimed.name)
             calls += 1
         else:
             reading.problems.append(item)

@@ -16,7 +16,7 @@ from latprof.trace import Trace
 __all__ = ["HASHED", "anonymous"]
 
 # Whose values become hashes; all other columns hold numbers, kinds, and names of models, tools and agents.
-HASHED: Final = ("session_id", "agent_id", "call_id", "message_id", "request_id", "project")
+HASHED: Final = ("session_id", "agent_id", "call_id", "message_id", "request_id", "project", "host", "engineer")
 _DIGITS: Final = 16
 _INSTANTS: Final = ("trigger_at", "sent_at", "headers_at", "first_output_at", "last_output_at", "first_block_at")
 

@@ -31,6 +31,8 @@ class Filters:
     triggers: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
+    engineers: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
 
 
 def keep(trace: Trace, filters: Filters) -> Trace:
@@ -46,6 +48,8 @@ def keep(trace: Trace, filters: Filters) -> Trace:
         ("trigger", filters.triggers),
         ("agent", filters.agents),
         ("session_id", filters.sessions),
+        ("engineer", filters.engineers),
+        ("host", filters.hosts),
     ):
         if patterns:
             mask &= _matches(trace, column, patterns, _text_matches)
@@ -139,6 +143,8 @@ BY_KEYS: Final[dict[str, Callable[[Trace, tzinfo], list[str | None]]]] = {
     "provider": _column("provider"),
     "project": _column("project"),
     "session": _column("session_id"),
+    "engineer": _column("engineer"),
+    "host": _column("host"),
     "agent": _column("agent"),
     "version": _column("agent_version"),
     "effort": _column("effort"),

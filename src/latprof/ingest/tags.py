@@ -1,0 +1,86 @@
+"""Whose logs the files are: engineer and host by what the user says, for no log tells it.
+
+A path may say it by a prefix: `ana=DIR`, `ana@mac1=DIR`, `@mac1=DIR`. Settings may say it of folders.
+A call that knows already, because an export carried it, keeps what it knows.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from latprof.config.projects import lies_in
+from latprof.model import Call
+
+__all__ = ["NO_TAGS", "TagRules", "Tags", "map_path", "parted", "plain_path"]
+
+_PREFIX: Final = re.compile(r"(?P<engineer>[^=@/\\*?]*)(?:@(?P<host>[^=@/\\*?]+))?=(?P<path>.+)", re.DOTALL)
+_Folders = tuple[tuple[str, str], ...]
+
+
+class Tags(NamedTuple):
+    """Who and where; None where it is not said."""
+
+    engineer: str | None = None
+    host: str | None = None
+
+
+NO_TAGS: Final = Tags()
+
+
+def parted(text: str) -> tuple[Tags, str]:
+    """`ana@mac1=DIR` -> its tags and `DIR`; a path that exists as it is written has no prefix."""
+    found = _PREFIX.fullmatch(text)
+    if found is None or not (found["engineer"] or found["host"]) or os.path.lexists(Path(text)):
+        return NO_TAGS, text
+    # Path.glob hides nothing by choice and knows no absolute patterns
+    if glob.has_magic(text) and glob.glob(text, recursive=True, include_hidden=True):  # noqa: PTH207
+        return NO_TAGS, text
+    return Tags((found["engineer"] or "").strip() or None, (found["host"] or "").strip() or None), found["path"]
+
+
+def plain_path(text: str) -> str:
+    """The path without tags before it."""
+    return parted(text)[1]
+
+
+def map_path(text: str, change: Callable[[str], str]) -> str:
+    """The text with its path changed and the tags before it kept."""
+    path = plain_path(text)
+    return text[: len(text) - len(path)] + change(path)
+
+
+@dataclass(frozen=True, slots=True)
+class TagRules:
+    """What settings and options say: (folder, name) pairs, who works on a host, and what all others get.
+
+    Of several folders that hold a file, the longest path counts.
+    """
+
+    engineers: _Folders = ()
+    hosts: _Folders = ()
+    works_on: Mapping[str, str] = field(default_factory=dict)
+    others: Tags = NO_TAGS
+
+    def of_file(self, path: str, said: Tags) -> Tags:
+        """The tags of a file: what was said with its path, else by its folder."""
+        if path == "-" or not (self.engineers or self.hosts):
+            return said
+        place = str(Path(path).absolute())
+        return Tags(said.engineer or _name(place, self.engineers), said.host or _name(place, self.hosts))
+
+    def give(self, call: Call, tags: Tags) -> None:
+        """Tell a call what it does not know itself."""
+        call.host = call.host or tags.host or self.others.host
+        known = call.engineer or tags.engineer
+        call.engineer = known or self.works_on.get(call.host or "") or self.others.engineer
+
+
+def _name(place: str, folders: _Folders) -> str | None:
+    found = [(len(folder), name) for folder, name in folders if lies_in(place, folder, Path.home())]
+    return max(found)[1] if found else None

@@ -30,6 +30,7 @@ HEAVY = {
         "compare/",
         "compare/",
         "estimate/",
+        "live/",
         "replay/",
         "report/",
         "serving/",

@@ -33,6 +33,7 @@ from latprof.cli.simulate import simulate
 from latprof.cli.slowest import slowest
 from latprof.cli.sources import sources
 from latprof.cli.sweep import sweep
+from latprof.cli.watch import watch
 from latprof.errors import LatprofError
 
 __all__ = ["app", "main"]
@@ -66,6 +67,7 @@ app.command()(sweep)
 app.command()(check)
 app.command()(diff)
 app.command()(drift)
+app.command()(watch)
 app.add_typer(baseline, name="baseline")
 app.command()(config)
 app.add_typer(catalogue, name="catalogue")

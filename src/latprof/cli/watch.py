@@ -1,0 +1,147 @@
+"""`latprof watch`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import tzinfo
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from latprof.cli import drawing, options
+from latprof.cli.selection import Paths, TzOption, now, zone_of
+from latprof.cli.settings import ConfigOption, effective_if_given
+from latprof.errors import UsageError
+from latprof.units import parse_duration_s
+
+if TYPE_CHECKING:
+    from latprof.live import Picture, Watcher
+
+__all__ = ["pictures", "watch"]
+
+
+def watch(  # noqa: PLR0913 - one argument per option
+    paths: Paths = None,
+    interval: Annotated[
+        float, typer.Option("--interval", metavar="SECONDS", min=0.1, max=3600, help="Time between two looks.")
+    ] = 2.0,
+    active: Annotated[
+        str, typer.Option("--active", metavar="SPAN", help="Sessions whose log changed within this while.")
+    ] = "10m",
+    history: Annotated[
+        str,
+        typer.Option("--history", metavar="SPAN", help="What is usual comes from logs that changed within this while."),
+    ] = "14d",
+    once: Annotated[bool, typer.Option("--once", help="Show one picture and end.")] = False,  # noqa: FBT002
+    plain: Annotated[  # noqa: FBT002
+        bool, typer.Option("--plain", help="One line per event, as to a pipe, instead of a picture.")
+    ] = False,
+    as_json: Annotated[  # noqa: FBT002
+        bool, typer.Option("--json", help="Each event as a line of JSON; with --once the picture as JSON.")
+    ] = False,
+    tz: TzOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Watch running sessions: what each waits for, how long, and what is usual.
+
+    Ctrl-C ends it, with exit code 0.
+    """
+    from latprof.live import Habits, Watcher, files_of, read_history
+
+    in_force = effective_if_given(config)
+    zone = zone_of(tz if tz is not None or in_force is None else in_force.settings.tz)
+    places = list(paths or ([in_force.path(text) for text in in_force.settings.paths] if in_force is not None else []))
+    active_s, history_s = _span("--active", active), _span("--history", history)
+    _check(places)
+    with options.progress_bar() as progress:
+        habits = Habits(read_history(places, now() - history_s, progress=progress).trace)
+    watcher = Watcher(lambda: files_of(places), habits, active_s=active_s)
+    try:
+        if once:
+            _show_once(watcher.picture(now()), active_s, zone, as_json=as_json, plain=plain)
+        elif plain or as_json or not _on_screen():
+            _follow(pictures(watcher, interval), zone, as_json=as_json)
+        else:
+            _draw(pictures(watcher, interval), active_s, zone)
+    except KeyboardInterrupt:
+        return
+
+
+def pictures(
+    watcher: Watcher,
+    interval_s: float,
+    *,
+    clock: Callable[[], float] | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[Picture]:
+    """A picture at once and one after each pause, without end."""
+    clock = clock or now
+    while True:
+        yield watcher.picture(clock())
+        pause(interval_s)
+
+
+def _check(places: list[str]) -> None:
+    """Refuse what cannot be watched before anything is read. Raises UsageError, NothingReadable."""
+    from latprof.formats import formats
+    from latprof.ingest import find
+
+    if "-" in places:
+        raise UsageError("Standard input cannot be watched: give the folder in which the agent writes its logs.")
+    find(places, formats())
+
+
+def _span(option: str, text: str) -> float:
+    try:
+        return parse_duration_s(text)
+    except ValueError:
+        raise UsageError(f"{option} {text} is no span of time: write it as 90s, 10m, 36h or 7d.") from None
+
+
+def _on_screen() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _show_once(picture: Picture, active_s: float, zone: tzinfo, *, as_json: bool, plain: bool) -> None:
+    from latprof.live import events
+    from latprof.report.watch import event_line, picture_document
+
+    if plain and not as_json:
+        for event in events(None, picture):
+            _write(event_line(event, zone))
+        return
+    document = picture_document(picture, active_s=active_s, tz=zone)
+    drawing.show(document, "json" if as_json else "table", None, force=False)
+
+
+def _follow(shown: Iterator[Picture], zone: tzinfo, *, as_json: bool) -> None:
+    """One line per event, written as it happens."""
+    from latprof.live import events
+    from latprof.report.watch import event_data, event_line
+
+    before: Picture | None = None
+    for picture in shown:
+        for event in events(before, picture):
+            _write(json.dumps(event_data(event, zone), ensure_ascii=False) if as_json else event_line(event, zone))
+        before = picture
+
+
+def _write(line: str) -> None:
+    options.write_output((line + "\n").encode("utf-8", "replace"), None, force=False)
+
+
+def _draw(shown: Iterator[Picture], active_s: float, zone: tzinfo) -> None:
+    """The picture drawn anew in its place."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    from latprof.report.watch import picture_document
+
+    with Live(console=Console(), auto_refresh=False, vertical_overflow="crop") as live:
+        for picture in shown:
+            document = picture_document(picture, active_s=active_s, tz=zone)
+            live.update(Text.from_ansi(drawing.draw(document, "table", None).decode()), refresh=True)

@@ -49,17 +49,13 @@ def watch(  # noqa: PLR0913 - one argument per option
 
     Ctrl-C ends it, with exit code 0.
     """
-    from latprof.live import Habits, Watcher, files_of, read_history
-
     in_force = effective_if_given(config)
     zone = zone_of(tz if tz is not None or in_force is None else in_force.settings.tz)
     places = list(paths or ([in_force.path(text) for text in in_force.settings.paths] if in_force is not None else []))
     active_s, history_s = _span("--active", active), _span("--history", history)
     _check(places)
-    with options.progress_bar() as progress:
-        habits = Habits(read_history(places, now() - history_s, progress=progress).trace)
-    watcher = Watcher(lambda: files_of(places), habits, active_s=active_s)
     try:
+        watcher = _watcher(places, active_s, history_s)
         if once:
             _show_once(watcher.picture(now()), active_s, zone, as_json=as_json, plain=plain)
         elif plain or as_json or not _on_screen():
@@ -68,6 +64,15 @@ def watch(  # noqa: PLR0913 - one argument per option
             _draw(pictures(watcher, interval), active_s, zone)
     except KeyboardInterrupt:
         return
+
+
+def _watcher(places: list[str], active_s: float, history_s: float) -> Watcher:
+    """What is usual is read once, before the first look."""
+    from latprof.live import Habits, Watcher, files_of, read_history
+
+    with options.progress_bar() as progress:
+        habits = Habits(read_history(places, now() - history_s, progress=progress).trace)
+    return Watcher(lambda: files_of(places), habits, active_s=active_s)
 
 
 def pictures(

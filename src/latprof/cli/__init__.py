@@ -24,6 +24,7 @@ from latprof.cli.explain import explain
 from latprof.cli.export import export
 from latprof.cli.formats import formats
 from latprof.cli.hardware import hardware
+from latprof.cli.merge import merge
 from latprof.cli.predict import predict
 from latprof.cli.report import report
 from latprof.cli.schema import schema
@@ -55,6 +56,7 @@ app.command()(drivers)
 app.command()(explain)
 app.command()(report)
 app.command()(export)
+app.command()(merge)
 app.command()(scrub)
 app.command()(sources)
 app.command()(doctor)

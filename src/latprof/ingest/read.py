@@ -28,8 +28,9 @@ _LINE_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 class Reading:
     """What was read: `files` counts the files that a format claimed.
 
-    `files_of_others` counts files in the given folders that are no logs, `copies` the copies of a
-    call that were dropped, `joined` the records of other sources that were taken into a call.
+    `files_of_others` counts files in the given folders that are no logs. `records` counts the calls as the
+    files told them, `copies` the copies of a call that were dropped, `joined` the records of other sources
+    that were taken into a call.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -38,6 +39,7 @@ class Reading:
     files_without_calls: int = 0
     files_of_others: int = 0
     size_bytes: int = 0
+    records: int = 0
     copies: int = 0
     joined: int = 0
     formats: Counter[str] = field(default_factory=Counter)
@@ -77,6 +79,7 @@ def read_inputs(
     joined = join(merger.records())
     reading.calls, reading.joined = joined.calls, joined.taken_in
     reading.copies = merger.copies
+    reading.records = len(joined.calls) + joined.taken_in + merger.copies
     if not opened and reading.problems:
         first = reading.problems[0]
         advice = "check its permissions" if first.kind == "no_permission" else "give a plain file, or pipe it in as -"

@@ -80,10 +80,10 @@ def pictures(
     interval_s: float,
     *,
     clock: Callable[[], float] | None = None,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], None] | None = None,
 ) -> Iterator[Picture]:
     """A picture at once and one after each pause, without end."""
-    clock = clock or now
+    clock, pause = clock or now, pause or time.sleep
     while True:
         yield watcher.picture(clock())
         pause(interval_s)

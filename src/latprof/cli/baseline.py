@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from latprof.cli import options
+from latprof.cli import options, talk
 from latprof.cli.check import Alike
 from latprof.cli.selection import Selection, selects_calls
 from latprof.cli.settings import effective
@@ -41,4 +41,4 @@ def write(
     options.write_output(write_baseline(made), target, force=force)
     if target not in {None, "-"}:
         figures = format_counted(len(made.kept), "figure")
-        typer.echo(f"latprof: {figures} of {format_counted(made.calls, 'call')} written to {target}", err=True)
+        talk.note(f"{figures} of {format_counted(made.calls, 'call')} written to {target}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from latprof.cli import options
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def numbers(text: str, option: str) -> tuple[int, ...]:
 @contextmanager
 def replay_bar() -> Iterator[Callable[[int, int], None] | None]:
     """A bar on standard error while replaying, on a terminal only."""
-    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not options.shows_progress():
         yield None
         return
     from rich.console import Console

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latprof.cli import options
+from latprof.cli import options, talk
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def draw(document: Document, name: str, target: str | None, *, images: str = "")
     from latprof.report import renderer
     from latprof.report.renderers.base import Screen
 
+    talk.say(f"drawing as {name}")
     to_screen = target in {None, "-"} and sys.stdout is not None and sys.stdout.isatty()
     width = shutil.get_terminal_size((120, 24)).columns if to_screen or "COLUMNS" in os.environ else 120
     colour = to_screen and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

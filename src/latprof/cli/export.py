@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latprof.cli import options
+from latprof.cli import options, talk
 from latprof.cli.naming import Anonymize, CoarseTimes, Names, Salt, format_by_name
 from latprof.cli.selection import Selection, selects_calls
 
@@ -55,7 +55,7 @@ def export(
     trace = names.applied(with_estimates(selection.read()).trace)
     options.write_output(export_calls(trace, chosen, tz=selection.zone), output, force=force)
     if output not in {None, "-"}:
-        typer.echo(f"latprof: {_written(trace, chosen)} calls written to {output}", err=True)
+        talk.note(f"{_written(trace, chosen)} calls written to {output}")
 
 
 def _written(trace: Trace, chosen: str) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from latprof.cli import drawing, options
+from latprof.cli import drawing, options, talk
 from latprof.cli.naming import Anonymize, CoarseTimes, Names, Salt, format_by_name
 from latprof.cli.selection import Selection, selects_calls
 from latprof.errors import UsageError
@@ -83,6 +83,8 @@ def _named(text: str) -> str:
 def _tell(document: Document, *, as_json: bool, output: str) -> None:
     """What was done: on standard output, unless the calls go there."""
     told = drawing.draw(document, "json" if as_json else "table", None)
+    if output == "-" and talk.is_quiet():
+        return
     if output == "-":
         typer.echo(told.decode("utf-8", "replace"), err=True, nl=False)
     else:

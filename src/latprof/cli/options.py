@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
+from latprof.cli import talk
 from latprof.errors import OutputExists, UsageError
 
-__all__ = ["Force", "Output", "check_targets", "progress_bar", "write_output"]
+__all__ = ["Force", "Output", "check_targets", "progress_bar", "shows_progress", "write_output"]
 
 Output = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file; - is standard output.")
@@ -62,6 +63,7 @@ def write_output(data: bytes, target: str | None, *, force: bool) -> None:
     Raises OutputExists when the file is there and `force` is off, UsageError when it cannot be
     written.
     """
+    talk.say(f"writing {len(data):,} bytes")
     if target is None or target == "-":
         _write_standard_output(data)
         return
@@ -74,10 +76,17 @@ def write_output(data: bytes, target: str | None, *, force: bool) -> None:
         raise UsageError(f"Cannot write {target} ({error.strerror}): choose another place.") from None
 
 
+def shows_progress() -> bool:
+    """Whether standard error is a screen where a bar is welcome."""
+    screen = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return screen and not talk.is_quiet()
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on standard error while reading, on a terminal only."""
-    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    """A bar on standard error while reading, on a terminal only and unless it is to be quiet."""
+    talk.say("reading")
+    if not shows_progress():
         yield None
         return
     from rich.console import Console

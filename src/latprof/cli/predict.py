@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from latprof.cli import cluster, options
+from latprof.cli import cluster, options, talk
 from latprof.cli.drawing import AsJson, FormatName, chosen_format, show
 from latprof.errors import NothingReadable, UsageError
 
@@ -96,7 +96,7 @@ def _rows(path: str, output: str | None, *, force: bool) -> None:
     found = predictions(points_of(rows))
     options.write_output(_csv(row_grid(rows, found)), output, force=force)
     refused = sum(1 for item in found if item.reason)
-    typer.echo(f"latprof: {len(rows) - refused} of {len(rows)} rows predicted, {refused} refused", err=True)
+    talk.note(f"{len(rows) - refused} of {len(rows)} rows predicted, {refused} refused")
 
 
 def _read(path: str) -> list[dict[str, str]]:

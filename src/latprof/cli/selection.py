@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from latprof.cli import talk
 from latprof.cli.options import progress_bar
 from latprof.cli.settings import ConfigOption, effective_if_given
 from latprof.errors import NothingReadable, UsageError
@@ -100,6 +101,7 @@ class Selection:
             )
         if not loaded.reading.files:
             raise NothingReadable(_nothing(loaded.reading.problem_counts()))
+        talk.say_reading(loaded.reading, len(loaded.trace))
         return loaded
 
     def _project_names(self) -> Callable[[str], str] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latprof.cli import drawing, options
+from latprof.cli import drawing, options, talk
 from latprof.cli.selection import TzOption, zone_of
 from latprof.errors import UsageError
 
@@ -45,7 +45,9 @@ def session(  # noqa: PLR0913 - one argument per option
     sources = _sources(what, paths or [])
     options.check_targets(output, csv, inputs=sources, force=force)
     with options.progress_bar() as progress:
-        trace = api.with_estimates(api.read(sources, progress=progress)).trace
+        loaded = api.read(sources, progress=progress)
+    talk.say_reading(loaded.reading, len(loaded.trace))
+    trace = api.with_estimates(loaded).trace
     found = _chosen(timeline.budgets(trace), what)
     mine = [
         row

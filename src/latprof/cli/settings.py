@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from latprof.cli import talk
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def effective_if_given(config: str | None) -> Effective | None:
     """The settings, or None where nothing could hold any: then nothing is loaded to read them."""
     from latprof.config import are_given
 
-    return effective(config) if config is not None or are_given(Path.cwd(), os.environ) else None
+    if config is not None or are_given(Path.cwd(), os.environ):
+        return effective(config)
+    talk.say_settings(None)
+    return None
 
 
 def effective(config: str | None = None, options: Mapping[str, Any] | None = None) -> Effective:
@@ -35,13 +39,15 @@ def effective(config: str | None = None, options: Mapping[str, Any] | None = Non
 
     if config is not None and not Path(config).expanduser().is_file():
         raise UsageError(f"{config} is no file: give the settings' file, or leave --config out.")
-    return load_settings(
+    found = load_settings(
         start=Path.cwd(),
         environ=os.environ,
         vocabulary=_vocabulary(),
         options=options,
         chosen=None if config is None else Path(config).expanduser(),
     )
+    talk.say_settings(found)
+    return found
 
 
 def _vocabulary() -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from latprof.cli import drawing, options
+from latprof.cli import drawing, options, talk
 
 __all__ = ["sources"]
 
@@ -32,4 +32,5 @@ def sources(
     options.check_targets(output, inputs=paths or (), force=force)
     with options.progress_bar() as progress:
         holdings = api.survey(paths or [], progress=progress)
+    talk.say_survey(holdings)
     drawing.show(sources_document(holdings), chosen, output, force=force)

@@ -20,6 +20,21 @@ def test_budgets_of_the_command_line_hold(run: Run) -> None:
     assert (done.returncode, json.loads(done.stdout)["passed"]) == (0, True)
 
 
+def test_a_check_of_nothing_does_not_pass(run: Run) -> None:
+    """No call passes the filters: said in the title, in words and in JSON; fails only where that is asked for."""
+    chosen = ("check", LOGS, "--budget", "p50 wall_s <= 20", "--model", "none-like-this")
+    done = run(*chosen, COLUMNS="100")
+    assert done.returncode == 0
+    shown = " ".join(done.stdout.decode().split())
+    assert "NOTHING CHECKED: 0 failed, 1 unknown, 0 held (0 calls, 0 sessions)" in shown
+    assert "No call was found, so nothing was checked" in shown
+    assert "check: pass" not in shown
+    found = json.loads(run(*chosen, "--json").stdout)
+    assert (found["passed"], found["judged"]) == (None, 0)
+    strict = run(*chosen, "--strict", "--json")
+    assert (strict.returncode, json.loads(strict.stdout)["passed"]) == (1, False)
+
+
 def settings(tmp_path: Path, text: str) -> str:
     path = tmp_path / "latprof.toml"
     path.write_text(text, encoding="utf-8")

@@ -51,7 +51,7 @@ def test_one_call_by_its_id(run: Run, calls: Path) -> None:
     found = json.loads(run("explain", str(calls), "--call", "msg_m-s1-0-0", "--json").stdout)["call"]
     assert found["call_id"].startswith("claude-code/msg_m-s1-0-0/")
     assert {item["kind"] for item in found["figures"]} == {"estimate", "bound", "as_logged"}
-    for wrong, words in (("nothing", b"No call has"), ("msg_m-s1-0", b"calls have")):
+    for wrong, words in (("nothing", b"No call has"), ("msg_m-s1-0", b"calls have"), (" ", b"--call is empty")):
         done = run("explain", str(calls), "--call", wrong)
         assert done.returncode == 2
         assert words in done.stderr

@@ -51,6 +51,18 @@ def test_a_link_to_nothing_is_a_problem(tmp_path: Path) -> None:
     assert (len(reading.calls), reading.problem_counts()) == (1, {"unreadable": 1})
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_logs_in_wide_encodings_are_named_as_such(tmp_path: Path, encoding: str) -> None:
+    """An editor saved them so; a file of zeros or of another kind stays unknown."""
+    (tmp_path / "wide.jsonl").write_bytes(log_bytes().decode().encode(encoding))
+    (tmp_path / "zeros.jsonl").write_bytes(bytes(1000))
+    (tmp_path / "other.jsonl").write_bytes(b'{"a": 1}\n')
+    (tmp_path / "a.jsonl").write_bytes(log_bytes())
+    reading = read_inputs([str(tmp_path)])
+    assert reading.problem_counts() == {"unknown_format": 2, "unsupported_encoding": 1}
+    assert len(reading.calls) == 1
+
+
 def test_globs_are_expanded_by_the_program_too(tmp_path: Path) -> None:
     """For shells that do not; a pattern without a match is a usage error."""
     for name in ("a", "b"):

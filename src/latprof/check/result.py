@@ -61,6 +61,11 @@ class Verdicts:
         return [item for item in self.outcomes if item.status == status]
 
     @property
+    def judged(self) -> int:
+        """Figures that could be judged: held or failed."""
+        return len(self.outcomes) - len(self.of("unknown"))
+
+    @property
     def failed(self) -> list[Outcome]:
         """What makes the check fail: failures, and what cannot be judged where the check is strict."""
         return [item for item in self.outcomes if item.status == "fail" or (self.strict and item.status == "unknown")]

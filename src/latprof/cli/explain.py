@@ -34,6 +34,8 @@ def explain(
     from latprof import api
     from latprof.report.explain import call_document, groups_document
 
+    if call is not None and not call.strip():
+        raise UsageError("--call is empty: give the start of an id, as latprof export shows them.")
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
     options.check_targets(output, inputs=selection.paths, force=force)
     loaded = api.with_estimates(selection.read())

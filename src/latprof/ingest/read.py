@@ -23,6 +23,10 @@ Progress = Callable[[int, int], None]
 # (settings, caches, indexes) a folder holds many that are none of our business.
 _LINE_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
+# UTF-32 with its low byte first begins like UTF-16.
+_WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+_LOOKED_AT_BYTES: Final = 256
+
 
 @dataclass(slots=True)
 class Reading:
@@ -117,7 +121,7 @@ def _read_one(source: Source, known: Sequence[Format], reading: Reading, calls_t
     claimed = next((item for item in known if item.sniff(source.path, head)), None)
     if claimed is None:
         if named or _is_a_log_by_name(source.path):
-            reading.problems.append(Problem("unknown_format", source.path))
+            reading.problems.append(_unknown(source, head))
         reading.files_of_others += 1
         return True
     reading.files += 1
@@ -131,6 +135,18 @@ def _read_one(source: Source, known: Sequence[Format], reading: Reading, calls_t
             reading.problems.append(item)
     reading.files_without_calls += calls == 0
     return True
+
+
+def _unknown(source: Source, head: bytes) -> Problem:
+    """What no format claims: told apart whether it is text in two or four bytes per sign, as editors may save it."""
+    marked = head.startswith(_WIDE_MARKS)
+    wide = head[:_LOOKED_AT_BYTES].count(0) * 3 >= len(head[:_LOOKED_AT_BYTES]) and head.lstrip(b"\x00")[:1] in {
+        b"{",
+        b"[",
+    }
+    if marked or wide:
+        return Problem("unsupported_encoding", source.path, None, "UTF-16 or UTF-32: save it as UTF-8")
+    return Problem("unknown_format", source.path)
 
 
 def _is_a_log_by_name(path: str) -> bool:

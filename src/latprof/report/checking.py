@@ -51,7 +51,14 @@ def _title(verdicts: Verdicts) -> str:
         f"{len(verdicts.of('fail'))} failed, {len(verdicts.of('unknown'))} unknown, {len(verdicts.of('pass'))} held"
     )
     of = f"{format_counted(verdicts.calls, 'call')}, {format_counted(verdicts.sessions, 'session')}"
-    return f"latprof check: {'FAIL' if verdicts.failed else 'pass'}: {counts} ({of})"
+    return f"latprof check: {_verdict(verdicts)}: {counts} ({of})"
+
+
+def _verdict(verdicts: Verdicts) -> str:
+    """A check that judged nothing did not pass: its paths or filters may have missed the calls."""
+    if verdicts.failed:
+        return "FAIL"
+    return "pass" if verdicts.judged else "NOTHING CHECKED"
 
 
 def _tables(title: str, outcomes: Sequence[Outcome]) -> Iterable[Table]:
@@ -150,12 +157,17 @@ def _legend(verdicts: Verdicts) -> Iterable[str]:
         )
     if verdicts.of("unknown") and not verdicts.strict:
         yield "What cannot be judged fails only with --strict."
+    if not verdicts.judged and not verdicts.failed:
+        found = "No call was found" if not verdicts.calls else "No figure could be judged"
+        yield f"{found}, so nothing was checked: look at the paths and filters, or give --strict to fail on this."
 
 
 def _data(verdicts: Verdicts) -> dict[str, Any]:
     return {
         "schema_version": 1,
-        "passed": not verdicts.failed,
+        # None: nothing could be judged, which is neither.
+        "passed": False if verdicts.failed else (True if verdicts.judged else None),
+        "judged": verdicts.judged,
         "strict": verdicts.strict,
         "calls": verdicts.calls,
         "sessions": verdicts.sessions,

@@ -22,7 +22,8 @@ MODULES = sorted(
 # Which heavy package may be imported at the top of which modules; elsewhere only inside functions.
 HEAVY = {
     "numpy": (
-        "trace.py",
+        "ingest/",
+        "trace/",
         "metrics.py",
         "stats/",
         "check/",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,20 +11,26 @@ import pytest
 from latprof.check import check_budgets, make_baseline, parse_baseline, run_check, write_baseline
 from latprof.config.schema import Budget, Settings
 from latprof.errors import UsageError
+from latprof.model import Call
 from latprof.stats.samples import unit_labels
 from latprof.trace import Trace
 from made_calls import NOON, made, trace_of
 
 
-def calls(wall: float = 4.0, *, count: int = 400, sessions: int = 40, seed: int = 1, model: str = "model-a") -> Trace:
+def listed(
+    wall: float = 4.0, *, count: int = 400, sessions: int = 40, seed: int = 1, model: str = "model-a"
+) -> list[Call]:
     """Exact calls around a median of `wall`, 30 % spread, in sessions of equal level."""
     noise = np.exp(np.random.default_rng(seed).normal(0, 0.3, count))
-    return trace_of(
-        *(
-            made(n, at=NOON + n * 100, wall=wall * float(noise[n]), session_id=f"s{n % sessions}", model=model)
-            for n in range(count)
-        )
-    )
+    return [
+        made(n, at=NOON + n * 100, wall=wall * float(noise[n]), session_id=f"s{n % sessions}", model=model)
+        for n in range(count)
+    ]
+
+
+def calls(wall: float = 4.0, **fields: Any) -> Trace:
+    """The same as a trace."""
+    return trace_of(*listed(wall, **fields))
 
 
 def status(trace: Trace, **fields: object) -> tuple[str, str]:
@@ -77,13 +84,8 @@ def test_a_bound_above_a_maximum_does_not_break_it() -> None:
 
 def test_a_limit_holds_for_each_group() -> None:
     """Two models, one too slow."""
-    slow, fast = (calls(wall, seed=seed, model=name) for wall, seed, name in ((9.0, 2, "slow"), (4.0, 3, "fast")))
-    both = Trace(
-        {name: np.concatenate([slow.texts[name], fast.texts[name]]) for name in slow.texts},
-        {name: np.concatenate([slow.numbers[name], fast.numbers[name]]) for name in slow.numbers},
-        np.concatenate([slow.flags, fast.flags]),
-        slow.blocks + fast.blocks,
-    )
+    slow, fast = (listed(wall, seed=seed, model=name) for wall, seed, name in ((9.0, 2, "slow"), (4.0, 3, "fast")))
+    both = trace_of(*slow, *fast)
     budget = Budget.model_validate({"metric": "wall_s", "max": 6, "by": ["model"]})
     found = {item.group["model"]: item.status for item in check_budgets(both, [budget], unit_labels(both))}
     assert found == {"slow": "fail", "fast": "pass"}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import numpy as np
 
-from latprof.model import Block
 from latprof.trace import Trace
 
 __all__ = ["HASHED", "anonymous"]
@@ -18,7 +16,6 @@ __all__ = ["HASHED", "anonymous"]
 # Whose values become hashes; all other columns hold numbers, kinds, and names of models, tools and agents.
 HASHED: Final = ("session_id", "agent_id", "call_id", "message_id", "request_id", "project", "host", "engineer")
 _DIGITS: Final = 16
-_INSTANTS: Final = ("trigger_at", "sent_at", "headers_at", "first_output_at", "last_output_at", "first_block_at")
 
 
 def anonymous(trace: Trace, salt: bytes, *, coarse_s: float | None = None) -> Trace:
@@ -28,13 +25,7 @@ def anonymous(trace: Trace, salt: bytes, *, coarse_s: float | None = None) -> Tr
     of a call move together, by less than that, so that it starts at a multiple of `coarse_s` seconds; durations
     stay what they are. The order of calls and the time between them are then lost.
     """
-    texts = dict(trace.texts)
-    for name in HASHED:
-        hashes = {text: _hashed(salt, name, text) for text in set(texts[name]) if text is not None}
-        column = np.empty(len(trace), dtype=np.object_)
-        column[:] = [hashes.get(text) for text in texts[name]]
-        texts[name] = column
-    shared = replace(trace, texts=texts)
+    shared = trace.with_texts({name: partial(_hashed, salt, name) for name in HASHED})
     return shared if coarse_s is None else _coarse(shared, coarse_s)
 
 
@@ -50,13 +41,4 @@ def _coarse(trace: Trace, coarse_s: float) -> Trace:
     for column in known:
         start = np.where(np.isnan(start), column, start)
     back = np.where(np.isnan(start), 0.0, start - np.floor(start / coarse_s) * coarse_s)
-    numbers = {name: column - back if name in _INSTANTS else column for name, column in trace.numbers.items()}
-    blocks = tuple(
-        tuple(_moved(block, float(shift)) for block in blocks) for blocks, shift in zip(trace.blocks, back, strict=True)
-    )
-    return replace(trace, numbers=numbers, blocks=blocks)
-
-
-def _moved(block: Block, shift: float) -> Block:
-    move: Callable[[float | None], float | None] = lambda at: None if at is None else at - shift  # noqa: E731
-    return replace(block, start_at=move(block.start_at), end_at=move(block.end_at), result_at=move(block.result_at))
+    return trace.moved(back)

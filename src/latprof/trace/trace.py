@@ -7,29 +7,33 @@ columns are object arrays with None.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.model import (
-    BLOCK_TYPES,
     FIRST_OUTPUT_SOURCES,
     LAST_OUTPUT_SOURCES,
     NO_DURATION_FLAGS,
     NO_RATE_FLAGS,
     SENT_SOURCES,
-    Block,
     Call,
     Sighting,
 )
+from latprof.trace.blocks import BlockColumns
+from latprof.trace.columns import COUNTS, INSTANTS, Columns
+from latprof.trace.estimates import Estimates
+from latprof.trace.lazy import Blocks, Lazy
+from latprof.trace.pool import Codes
+from latprof.trace.view import DURATION_DIGITS, View
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["EXPORT_COLUMNS", "MIN_DECODE_S", "BlockColumns", "Codes", "Estimates", "Trace"]
+__all__ = ["EXPORT_COLUMNS", "MIN_DECODE_S", "Trace"]
 
 Floats = NDArray[np.float64]
 Texts = NDArray[np.object_]
@@ -38,18 +42,14 @@ Mask = NDArray[np.bool_]
 
 # Shorter decoding than this cannot be timed to 2 % with stamps that are good to a few ms.
 MIN_DECODE_S: Final = 0.25
-# A person answers these tools, so their time is not a tool's time.
-_ASKING_TOOLS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
 
 _TEXT: Final = (
     "agent", "agent_version", "session_id", "agent_id", "call_id", "message_id", "request_id", "provider",
     "project", "host", "engineer", "model", "requested_model", "effort", "speed_mode", "trigger", "sent_source",
     "first_output_source", "last_output_source", "output_tokens_kind", "output_tokens_source", "stop_reason", "load",
 )  # fmt: skip
-_INSTANTS: Final = ("trigger_at", "sent_at", "headers_at", "first_output_at", "last_output_at", "first_block_at")
-_COUNTS: Final = (
-    "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "attempts",
-)  # fmt: skip
+_INSTANTS: Final = (*INSTANTS, "first_block_at")
+_NUMBERS: Final = (*_INSTANTS, *COUNTS, "tools_span_s")
 
 EXPORT_COLUMNS: Final[tuple[str, ...]] = (
     "agent", "agent_version", "session_id", "agent_id", "call_id", "message_id", "request_id", "project",
@@ -64,118 +64,65 @@ EXPORT_COLUMNS: Final[tuple[str, ...]] = (
 )  # fmt: skip
 
 
-class Codes(NamedTuple):
-    """A text column of few values: `categories[codes[row]]` is the text of a row, code -1 stands for None.
-
-    The categories are sorted and all occur.
-    """
-
-    codes: Ints
-    categories: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BlockColumns:
-    """The blocks of n calls one after the other: those of call i are `offsets[i]` to `offsets[i + 1]`.
-
-    `type` counts in `model.BLOCK_TYPES`; instants (s) and sizes are float64 with NaN for None; `tool` has the
-    names of tools.
-    """
-
-    offsets: Ints
-    type: Ints
-    start_at: Floats
-    end_at: Floats
-    result_at: Floats
-    characters: Floats
-    tokens: Floats
-    signature_characters: Floats
-    tool: Codes
-
-
-@dataclass(frozen=True)
-class Estimates:
-    """What a model of many calls says of each: n rows, NaN where it says nothing.
-
-    `values` holds per metric (n, k) values of equal weight that stand for a call's posterior,
-    `ends` (n, 2) the ends of its 95 % interval. `group` is the call's row in `errors`, which holds
-    per metric the standard errors of log percentiles at `probabilities` (groups, p) that come from
-    the model alone; -1 for calls of no group.
-    """
-
-    values: dict[str, Floats]
-    ends: dict[str, Floats]
-    group: Ints
-    errors: dict[str, Floats]
-    probabilities: tuple[float, ...]
-
-    def select(self, rows: Ints) -> Estimates:
-        """The estimates of some calls."""
-        return replace(
-            self,
-            values={key: column[rows] for key, column in self.values.items()},
-            ends={key: column[rows] for key, column in self.ends.items()},
-            group=self.group[rows],
-        )
-
-    def error_of_log(self, metric: str, probability: float, rows: Ints) -> float:
-        """Standard error of a log percentile from the model alone, averaged over the calls' groups."""
-        numbers, counts = np.unique(self.group[rows], return_counts=True)
-        found = [
-            (float(np.interp(probability, self.probabilities, self.errors[metric][number])), int(count))
-            for number, count in zip(numbers, counts, strict=True)
-            if number >= 0 and not np.isnan(self.errors[metric][number]).any()
-        ]
-        calls = sum(count for _, count in found)
-        return sum(error * count for error, count in found) / calls if calls else 0.0
-
-
-@dataclass(frozen=True)
 class Trace:
-    """Calls as columns of equal length, in the order of their send times.
+    """Calls as columns of equal length (n,), in the order of their send times.
 
-    `estimates` are there once a model was fitted to the calls.
+    `texts` maps names to object arrays with None, `numbers` to float64 arrays with NaN; `flags` has a tuple per
+    call, `blocks` a tuple of `Block` objects. They are made when they are first used. Who computes over many calls
+    takes `codes`, `flag` and `block_columns`, which cost no objects. `estimates` are there once a model was fitted
+    to the calls.
     """
 
-    texts: dict[str, Texts]
-    numbers: dict[str, Floats]
-    flags: Texts
-    blocks: tuple[tuple[Block, ...], ...]
-    estimates: Estimates | None = None
+    def __init__(self, view: View, estimates: Estimates | None = None) -> None:
+        self._view = view
+        self.estimates = estimates
+        self.texts: Mapping[str, Texts] = Lazy(_TEXT, view.text)
+        self.numbers: Mapping[str, Floats] = Lazy(_NUMBERS, view.number)
 
     @classmethod
-    def from_calls(cls, calls: Sequence[Call]) -> Trace:
+    def from_calls(cls, calls: Iterable[Call]) -> Trace:
         """Make columns of the calls, sorted by time and id."""
-        ordered = sorted(calls, key=_order)
-        texts = {name: _objects([_text(name, call) for call in ordered]) for name in _TEXT}
-        numbers = {name: _floats([getattr(call, name) for call in ordered]) for name in _INSTANTS + _COUNTS}
-        numbers["tools_span_s"] = _floats([_tool_s(call) for call in ordered])
-        flags = _objects([call.flags for call in ordered])
-        return cls(texts, numbers, flags, tuple(call.blocks for call in ordered))
+        return cls.from_columns(Columns.of(list(calls)))
+
+    @classmethod
+    def from_columns(cls, columns: Columns) -> Trace:
+        """A trace of the columns, which it sorts by time and id, and keeps."""
+        order = _order(columns)
+        if order is not None:
+            columns.keep(order)
+        return cls(View(columns))
 
     def __len__(self) -> int:
-        return len(self.blocks)
+        return len(self._view)
 
     def select(self, mask: Mask) -> Trace:
         """The calls where the mask is true."""
         rows = np.flatnonzero(mask)
         return Trace(
-            {name: column[rows] for name, column in self.texts.items()},
-            {name: column[rows] for name, column in self.numbers.items()},
-            self.flags[rows],
-            tuple(self.blocks[row] for row in rows),
+            self._view.select(rows),
             None if self.estimates is None else self.estimates.select(rows),
         )
 
     def with_estimates(self, estimates: Estimates) -> Trace:
         """The same calls with what a model says of them."""
-        return replace(self, estimates=estimates)
+        other = copy(self)
+        other.estimates = estimates
+        return other
 
     def with_projects(self, rename: Callable[[str], str]) -> Trace:
         """The same calls with projects called as `rename` says of their folders."""
-        names = {folder: rename(folder) for folder in set(self.texts["project"]) if folder is not None}
-        column = _objects([names.get(folder) for folder in self.texts["project"]])
-        return replace(self, texts=self.texts | {"project": column})
+        return self.with_texts({"project": rename})
+
+    def with_texts(self, rename: Mapping[str, Callable[[str], str]]) -> Trace:
+        """The same calls with each text of some columns replaced by what a function makes of it."""
+        return Trace(
+            self._view.with_texts({name: _renamed(self.codes(name), to) for name, to in rename.items()}),
+            self.estimates,
+        )
+
+    def moved(self, back: Floats) -> Trace:
+        """The same calls, each with all that is in it earlier by so many seconds (n,)."""
+        return Trace(self._view.moved(back), self.estimates)
 
     def estimated(self, metric: str) -> Floats:
         """Posterior mean of `ttft_s` or `decode_tps` per call; NaN without an estimate."""
@@ -184,34 +131,49 @@ class Trace:
         return np.asarray(self.estimates.values[metric].mean(axis=1))
 
     def codes(self, name: str) -> Codes:
-        """A text column as codes and sorted categories, for those who group or count by it."""
-        return _coded(self.texts[name])
+        """A text column as codes and sorted categories, for those who group or count by it. Raises KeyError."""
+        if name not in self._codes:
+            if name not in {*_TEXT, "flags"}:
+                raise KeyError(name)
+            self._codes[name] = self._view.codes(name)
+        return self._codes[name]
+
+    @cached_property
+    def _codes(self) -> dict[str, Codes]:
+        return {}
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """The blocks of each call as objects."""
+        columns, rows = self._view.columns, self._view.rows
+        return Blocks(columns.blocks, columns.pool, np.arange(len(self)) if rows is None else rows)
 
     @cached_property
     def block_columns(self) -> BlockColumns:
         """All blocks as flat columns, for those who compute with them."""
-        flat = [block for blocks in self.blocks for block in blocks]
-        return BlockColumns(
-            np.concatenate(([0], np.cumsum([len(blocks) for blocks in self.blocks], dtype=np.int64))),
-            np.array([BLOCK_TYPES.index(block.type) for block in flat], dtype=np.int64),
-            **{name: _floats([getattr(block, name) for block in flat]) for name in _BLOCK_NUMBERS},
-            tool=_coded([block.name for block in flat]),
-        )
+        return self._view.blocks().columns(self._view.columns.pool)
+
+    @cached_property
+    def flags(self) -> Texts:
+        """The flags of each call, (n,) tuples."""
+        codes, texts = self._view.codes("flags")
+        tuples = np.empty(len(texts), dtype=np.object_)
+        tuples[:] = [tuple(text.split()) for text in texts]
+        return tuples[codes]
 
     def flag(self, name: str) -> Mask:
         """Which calls carry the flag."""
-        return np.fromiter((name in flags for flags in self.flags), dtype=np.bool_, count=len(self))
+        return self._any_flag(name)
 
     def _any_flag(self, *names: str) -> Mask:
-        mask = np.zeros(len(self), dtype=np.bool_)
-        for name in names:
-            mask |= self.flag(name)
-        return mask
+        codes, texts = self.codes("flags")
+        return np.array([not set(names).isdisjoint(text.split()) for text in texts], dtype=np.bool_)[codes]
 
     def _sighted(self, column: str, sources: Mapping[str, Sighting], *sides: str) -> Mask:
         """Calls whose instant was seen in a way that lies on one of these sides."""
         chosen = {name for name, sighting in sources.items() if sighting.side in sides}
-        return np.fromiter((source in chosen for source in self.texts[column]), dtype=np.bool_, count=len(self))
+        codes, texts = self.codes(column)
+        return np.array([*(text in chosen for text in texts), False])[codes]
 
     @cached_property
     def _timed(self) -> Mask:
@@ -248,12 +210,12 @@ class Trace:
         return self.sent_exactly & self.last_output_exactly
 
     def _span(self, since: str, until: str, where: Mask) -> Floats:
-        span = self.numbers[until] - self.numbers[since]
+        span = np.round(self.numbers[until] - self.numbers[since], DURATION_DIGITS)
         return np.where(where & (span >= 0), span, np.nan)
 
     def _at_most(self, span: Floats) -> Floats:
         """An upper bound from two stamps: whole seconds may hide one more second."""
-        return span + np.where(self._fine, 0.0, 1.0)
+        return np.round(span + np.where(self._fine, 0.0, 1.0), DURATION_DIGITS)
 
     @cached_property
     def ttft_s(self) -> Floats:
@@ -358,7 +320,11 @@ class Trace:
         measure, end = _ENDS[name]
         if self.estimates is None:
             return np.full(len(self), np.nan)
-        return np.where(np.isnan(getattr(self, measure)), self.estimates.ends[measure][:, end], np.nan)
+        return np.where(
+            np.isnan(getattr(self, measure)),
+            self.estimates.ends[measure][:, end],
+            np.nan,
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """The export columns as a pandas frame: UTC instants, nullable integers, None for unknown."""
@@ -371,7 +337,7 @@ class Trace:
                 # Rounded to whole milliseconds first: the logs hold no more, a float shows dust.
                 millis = pd.array(np.round(column * 1000), dtype="Float64")
                 data[name] = pd.to_datetime(pd.Series(millis).astype("Int64"), unit="ms", utc=True)
-            elif name in _COUNTS:
+            elif name in COUNTS:
                 data[name] = pd.Series(column).astype("Int64")
             elif column.dtype == object:
                 data[name] = pd.Series(column, dtype="string")
@@ -380,7 +346,11 @@ class Trace:
         return pd.DataFrame(data)
 
 
-_KINDS: Final = {"ttft_kind": "ttft_s", "wall_kind": "wall_s", "decode_kind": "decode_tps"}
+_KINDS: Final = {
+    "ttft_kind": "ttft_s",
+    "wall_kind": "wall_s",
+    "decode_kind": "decode_tps",
+}
 _ENDS: Final = {
     "ttft_low_s": ("ttft_s", 0), "ttft_high_s": ("ttft_s", 1),
     "decode_low_tps": ("decode_tps", 0), "decode_high_tps": ("decode_tps", 1),
@@ -394,15 +364,28 @@ _DERIVED: Final = frozenset(
 )  # fmt: skip
 
 
-def _order(call: Call) -> tuple[float, str]:
-    at = call.sent_at if call.sent_at is not None else call.last_output_at
-    return (at if at is not None else float("inf"), call.call_id)
+def _order(columns: Columns) -> Ints | None:
+    """Rows by send time, or end where that is not known, then by id; None where they are in order already."""
+    sent, last = columns.number("sent_at"), columns.number("last_output_at")
+    at = np.where(np.isnan(sent), last, sent)
+    at[np.isnan(at)] = np.inf
+    order = np.argsort(at, kind="stable")
+    same = np.flatnonzero(at[order][1:] == at[order][:-1])
+    if len(same):
+        tied = np.union1d(same, same + 1)
+        rows = order[tied]
+        ids = columns.call_ids(rows)
+        places = sorted(range(len(rows)), key=lambda place: (at[rows[place]], ids[place]))
+        order[tied] = rows[places]
+    return None if (order == np.arange(len(order))).all() else order
 
 
-def _text(name: str, call: Call) -> str | None:
-    """A text of a call; only the session is never unknown, it may be nameless."""
-    value: str | None = getattr(call, name)
-    return value or ("" if name == "session_id" else None)
+def _renamed(column: Codes, rename: Callable[[str], str]) -> Codes:
+    names = [rename(text) for text in column.categories]
+    categories = tuple(sorted(set(names)))
+    number = {name: code for code, name in enumerate(categories)}
+    table = np.array([*(number[name] for name in names), -1], dtype=np.int64)
+    return Codes(table[column.codes], categories)
 
 
 def _objects(values: Sequence[object]) -> Texts:
@@ -410,32 +393,3 @@ def _objects(values: Sequence[object]) -> Texts:
     for row, value in enumerate(values):
         column[row] = value
     return column
-
-
-_BLOCK_NUMBERS: Final = ("start_at", "end_at", "result_at", "characters", "tokens", "signature_characters")
-
-
-def _coded(values: Iterable[str | None]) -> Codes:
-    column = list(values)
-    categories = tuple(sorted({text for text in column if text is not None}))
-    number: dict[str | None, int] = {text: code for code, text in enumerate(categories)} | {None: -1}
-    return Codes(np.array([number[text] for text in column], dtype=np.int64), categories)
-
-
-def _floats(values: Sequence[float | None]) -> Floats:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _tool_s(call: Call) -> float | None:
-    """From the end of the first tool call to the last result, s; tools that ask a person are left out."""
-    if call.tool_s is not None:
-        return call.tool_s
-    spans = [
-        (block.end_at, block.result_at)
-        for block in call.blocks
-        if block.end_at is not None and block.result_at is not None and block.name not in _ASKING_TOOLS
-    ]
-    if not spans:
-        return None
-    span = max(result for _, result in spans) - min(end for end, _ in spans)
-    return span if span >= 0 else None

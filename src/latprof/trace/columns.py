@@ -1,0 +1,233 @@
+"""What is kept of many calls: columns, not objects, without a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Final
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.model import Call
+from latprof.trace.blocks import BlockStore
+from latprof.trace.ids import Ids
+from latprof.trace.numbers import (
+    Numbers,
+    counts_of,
+    floats_of,
+    join_numbers,
+    numbers_of,
+    whole_of,
+)
+from latprof.trace.pool import Coding, Pool, code_type, join_codes
+
+__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "Columns", "keys_of"]
+
+Ints = NDArray[np.int64]
+Keys = NDArray[np.uint32]
+
+CODED: Final = (
+    "agent", "agent_version", "session_id", "agent_id", "provider", "model", "requested_model", "project", "host",
+    "engineer", "effort", "speed_mode", "trigger", "sent_source", "first_output_source", "last_output_source",
+    "output_tokens_source", "load", "stop_reason", "told_by", "flags", "reader",
+)  # fmt: skip
+IDS: Final = ("message_id", "request_id", "stated_id")
+INSTANTS: Final = (
+    "trigger_at",
+    "sent_at",
+    "headers_at",
+    "first_output_at",
+    "last_output_at",
+)
+COUNTS: Final = (
+    "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "attempts",
+)  # fmt: skip
+_TIMES: Final = (*INSTANTS, "tool_s")
+_NUMBERS: Final = _TIMES + COUNTS
+_FIELDS: Final = tuple(item.name for item in fields(Call))
+_ROW: Final = attrgetter(*_FIELDS)
+_WINDOW: Final = 1024
+
+
+@dataclass(slots=True)
+class Columns:
+    """Calls in the order they came.
+
+    `codes` (texts of few values, n) counts in `pool`, -1 stands for None; its rows are those of `CODED`, where
+    `flags` are joined by blanks and `reader` names the format that told the call. `numbers` and `ids` leave out
+    a column that is None everywhere. `keys` (n,) are checksums of the call ids: equal ids have equal ones.
+    """
+
+    pool: tuple[str, ...]
+    codes: Coding
+    numbers: dict[str, Numbers]
+    ids: dict[str, Ids]
+    keys: Keys
+    blocks: BlockStore
+
+    @classmethod
+    def of(cls, calls: Sequence[Call], reader: str = "") -> Columns:
+        """The columns of some calls that one reader told."""
+        rows = list(map(_ROW, calls))
+        values: dict[str, Any] = dict(
+            zip(
+                _FIELDS,
+                zip(*rows, strict=True) if rows else ((),) * len(_FIELDS),
+                strict=True,
+            )
+        )
+        pool = Pool()
+        blocks = BlockStore.of(values["blocks"], pool)
+        values["reader"] = (reader,) * len(rows)
+        joined = {flags: " ".join(flags) for flags in dict.fromkeys(values["flags"])}
+        values["flags"] = [joined[flags] for flags in values["flags"]]
+        codes = pool.matrix([values[name] for name in CODED])
+        kind = code_type(len(pool.numbers))
+        blocks.coded = blocks.coded.astype(kind)
+        numbers = {name: numbers_of(values[name]) for name in _TIMES} | {
+            name: counts_of(values[name]) for name in COUNTS
+        }
+        ids = {name: Ids.of(values[name]) for name in IDS}
+        first = [items[0].end_at if items else None for items in values["blocks"]]
+        return cls(
+            pool.texts,
+            codes.astype(kind),
+            {name: column for name, column in numbers.items() if column is not None},
+            {name: column for name, column in ids.items() if column is not None},
+            keys_of(_call_ids(values, first)),
+            blocks,
+        )
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @classmethod
+    def concat(cls, parts: Sequence[Columns]) -> Columns:
+        """All calls of the parts in a row. The parts are used up: each column is let go as soon as it is copied."""
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls.of(())
+        pool, sizes = Pool(), [len(part) for part in parts]
+        tables = [pool.table(part.pool) for part in parts]
+        size = len(pool.numbers)
+        whole = cls(
+            pool.texts, join_codes([part.codes for part in parts], tables, size), {}, {},
+            np.concatenate([part.keys for part in parts]),
+            BlockStore.concat([part.blocks for part in parts], tables, size),
+        )  # fmt: skip
+        for name in _NUMBERS:
+            columns = [part.numbers.pop(name, None) for part in parts]
+            if any(column is not None for column in columns):
+                whole.numbers[name] = join_numbers(columns, sizes)
+        for name in IDS:
+            texts = [part.ids.pop(name, None) for part in parts]
+            if any(text is not None for text in texts):
+                known = [Ids.nothing(n) if text is None else text for text, n in zip(texts, sizes, strict=True)]
+                whole.ids[name] = Ids.concat(known)
+        return whole
+
+    def keep(self, rows: Ints) -> None:
+        """Keep only the calls of these rows, in this order."""
+        self.codes, self.keys = self.codes[:, rows], self.keys[rows]
+        for name in self.numbers:
+            self.numbers[name] = self.numbers[name][rows]
+        for name in self.ids:
+            self.ids[name] = self.ids[name].take(rows)
+        self.blocks = self.blocks.take(rows)
+
+    def take(self, rows: Ints) -> Columns:
+        """The calls of these rows, in this order; these columns stay as they are."""
+        taken = Columns(
+            self.pool,
+            self.codes,
+            dict(self.numbers),
+            dict(self.ids),
+            self.keys,
+            self.blocks,
+        )
+        taken.keep(rows)
+        return taken
+
+    def code(self, name: str) -> Coding:
+        """The codes of one text column."""
+        column: Coding = self.codes[CODED.index(name)]
+        return column
+
+    def number(self, name: str) -> NDArray[np.float64]:
+        """One number of every call; NaN for None."""
+        column = self.numbers.get(name)
+        return np.full(len(self), np.nan) if column is None else column.astype(np.float64, copy=False)
+
+    def texts(self, name: str, rows: Ints | None = None) -> list[str | None]:
+        """An id or a text of few values of every call, or of some."""
+        if name in CODED:
+            pool, codes = [*self.pool, None], self.code(name)
+            return [pool[code] for code in (codes if rows is None else codes[rows]).tolist()]
+        found = self.ids.get(name)
+        if found is None:
+            return [None] * (len(self) if rows is None else len(rows))
+        return (found if rows is None else found.take(rows)).texts()
+
+    def call_ids(self, rows: Ints | None = None) -> list[str]:
+        """`Call.call_id` of every call, or of some."""
+        chosen = slice(None) if rows is None else rows
+        values: dict[str, Any] = {name: self.texts(name, rows) for name in ("agent", "session_id", "model", *IDS)}
+        values |= {name: floats_of(self.number(name)[chosen]) for name in ("last_output_at", "sent_at")}
+        return _call_ids(values, floats_of(self.blocks.first_end_at()[chosen]))
+
+    def calls(self) -> Iterator[Call]:
+        """Every call as an object; not all of them at a time."""
+        for start in range(0, len(self), _WINDOW):
+            yield from _objects(self.take(np.arange(start, min(start + _WINDOW, len(self)))))
+
+
+def _objects(columns: Columns) -> Iterator[Call]:
+    values: dict[str, Any] = {name: columns.texts(name) for name in (*CODED, *IDS)}
+    numbers, nothing = columns.numbers, [None] * len(columns)
+    for names, listed in ((_TIMES, floats_of), (COUNTS, whole_of)):
+        values |= {name: listed(numbers[name]) if name in numbers else nothing for name in names}
+    split = {text: tuple(text.split()) for text in set(values["flags"])}
+    values["flags"] = [split[text] for text in values["flags"]]
+    values["blocks"] = list(columns.blocks.tuples(columns.pool))
+    return map(Call, *(values[name] for name in _FIELDS))
+
+
+def keys_of(call_ids: Sequence[str]) -> Keys:
+    """Checksums of ids: two calls with one id have one checksum, and few others share it."""
+    return np.array(
+        [crc32(text.encode("utf-8", "surrogatepass")) for text in call_ids],
+        dtype=np.uint32,
+    )
+
+
+def _call_ids(values: Mapping[str, Sequence[Any]], first_block_at: Sequence[float | None]) -> list[str]:
+    """As `Call.call_id` says."""
+    ids: list[str] = []
+    names = (
+        "agent",
+        "session_id",
+        "message_id",
+        "request_id",
+        "stated_id",
+        "model",
+        "last_output_at",
+        "sent_at",
+    )
+    for agent, session, message, request, stated, model, last, sent, first in zip(
+        *(values[name] for name in names), first_block_at, strict=True
+    ):
+        if stated:
+            ids.append(stated)
+        elif request:
+            ids.append(f"{agent}/{message or ''}/{request}")
+        else:
+            stamp = next(
+                (str(round(at * 1000)) for at in (first, last, sent) if at is not None),
+                "",
+            )
+            ids.append(f"{agent}/{message or f'{session}:'}/{model or ''}/{stamp}")
+    return ids

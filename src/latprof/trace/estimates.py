@@ -1,0 +1,53 @@
+"""What a model of many calls says of each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Estimates"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What a model of many calls says of each: n rows, NaN where it says nothing.
+
+    `values` holds per metric (n, k) values of equal weight that stand for a call's posterior,
+    `ends` (n, 2) the ends of its 95 % interval. `group` is the call's row in `errors`, which holds
+    per metric the standard errors of log percentiles at `probabilities` (groups, p) that come from
+    the model alone; -1 for calls of no group.
+    """
+
+    values: dict[str, Floats]
+    ends: dict[str, Floats]
+    group: Ints
+    errors: dict[str, Floats]
+    probabilities: tuple[float, ...]
+
+    def select(self, rows: Ints) -> Estimates:
+        """The estimates of some calls."""
+        return replace(
+            self,
+            values={key: column[rows] for key, column in self.values.items()},
+            ends={key: column[rows] for key, column in self.ends.items()},
+            group=self.group[rows],
+        )
+
+    def error_of_log(self, metric: str, probability: float, rows: Ints) -> float:
+        """Standard error of a log percentile from the model alone, averaged over the calls' groups."""
+        numbers, counts = np.unique(self.group[rows], return_counts=True)
+        found = [
+            (
+                float(np.interp(probability, self.probabilities, self.errors[metric][number])),
+                int(count),
+            )
+            for number, count in zip(numbers, counts, strict=True)
+            if number >= 0 and not np.isnan(self.errors[metric][number]).any()
+        ]
+        calls = sum(count for _, count in found)
+        return sum(error * count for error, count in found) / calls if calls else 0.0

@@ -1,0 +1,74 @@
+"""Numbers that may be None as float arrays, without a loss.
+
+NaN stands for None. A NaN that a record itself holds keeps a bit pattern of its own, so that it comes
+back as NaN. Counts are kept in single precision where that is exact, which it is up to 2 to the 24th.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Numbers",
+    "counts_of",
+    "floats_of",
+    "join_numbers",
+    "numbers_of",
+    "whole_of",
+]
+
+Numbers = NDArray[np.floating[Any]]
+
+_STATED_NAN: Final = np.uint64(0x7FFC_0000_0000_0000)
+
+
+def numbers_of(values: Sequence[float | None]) -> Numbers | None:
+    """Times and durations as an array; None where all of them are None."""
+    unknown = values.count(None)
+    if unknown == len(values):
+        return None
+    column = np.array(values, dtype=np.float64)
+    if unknown != np.count_nonzero(np.isnan(column)):
+        stated = [row for row, value in enumerate(values) if value is not None and isnan(value)]
+        column.view(np.uint64)[stated] = _STATED_NAN
+    return column
+
+
+def counts_of(values: Sequence[int | None]) -> Numbers | None:
+    """Counts as an array; None where all of them are None."""
+    if values.count(None) == len(values):
+        return None
+    column = np.array(values, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        short = column.astype(np.float32)
+    return short if np.array_equal(short, column, equal_nan=True) else column
+
+
+def floats_of(column: Numbers) -> list[float | None]:
+    """The numbers as they were."""
+    values: list[float | None] = [None if isnan(value) else value for value in column.tolist()]
+    if column.dtype == np.float64:
+        for row in np.flatnonzero(column.view(np.uint64) == _STATED_NAN).tolist():
+            values[row] = float("nan")
+    return values
+
+
+def whole_of(column: Numbers) -> list[Any]:
+    """The counts as they were."""
+    return [None if isnan(value) else int(value) if value.is_integer() else value for value in column.tolist()]
+
+
+def join_numbers(columns: Sequence[Numbers | None], sizes: Sequence[int]) -> Numbers:
+    """One column of several; a missing one holds so many times None."""
+    kind = np.result_type(*{column.dtype for column in columns if column is not None})
+    return np.concatenate(
+        [
+            np.full(size, np.nan, dtype=kind) if column is None else column
+            for column, size in zip(columns, sizes, strict=True)
+        ]
+    )

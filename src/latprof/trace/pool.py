@@ -1,0 +1,89 @@
+"""Texts of few values as codes into one pool of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Codes", "Coding", "Pool", "code_type", "coded", "codes_of", "join_codes"]
+
+Ints = NDArray[np.int64]
+# Codes in the smallest signed type that holds them; -1 stands for None.
+Coding = NDArray[np.signedinteger[Any]]
+
+
+class Codes(NamedTuple):
+    """A text column of few values: `categories[codes[row]]` is the text of a row, code -1 stands for None.
+
+    The categories are sorted and all occur.
+    """
+
+    codes: Ints
+    categories: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Pool:
+    """Gives each text a number, in the order in which they come."""
+
+    numbers: dict[Any, int] = field(default_factory=lambda: {None: -1})
+
+    def matrix(self, columns: Sequence[Sequence[str | None]]) -> Coding:
+        """Codes of columns of equal length, one row per column."""
+        numbers = self.numbers
+        codes = np.empty((len(columns), len(columns[0])), dtype=np.int32)
+        for row, column in enumerate(columns):
+            distinct = dict.fromkeys(column)
+            for text in distinct:
+                numbers.setdefault(text, len(numbers) - 1)
+            codes[row] = numbers[column[0]] if len(distinct) == 1 else [numbers[text] for text in column]
+        return codes
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts by number."""
+        return tuple(self.numbers)[1:]
+
+    def table(self, texts: Sequence[str]) -> Ints:
+        """Where the texts of another pool stand in this one; its last entry is for None."""
+        numbers = self.numbers
+        found = [numbers.setdefault(text, len(numbers) - 1) for text in texts]
+        return np.array([*found, -1], dtype=np.int64)
+
+
+def join_codes(parts: Sequence[Coding], tables: Sequence[Ints], size: int) -> Coding:
+    """Codes of several pools in a row, as codes of the pool of `size` texts that the tables lead to."""
+    rows, total = parts[0].shape[0], sum(part.shape[1] for part in parts)
+    whole = np.empty((rows, total), dtype=code_type(size))
+    start = 0
+    for part, table in zip(parts, tables, strict=True):
+        end = start + part.shape[1]
+        whole[:, start:end] = table[part]
+        start = end
+    return whole
+
+
+def coded(values: Iterable[str | None]) -> Codes:
+    """The codes of texts, whatever their number."""
+    column = list(values)
+    categories = tuple(sorted({text for text in column if text is not None}))
+    number: dict[str | None, int] = {text: code for code, text in enumerate(categories)} | {None: -1}
+    return Codes(np.array([number[text] for text in column], dtype=np.int64), categories)
+
+
+def codes_of(column: Coding, texts: Sequence[str]) -> Codes:
+    """Codes with sorted categories that all occur."""
+    used = np.flatnonzero(np.bincount(column.astype(np.int64) + 1, minlength=len(texts) + 1)[1:])
+    order = sorted(used.tolist(), key=texts.__getitem__)
+    table = np.full(len(texts) + 1, -1, dtype=np.int64)
+    table[order] = np.arange(len(order))
+    return Codes(table[column], tuple(texts[code] for code in order))
+
+
+def code_type(size: int) -> type[np.signedinteger[Any]]:
+    """The smallest type for codes of so many texts."""
+    return next(kind for kind in (np.int8, np.int16, np.int32) if size <= np.iinfo(kind).max)

@@ -1,0 +1,123 @@
+"""Some rows of columns, each column made when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.trace.blocks import BlockStore
+from latprof.trace.columns import CODED, INSTANTS, Columns
+from latprof.trace.pool import Codes, coded, codes_of
+
+__all__ = ["DURATION_DIGITS", "View"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Texts = NDArray[np.object_]
+
+# A time since 1970 as a float is good to a quarter of a microsecond; durations below that are dust, which would
+# tell equal ones apart. An export holds as many digits.
+DURATION_DIGITS: Final = 6
+# A person answers these tools, so their time is not a tool's time.
+_ASKING_TOOLS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The calls of some rows of the columns; all of them for None.
+
+    `texts` and `numbers` take the place of columns; they have the view's length.
+    """
+
+    columns: Columns
+    rows: Ints | None = None
+    texts: Mapping[str, Codes] = field(default_factory=dict)
+    numbers: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.columns) if self.rows is None else len(self.rows)
+
+    def select(self, rows: Ints) -> View:
+        """The calls of these rows of the view."""
+        return View(
+            self.columns,
+            rows if self.rows is None else self.rows[rows],
+            {name: codes_of(item.codes[rows], item.categories) for name, item in self.texts.items()},
+            {name: column[rows] for name, column in self.numbers.items()},
+        )
+
+    def _of(self, column: NDArray[Any]) -> NDArray[Any]:
+        return column if self.rows is None else column[self.rows]
+
+    def codes(self, name: str) -> Codes:
+        """A text column as codes; only the session is never unknown, it may be nameless."""
+        if name in self.texts:
+            return self.texts[name]
+        if name not in CODED:
+            return coded(self.text(name))
+        column, pool = self._of(self.columns.code(name)), self.columns.pool
+        if "" in pool and name not in {"session_id", "flags"}:
+            column = np.where(column == pool.index(""), np.int8(-1), column)
+        return codes_of(column, pool)
+
+    def text(self, name: str) -> Texts:
+        """A text column as objects, None where it is not known. Raises KeyError."""
+        if name == "output_tokens_kind":
+            return np.where(np.isnan(self.number("output_tokens")), "unknown", "final").astype(np.object_)
+        if name in self.texts or name in CODED:
+            found = self.codes(name)
+            return np.array([*found.categories, None], dtype=np.object_)[found.codes]
+        listed = self.columns.call_ids(self.rows) if name == "call_id" else self.columns.texts(name, self.rows)
+        column = np.empty(len(self), dtype=np.object_)
+        column[:] = [text or None for text in listed]
+        return column
+
+    def number(self, name: str) -> Floats:
+        """A column of numbers, NaN where it is not known."""
+        if name in self.numbers:
+            return self.numbers[name]
+        if name == "first_block_at":
+            return self._of(self.columns.blocks.first_end_at())
+        if name == "tools_span_s":
+            return self._of(_tools_span_s(self.columns))
+        return self._of(self.columns.number(name))
+
+    def blocks(self) -> BlockStore:
+        """The blocks of these calls."""
+        return self.columns.blocks if self.rows is None else self.columns.blocks.take(self.rows)
+
+    def with_texts(self, texts: Mapping[str, Codes]) -> View:
+        """The same calls with other texts in some columns."""
+        return replace(self, texts={**self.texts, **texts})
+
+    def moved(self, back: Floats) -> View:
+        """The same calls, each earlier by so many seconds with all that is in it."""
+        own = self.columns.take(np.arange(len(self)) if self.rows is None else self.rows)
+        own.numbers |= {name: own.numbers[name] - back for name in INSTANTS if name in own.numbers}
+        own.blocks = own.blocks.moved(back)
+        return View(
+            own,
+            None,
+            self.texts,
+            {**self.numbers, "tools_span_s": self.number("tools_span_s")},
+        )
+
+
+def _tools_span_s(columns: Columns) -> Floats:
+    """From the end of the first tool call to the last result, s; tools that ask a person are left out."""
+    store, stated = columns.blocks, columns.number("tool_s")
+    end, result = store.number("end_at"), store.number("result_at")
+    asking = [code for code, text in enumerate(columns.pool) if text in _ASKING_TOOLS]
+    some = ~np.isnan(end) & ~np.isnan(result) & ~np.isin(store.coded[1], asking)
+    owner = np.repeat(np.arange(len(columns)), store.counts)[some]
+    last, first = np.full(len(columns), -np.inf), np.full(len(columns), np.inf)
+    np.maximum.at(last, owner, result[some])
+    np.minimum.at(first, owner, end[some])
+    span = last - first
+    found: Floats = np.where(np.isnan(stated), np.where(span >= 0, span, np.nan), stated)
+    rounded: Floats = np.round(found, DURATION_DIGITS)
+    return rounded

@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, ClassVar, NoReturn
 
 import typer
 
 from latprof import __version__
-from latprof.cli.analyze import analyze
-from latprof.cli.baseline import baseline
-from latprof.cli.budget import budget
-from latprof.cli.catalogue import catalogue
-from latprof.cli.check import check
-from latprof.cli.compare import compare
-from latprof.cli.config import config
-from latprof.cli.cost import cost
-from latprof.cli.diff import diff
-from latprof.cli.doctor import doctor
-from latprof.cli.drift import drift
-from latprof.cli.drivers import drivers
-from latprof.cli.explain import explain
-from latprof.cli.export import export
-from latprof.cli.formats import formats
-from latprof.cli.hardware import hardware
-from latprof.cli.merge import merge
-from latprof.cli.predict import predict
-from latprof.cli.report import report
-from latprof.cli.schema import schema
-from latprof.cli.scrub import scrub
-from latprof.cli.session import session
-from latprof.cli.simulate import simulate
-from latprof.cli.slowest import slowest
-from latprof.cli.sources import sources
-from latprof.cli.sweep import sweep
-from latprof.cli.watch import watch
+from latprof.cli.lazy import LazyGroup
 from latprof.errors import LatprofError
 
 __all__ = ["app", "main"]
 
+
+class _Commands(LazyGroup):
+    """Each command by its name, which is that of its module too, with the first words of its help."""
+
+    package = "latprof.cli"
+    helps: ClassVar[dict[str, str]] = {
+        "analyze": "Show how long calls wait and how fast they generate.",
+        "budget": "Divide the time of sessions: model, tools, person, unknown.",
+        "session": "Show one session as a timeline, then its worst calls.",
+        "slowest": "List the slowest calls with what can be known about each.",
+        "drivers": "Show what goes with long waits: input, cache, model, hour.",
+        "explain": "Show how estimates came about, or all about one call.",
+        "report": "Write a report with plots that opens in any browser.",
+        "export": "Write one row per call: times, tokens, names and ids.",
+        "merge": "Make one file of many people's exports and logs.",
+        "scrub": "Copy logs without their text, for bug reports and fixtures.",
+        "sources": "Show which agents' logs are here, and what they can tell.",
+        "doctor": "Say what your logs can tell, and how to know more.",
+        "formats": "List the log formats that are read and what each can show.",
+        "predict": "Predict TTFT and TPOT of a served model under a steady load.",
+        "schema": "Print the JSON Schema of latprof's own data.",
+        "compare": "Compare your calls with other services and own hardware.",
+        "simulate": "Replay the measured calls on a cluster of your own.",
+        "sweep": "Replay the calls on many clusters, models and team sizes.",
+        "check": "Hold budgets and a baseline against the calls, for CI.",
+        "diff": "Compare two sets of calls: faster, slower, or cannot be told.",
+        "drift": "Find changes over time in each model's waiting and speed.",
+        "watch": "Watch running sessions: what each waits for, how long, and what is usual.",
+        "config": "Show the settings in force and where each comes from.",
+        "baseline": "Keep figures to compare with later.",
+        "catalogue": "Facts about models, hardware, services, prices: with sources.",
+        "hardware": "Calculate what open-weight models need and how fast they run.",
+        "cost": "Calculate what own or rented hardware costs, and when it pays.",
+    }
+
+
 app = typer.Typer(
     name="latprof",
+    cls=_Commands,
     help="Where does the time of your coding agent go? Reads session logs, shows honest latency figures.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
@@ -48,33 +60,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 fine, 1 a check failed, 2 wrong usage, 3 nothing readable. latprof never uses the network.",
 )
-app.command()(analyze)
-app.command()(budget)
-app.command()(session)
-app.command()(slowest)
-app.command()(drivers)
-app.command()(explain)
-app.command()(report)
-app.command()(export)
-app.command()(merge)
-app.command()(scrub)
-app.command()(sources)
-app.command()(doctor)
-app.command()(formats)
-app.command()(predict)
-app.command()(schema)
-app.command()(compare)
-app.command()(simulate)
-app.command()(sweep)
-app.command()(check)
-app.command()(diff)
-app.command()(drift)
-app.command()(watch)
-app.add_typer(baseline, name="baseline")
-app.command()(config)
-app.add_typer(catalogue, name="catalogue")
-app.add_typer(hardware, name="hardware")
-app.add_typer(cost, name="cost")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback signature
@@ -99,6 +84,7 @@ def _options(
 
 def main() -> None:
     """Run the program; a user's mistake becomes one sentence on standard error and an exit code."""
+    _hide_rich_from_completion()
     try:
         sys.exit(app(prog_name="latprof", standalone_mode=False))
     except LatprofError as error:
@@ -111,6 +97,12 @@ def main() -> None:
         # The reader of the pipe went away (`latprof ... | head`): not an error.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        # Help and messages are written by typer; of a file, the error would say the name.
+        if error.filename is not None or "--debug" in sys.argv[1:]:
+            raise
+        _give_up_output()
+        _fail(f"Cannot write to standard output ({error.strerror}): send it elsewhere.", 2)
     except Exception as error:
         # typer's own usage errors share no public base class; they all can say what is wrong.
         describe = getattr(error, "format_message", None)
@@ -120,6 +112,17 @@ def main() -> None:
             typer.echo(describe())
             sys.exit(2)
         _fail(f"{describe().rstrip('.')}; see latprof --help.", 2)
+
+
+def _hide_rich_from_completion() -> None:
+    """With rich in reach, typer would load it to draw the texts, and take [brackets] for its marks."""
+    if "_LATPROF_COMPLETE" in os.environ:
+        sys.modules["rich"] = None  # type: ignore[assignment]
+
+
+def _give_up_output() -> None:
+    """Nothing more can be written, not even by the interpreter when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail(sentence: str, code: int) -> NoReturn:

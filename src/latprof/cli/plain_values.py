@@ -1,0 +1,51 @@
+"""Texts of the command line are texts already: no library is loaded to check that.
+
+typer reads the value of every option with pydantic, also of those that were not given, which is most of
+the time that a small command takes. Here a text, a list of texts, and a value that was not given pass as
+they are; all others (numbers, ranges) go typer's way. See docs/decisions/0017-plain-values.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Self
+
+__all__ = ["read_plainly"]
+
+_UNREAD: Final = object()
+
+
+class _Reading:
+    """What typer asks for a value: ours where nothing is to be read, else its own, loaded then."""
+
+    def __init__(self, annotation: Any, typers: Callable[[], Any]) -> None:
+        self._annotation = annotation
+        self._typers = typers
+
+    def __call__(self) -> Self:
+        """It is asked anew for each value."""
+        return self
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The value as the command gets it. Raises typer's error for a wrong one."""
+        found = _plain(value, self._annotation, several=param.multiple or param.nargs == -1)
+        return self._typers().coerce(value, param=param, ctx=ctx) if found is _UNREAD else found
+
+
+def _plain(value: Any, annotation: Any, *, several: bool) -> Any:
+    if value is None:
+        return () if several else None
+    if annotation is str and not several and isinstance(value, str):
+        return value
+    if annotation == list[str] and isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return list(value)
+    return _UNREAD
+
+
+def read_plainly(params: Sequence[Any]) -> Sequence[Any]:
+    """The options and arguments, taking texts as they are; a typer that reads in another way is left alone."""
+    for param in params:
+        descriptor, typers = getattr(param, "type_descriptor", None), getattr(param, "get_runtime_param", None)
+        if descriptor is not None and typers is not None and not isinstance(typers, _Reading):
+            param.get_runtime_param = _Reading(descriptor.annotation, typers)
+    return params

@@ -1,0 +1,157 @@
+"""Starting: what is loaded for help, completion and small commands, and that lists of commands tell the truth."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+import latprof.cli
+from cli_run import Run
+from latprof.cli import app
+
+GROUP: Any = typer.main.get_command(app)
+FOLDER = Path(latprof.cli.__file__).parent
+HEAVY = {"numpy", "pandas", "pydantic", "rich", "jinja2", "pyarrow", "orjson", "scipy"}
+# Commands share parts with each other, these with none that is tried here.
+UNRELATED = {"report", "simulate", "session", "drift", "formats"}
+PROGRAM = (
+    "import json, sys, atexit\n"
+    "atexit.register(lambda: print('\\nLOADED', json.dumps(sorted(sys.modules))))\n"
+    "from latprof.cli import main\nmain()\n"
+)
+
+
+def loaded(*arguments: str, cwd: Path | None = None, **environment: str) -> tuple[str, set[str]]:
+    """What the program prints, and the modules that it has loaded in the end."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **environment},
+    )
+    printed, _, names = done.stdout.rpartition("\nLOADED ")
+    return printed, set(json.loads(names))
+
+
+def packages(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+def commands(names: set[str]) -> set[str]:
+    return {name.removeprefix("latprof.cli.") for name in names} & set(GROUP.commands)
+
+
+@pytest.mark.parametrize("name", list(GROUP.commands))
+def test_the_list_says_what_the_command_says(name: str) -> None:
+    """The first paragraph of a command's own help stands in the list of commands."""
+    command = GROUP.commands[name]
+    assert command.name == name
+    assert " ".join(command.help.partition("\n\n")[0].split()) == GROUP.helps[name]
+
+
+def test_every_command_is_in_the_list() -> None:
+    """A module of the command line that offers something of its own name is a command."""
+    stems = [path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__"]
+    modules = {stem: importlib.import_module(f"latprof.cli.{stem}") for stem in stems}
+    assert {stem for stem, module in modules.items() if stem in module.__all__} == set(GROUP.helps)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "chosen"),
+    [
+        (("--help",), set()),
+        (("--version",), set()),
+        (("nope",), set()),
+        (("analyze", "--help"), {"analyze"}),
+        (("cost", "own", "--help"), {"cost"}),
+        (("baseline", "--help"), {"baseline"}),
+    ],
+)
+def test_help_loads_the_chosen_command_alone(arguments: tuple[str, ...], chosen: set[str]) -> None:
+    """No heavy package, and of the commands' modules only the one that was asked for."""
+    _, names = loaded(*arguments)
+    assert "typer" in packages(names)
+    assert HEAVY.isdisjoint(packages(names))
+    assert chosen <= commands(names)
+    assert UNRELATED.isdisjoint(commands(names))
+    assert chosen or not commands(names)
+
+
+def completed(shell: str, line: str) -> tuple[str, set[str]]:
+    """What a shell's own script gets to hear when Tab is pressed at the end of the line."""
+    words = line.split(" ")
+    return loaded(
+        _LATPROF_COMPLETE=f"complete_{shell}",
+        COMP_WORDS="\n".join(words),
+        COMP_CWORD=str(len(words) - 1),
+        _TYPER_COMPLETE_ARGS=line,
+        _TYPER_COMPLETE_FISH_ACTION="get-args",
+    )
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_of_commands_loads_nothing(shell: str) -> None:
+    """Names by their beginnings; groups go down a level."""
+    printed, names = completed(shell, "latprof an")
+    assert "analyze" in printed
+    assert "report" not in printed
+    assert HEAVY.isdisjoint(packages(names))
+    assert not commands(names)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("line", "found"), [("latprof analyze --per", "--percentiles"), ("latprof cost el", "electricity")]
+)
+def test_completion_goes_into_a_command(shell: str, line: str, found: str) -> None:
+    """Options of the command, commands of the group, and no heavy package for them."""
+    printed, names = completed(shell, line)
+    assert found in printed
+    assert HEAVY.isdisjoint(packages(names))
+    assert UNRELATED.isdisjoint(commands(names))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shells_script_can_be_had(run: Run, shell: str) -> None:
+    """It names the variable by which the program is asked."""
+    done = run(_LATPROF_COMPLETE=f"source_{shell}")
+    assert done.returncode == 0
+    assert f"_LATPROF_COMPLETE=complete_{shell}".encode() in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("slowest", "--top", "0"), "--top"),
+        (("slowest", "--top", "two"), "--top"),
+        (("hardware", "fit", "--headroom", "-1"), "--headroom"),
+    ],
+)
+def test_numbers_are_still_checked(run: Run, arguments: tuple[str, ...], words: str) -> None:
+    """Only texts pass as they are."""
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr.decode()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("analyze", "--help"), ("schema",)])
+def test_a_full_output_is_one_sentence(arguments: tuple[str, ...]) -> None:
+    """No trace-back, neither from the program nor from the interpreter when it ends."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "latprof", *arguments], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 2
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("latprof: Cannot write to standard output (")

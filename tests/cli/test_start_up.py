@@ -24,7 +24,7 @@ HEAVY = {"numpy", "pandas", "pydantic", "rich", "jinja2", "pyarrow", "orjson", "
 UNRELATED = {"report", "simulate", "session", "drift", "formats"}
 PROGRAM = (
     "import json, sys, atexit\n"
-    "atexit.register(lambda: print('\\nLOADED', json.dumps(sorted(sys.modules))))\n"
+    "atexit.register(lambda: print('\\nLOADED', json.dumps([name for name in sys.modules if sys.modules[name]])))\n"
     "from latprof.cli import main\nmain()\n"
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -40,32 +40,32 @@ def _render(document: Document, screen: Screen) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _drawn(item: Table | Note | Plot, console: Console) -> Padding | RichTable:
+def _drawn(item: Table | Note | Plot, console: Console) -> Padding | Group:
     """A plot is its table: a terminal has no room for the picture."""
     if isinstance(item, Note):
         return Padding(Text(_safe(item.text)), 0)
     return _table(item.table if isinstance(item, Plot) else item, console)
 
 
-def _table(table: Table, console: Console) -> RichTable:
-    """The whole table if there is room; else without its least important columns, one level at a time."""
+def _table(table: Table, console: Console) -> Group:
+    """The whole table if there is room; else without its least important columns, one level at a time.
+
+    Title and caption have the screen's width, not the table's, which may be narrow.
+    """
     levels = sorted({column.priority for column in table.columns}, reverse=True)
-    drawn = _draw(table, levels[0])
+    level, drawn = levels[0], _draw(table, levels[0])
     wide = console.options.update(width=_UNLIMITED)
     for level in levels:
         drawn = _draw(table, level)
         if console.measure(drawn, options=wide).maximum <= console.width:
             break
-    return drawn
+    caption = _safe(_caption(table, level))
+    return Group(Text(_safe(table.title), style="bold"), drawn, *((Text(caption),) if caption else ()))
 
 
 def _draw(table: Table, level: int) -> RichTable:
     kept = [index for index, column in enumerate(table.columns) if column.priority <= level]
     drawn = RichTable(
-        title=Text(_safe(table.title), style="bold"),
-        title_justify="left",
-        caption=Text(_safe(_caption(table, level))),
-        caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),

@@ -181,7 +181,16 @@ def _known_instants(row: Record, blocks: tuple[Block, ...]) -> _Instants:
     if undated:
         ends = any(until == "last_output" for _, until, _ in spans)
         stated["last_output" if ends else "sent"] = _stamp_in_id(row)
-    return _Instants(_sharpened(stated, spans), undated)
+    at = _sharpened(stated, spans)
+    is_reckoned = text_of(row, "sent_source") == "retry_adjusted" and "first_block" not in stated
+    lonely = is_reckoned and [span[:2] for span in spans] == [("sent", "first_block")]
+    return _Instants(_block_as_logged(at) if lonely else at, undated)
+
+
+def _block_as_logged(at: dict[str, float]) -> dict[str, float]:
+    """Of a send time that was reckoned and a block's end that a table does not state, the end is a log's stamp."""
+    end = round(at["first_block"], 3)
+    return at | {"sent": at["sent"] - (at["first_block"] - end), "first_block": end}
 
 
 def _stamp_in_id(row: Record) -> float:
@@ -249,9 +258,22 @@ def _leads_on(step: _Span, group: dict[str, float], stated: dict[str, float]) ->
 
 
 def _centred(group: dict[str, float], stated: dict[str, float]) -> dict[str, float]:
-    """Spread what the stamps and the spans differ by, so that each stays in its own millisecond."""
-    moves = [at - stated[name] for name, at in group.items() if name in stated]
-    if max(map(abs, moves)) <= _DUST_S:
-        return group | {name: stated[name] for name in group if name in stated}
-    middle = (max(moves) + min(moves)) / 2
+    """Where the stamps and the spans differ, move as few instants as possible, each inside its own millisecond.
+
+    Logs hold whole milliseconds; an instant that was reckoned from one is between them, most often the send time.
+    """
+    moves = {name: at - stated[name] for name, at in group.items() if name in stated}
+    if max(map(abs, moves.values())) <= _DUST_S:
+        return group | {name: stated[name] for name in moves}
+    for _, back in sorted((_cost(moves, back), back) for back in set(moves.values())):
+        if max(abs(move - back) for move in moves.values()) <= _STAMP_S / 2:
+            kept = {name: stated[name] for name, move in moves.items() if abs(move - back) <= _DUST_S}
+            return {name: at - back for name, at in group.items()} | kept
+    middle = (max(moves.values()) + min(moves.values())) / 2
     return {name: at - middle for name, at in group.items()}
+
+
+def _cost(moves: Mapping[str, float], back: float) -> tuple[int, bool]:
+    """How many instants have to move, and whether any but the send time has to."""
+    moved = {name for name, move in moves.items() if abs(move - back) > _DUST_S}
+    return len(moved), bool(moved - {"sent"})

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, NoReturn
 import typer
 
 from latprof import __version__
+from latprof.cli import talk
 from latprof.cli.lazy import LazyGroup
 from latprof.errors import LatprofError
 
@@ -41,7 +42,7 @@ class _Commands(LazyGroup):
         "check": "Hold budgets and a baseline against the calls, for CI.",
         "diff": "Compare two sets of calls: faster, slower, or cannot be told.",
         "drift": "Find changes over time in each model's waiting and speed.",
-        "watch": "Watch running sessions: what each waits for, how long, and what is usual.",
+        "watch": "Watch running sessions: each wait beside its usual range.",
         "config": "Show the settings in force and where each comes from.",
         "baseline": "Keep figures to compare with later.",
         "catalogue": "Facts about models, hardware, services, prices: with sources.",
@@ -77,6 +78,8 @@ def _options(
     debug: Annotated[  # noqa: ARG001, FBT002 - read where errors end
         bool, typer.Option("--debug", help="Show the trace-back of an error.")
     ] = False,
+    quiet: talk.Quiet = False,  # noqa: ARG001, FBT002
+    verbose: talk.Verbose = False,  # noqa: ARG001, FBT002
 ) -> None:
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
@@ -86,7 +89,9 @@ def main() -> None:
     """Run the program; a user's mistake becomes one sentence on standard error and an exit code."""
     _hide_rich_from_completion()
     try:
-        sys.exit(app(prog_name="latprof", standalone_mode=False))
+        code = app(prog_name="latprof", standalone_mode=False)
+        talk.say("done")
+        sys.exit(code)
     except LatprofError as error:
         if "--debug" in sys.argv[1:]:
             raise

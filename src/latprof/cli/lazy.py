@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from latprof.cli import talk
 from latprof.cli.plain_values import read_plainly
 
 __all__ = ["LazyGroup", "Loading"]
@@ -96,7 +97,10 @@ def _loaded(package: str, name: str) -> Any:
     else:
         holder.command(name, cls=_Command)(found)
     group: Any = get_command(holder)
-    return group.commands[name]
+    command = group.commands[name]
+    for each in (command, *getattr(command, "commands", {}).values()):
+        each.params += talk.options()
+    return command
 
 
 def _no_options() -> None:

@@ -116,7 +116,7 @@ def say_reading(reading: Reading, kept: int) -> None:
     """Files per format, size, calls and problems; `kept` calls pass the filters."""
     if not _chosen["verbose"]:
         return
-    say(f"read {reading.files:,} logs of {reading.size_bytes / 1e6:,.1f} MB in all, {reading.files_of_others:,} others")
+    say(f"read {reading.files:,} logs, {reading.size_bytes / 1e6:,.1f} MB; other files: {reading.files_of_others:,}")
     for name, files in sorted(reading.formats.items()):
         say(f"  {name}: {files:,} logs")
     say(f"{kept:,} calls kept; {reading.copies:,} copies dropped, {reading.joined:,} records joined")

@@ -45,7 +45,7 @@ def watch(  # noqa: PLR0913 - one argument per option
     tz: TzOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Watch running sessions: what each waits for, how long, and what is usual.
+    """Watch running sessions: each wait beside its usual range.
 
     Ctrl-C ends it, with exit code 0.
     """

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from latprof.estimate import estimate
 from latprof.estimate.likelihood import Evidence, Parameters, shifts, sizes
 from latprof.estimate.mixture import Mixture
-from latprof.estimate.model import evidence_of
 from latprof.estimate.observe import observe, usable
+from latprof.estimate.readings import evidence_of
 from latprof.ingest import read_inputs
 from latprof.trace import Trace
 

@@ -30,7 +30,7 @@ from latprof.report.drivers import drivers_document
 from latprof.report.overview import Chapter, overview_document
 from latprof.report.plots import budget_plot, effects_plot, subjects
 from latprof.report.words import describe
-from latprof.stats import BY_KEYS, Filters, Method, Summary, keep, of_method, summarize, waiting
+from latprof.stats import BY_KEYS, Filters, Method, Summary, keep, of_method, summaries, summarize, waiting
 from latprof.stats.changes import FALSE_ALARMS
 from latprof.stats.summary import DEFAULT_QUANTILES
 from latprof.timeline import BUDGET_KEYS, DRIVEN, budgets, dated_sessions, effects, served, slow_share, total, total_by
@@ -132,18 +132,18 @@ def analyze(
         loaded = with_estimates(loaded)
     trace, reading = loaded.trace, loaded.reading
     groupings = ((), tuple(dict.fromkeys(by))) if by else ((), *_unasked(trace))
-    summaries = tuple(of_method(item, method) for item in _summaries(trace, groupings, quantiles, tz))
-    middle = summaries[0] if 0.5 in quantiles else of_method(summarize(trace, quantiles=(0.5,), tz=tz), method)
+    shown = tuple(of_method(item, method) for item in summaries(trace, groupings, quantiles=quantiles, tz=tz))
+    middle = shown[0] if 0.5 in quantiles else of_method(summarize(trace, quantiles=(0.5,), tz=tz), method)
     return Analysis(
         files=reading.files,
-        sessions=summaries[0].sessions,
+        sessions=shown[0].sessions,
         calls=len(trace),
         agents=tuple(sorted({str(agent) for agent in trace.texts["agent"]})),
         problems=reading.problem_counts(),
         since=_extreme(trace, "sent_at", np.nanmin),
         until=_extreme(trace, "last_output_at", np.nanmax),
         quantiles=tuple(quantiles),
-        summaries=summaries,
+        summaries=shown,
         notes=describe(trace, middle, waiting(trace), loaded.groups),
         tz=tz,
         problem_list=tuple(reading.problems),
@@ -232,12 +232,6 @@ def _unasked(trace: Trace) -> tuple[tuple[str, ...], ...]:
     if len(set(trace.texts["agent"])) < 2:
         return DEFAULT_GROUPINGS
     return tuple(("agent", *keys) for keys in DEFAULT_GROUPINGS)
-
-
-def _summaries(
-    trace: Trace, groupings: Sequence[tuple[str, ...]], quantiles: Sequence[float], tz: tzinfo
-) -> list[Summary]:
-    return [summarize(trace, by, quantiles=quantiles, tz=tz) for by in groupings]
 
 
 def _extreme(trace: Trace, column: str, choose: Callable[..., np.float64]) -> float | None:

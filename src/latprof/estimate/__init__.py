@@ -5,7 +5,8 @@ from __future__ import annotations
 from latprof.estimate.account import Account, BlockReading, Figure, Reading, account, call_reading
 from latprof.estimate.estimates import Estimation, estimate
 from latprof.estimate.fit import POOLING_CALLS
-from latprof.estimate.model import Group
+from latprof.estimate.group import Group
+from latprof.estimate.shelf import Shelf
 
 __all__ = [
     "POOLING_CALLS",
@@ -15,6 +16,7 @@ __all__ = [
     "Figure",
     "Group",
     "Reading",
+    "Shelf",
     "account",
     "call_reading",
     "estimate",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.estimate.calibrate import spread
-from latprof.estimate.model import Group
+from latprof.estimate.group import Group
 from latprof.estimate.observe import AGENTS, observe, usable
 from latprof.model import NO_DURATION_FLAGS, NO_RATE_FLAGS, Kind
 from latprof.trace import Trace

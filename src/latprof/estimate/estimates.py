@@ -10,9 +10,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.model import ATOMS, PROBABILITIES, Factor, Group, Readings, estimate_group
+from latprof.estimate.group import Factor, Group, fit_group, read_group
+from latprof.estimate.model import PROBABILITIES
 from latprof.estimate.observe import AGENTS, Observed, observe, usable
-from latprof.trace import MIN_DECODE_S, Estimates, Trace
+from latprof.estimate.readings import ATOMS, Readings
+from latprof.estimate.sample import settled
+from latprof.estimate.shelf import Shelf
+from latprof.trace import MIN_DECODE_S, Codes, Estimates, Trace
 
 __all__ = ["Estimation", "estimate"]
 
@@ -23,6 +27,8 @@ Ints = NDArray[np.int64]
 _PERIOD_CALLS: Final = 250
 _MOST_PERIODS: Final = 8
 _LEVEL_CALLS: Final = 8
+# Estimates of more calls than this are held in single precision.
+_DOUBLE_CALLS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +39,61 @@ class Estimation:
     groups: tuple[Group, ...]
 
 
-def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True) -> Estimation:
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What is known of every call of the trace; threads fill rows of their own."""
+
+    first: Floats
+    first_ends: Floats
+    speed: Floats
+    speed_ends: Floats
+
+    @classmethod
+    def blank(cls, n: int) -> _Columns:
+        kind = np.float32 if n > _DOUBLE_CALLS else np.float64
+        return cls(*(np.full((n, width), np.nan, dtype=kind) for width in (ATOMS, 2, ATOMS, 2)))
+
+    def put(self, rows: Ints, tokens: Floats, readings: Readings) -> None:
+        """The readings of some calls with so many tokens."""
+        first, speed = readings.first_s, readings.speed_tps
+        self.first[rows], self.first_ends[rows] = first[:, :ATOMS], first[:, ATOMS:]
+        # Decoding that takes less than this cannot be timed, and its speed means nothing. The values grow.
+        median = (speed[:, ATOMS // 2 - 1] + speed[:, ATOMS // 2]) / 2
+        long = (tokens - 1) / median >= MIN_DECODE_S
+        self.speed[rows[long]], self.speed_ends[rows[long]] = speed[long, :ATOMS], speed[long, ATOMS:]
+
+
+def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shelf | None = None) -> Estimation:
     """Fit each agent's models one by one. Deterministic for a seed.
 
     Without `over_time` the stretches of time get no effect of their own: then what a call is read as
-    does not depend on when it was made, which a search for changes over time needs.
+    does not depend on when it was made, which a search for changes over time needs. A `shelf` keeps
+    costly steps for the next run; the result is the same with any and with none.
     """
-    n = len(trace)
-    first, speed = np.full((n, ATOMS), np.nan), np.full((n, ATOMS), np.nan)
-    first_ends, speed_ends = np.full((n, 2), np.nan), np.full((n, 2), np.nan)
-    number = np.full(n, -1, dtype=np.int64)
-    groups: list[Group] = []
+    columns = _Columns.blank(len(trace))
+    number = np.full(len(trace), -1, dtype=np.int64)
     ready = usable(trace)
     parts = _by_model(trace)
-    seen = [observe(trace, rows[ready[rows]]) for _, _, rows in parts]
+    for place, (_, _, rows) in enumerate(parts):
+        number[rows] = place
 
-    def fitted(part: tuple[tuple[str, str, Ints], Observed]) -> tuple[Group, Readings | None]:
-        (agent, model, rows), observed = part
-        blank = Group(agent, model, len(rows), len(observed), len(set(observed.session.tolist())))
-        factors = _factors(trace, observed.row, observed, over_time=over_time)
-        return estimate_group(blank, observed, factors, seed)
+    def read(part: tuple[str, str, Ints]) -> Group:
+        agent, model, rows = part
+        observed = observe(trace, rows[ready[rows]])
+        factors = _factors(trace, observed, over_time=over_time)
+        blank = Group(agent, model, len(rows), len(observed), len(np.unique(observed.session)))
+        group, found = fit_group(blank, observed, factors, seed, shelf)
+        if found is not None and found.refused is None:
+            for where, readings in read_group(observed, factors, found, shelf):
+                columns.put(observed.row[where], observed.tokens[where], readings)
+        return group
 
     # numpy lets go of the interpreter in its loops, so that two models are fitted on two cores.
     with ThreadPoolExecutor(max_workers=min(max(len(parts), 1), os.cpu_count() or 1)) as pool:
-        results = list(pool.map(fitted, zip(parts, seen, strict=True)))
-    for (_, _, rows), observed, (group, readings) in zip(parts, seen, results, strict=True):
-        chosen = observed.row
-        number[rows] = len(groups)
-        groups.append(group)
-        if readings is None:
-            continue
-        first[chosen], first_ends[chosen] = readings.first_s, readings.first_ends_s
-        # Decoding that takes less than this cannot be timed, and its speed means nothing.
-        long = (observed.tokens - 1) / np.median(readings.speed_tps, axis=1) >= MIN_DECODE_S
-        speed[chosen[long]], speed_ends[chosen[long]] = readings.speed_tps[long], readings.speed_ends_tps[long]
+        groups = list(pool.map(read, parts))
     values = Estimates(
-        values={"ttft_s": first, "decode_tps": speed},
-        ends={"ttft_s": first_ends, "decode_tps": speed_ends},
+        values={"ttft_s": columns.first, "decode_tps": columns.speed},
+        ends={"ttft_s": columns.first_ends, "decode_tps": columns.speed_ends},
         group=number,
         errors={"ttft_s": _errors(groups, "first_error"), "decode_tps": _errors(groups, "speed_error")},
         probabilities=PROBABILITIES,
@@ -84,35 +108,50 @@ def _errors(groups: list[Group], name: str) -> Floats:
 
 
 def _by_model(trace: Trace) -> list[tuple[str, str, Ints]]:
-    keys: dict[tuple[str, str], list[int]] = {}
-    for row, (agent, model) in enumerate(zip(trace.texts["agent"], trace.texts["model"], strict=True)):
-        if agent in AGENTS and model is not None:
-            keys.setdefault((agent, model), []).append(row)
-    return [(*key, np.array(keys[key], dtype=np.int64)) for key in sorted(keys)]
+    """Rows of each model of agents that can be read, in the order of their names."""
+    agents, models = trace.codes("agent"), trace.codes("model")
+    found: dict[tuple[str, str], Ints] = {}
+    for agent in sorted(AGENTS & set(agents.categories)):
+        own = agents.codes == agents.categories.index(agent)
+        for code in np.unique(models.codes[own & (models.codes >= 0)]).tolist():
+            found[agent, models.categories[code]] = np.flatnonzero(own & (models.codes == code))
+    return [(*key, rows) for key, rows in found.items()]
 
 
-def _factors(trace: Trace, rows: Ints, observed: Observed, *, over_time: bool) -> tuple[Factor, ...]:
+def _factors(trace: Trace, observed: Observed, *, over_time: bool) -> tuple[Factor, ...]:
     """Trigger, effort with speed mode, and stretch of time, where there are calls enough of several levels."""
-    mode = [
-        f"{effort or 'usual'} {speed or ''}".strip()
-        for effort, speed in zip(trace.texts["effort"][rows], trace.texts["speed_mode"][rows], strict=True)
+    rows = observed.row
+    efforts, speeds = trace.codes("effort"), trace.codes("speed_mode")
+    mode = efforts.codes[rows] * (len(speeds.categories) + 1) + speeds.codes[rows]
+    numbers, codes = np.unique(mode, return_inverse=True)
+    names = []
+    for item in numbers.tolist():
+        effort, speed = divmod(item + 1, len(speeds.categories) + 1)
+        names.append(f"{_name(efforts, effort) or 'usual'} {_name(speeds, speed - 1) or ''}".strip())
+    factors = [
+        _factor("trigger", trace.codes("trigger").codes[rows], trace.codes("trigger").categories),
+        _factor("effort", codes.astype(np.int64), tuple(names)),
     ]
-    factors = [_factor("trigger", list(trace.texts["trigger"][rows])), _factor("effort", mode)]
-    periods = min(len(rows) // _PERIOD_CALLS, _MOST_PERIODS) if over_time else 0
+    old = settled(len(rows))
+    periods = min(old // _PERIOD_CALLS, _MOST_PERIODS) if over_time else 0
     if periods >= 2:
         place = np.argsort(np.argsort(observed.sent_at, kind="stable"), kind="stable")
-        level = place * periods // len(rows)
+        level = np.minimum(place * periods // old, periods - 1)
         factors.append(Factor("time", level, tuple(f"part {k + 1} of {periods}" for k in range(periods))))
     return tuple(factor for factor in factors if len(factor.names) > 1)
 
 
-def _factor(name: str, values: list[str]) -> Factor:
+def _name(column: Codes, code: int) -> str | None:
+    return column.categories[code] if code >= 0 else None
+
+
+def _factor(name: str, codes: Ints, names: tuple[str, ...]) -> Factor:
     """Levels with enough calls by their own name, the rest together."""
-    counts: dict[str, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    names = sorted(value for value, count in counts.items() if count >= _LEVEL_CALLS)
-    index = {value: k for k, value in enumerate(names)}
-    if len(names) < len(counts):
-        names.append("others")
-    return Factor(name, np.array([index.get(value, len(names) - 1) for value in values], dtype=np.int64), tuple(names))
+    merged = sorted(set(names))
+    codes = np.array([merged.index(item) for item in names], dtype=np.int64)[codes] if names else codes
+    counts = np.bincount(codes, minlength=len(merged))
+    large = [code for code in range(len(merged)) if counts[code] >= _LEVEL_CALLS]
+    level = np.full(len(merged), len(large), dtype=np.int64)
+    level[large] = np.arange(len(large))
+    others = ("others",) if len(large) < np.count_nonzero(counts) else ()
+    return Factor(name, level[codes], (*(merged[code] for code in large), *others))

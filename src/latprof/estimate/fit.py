@@ -9,7 +9,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.likelihood import Evidence, Parameters, posterior, quantile_of_first, shifts, sizes
+from latprof.estimate.likelihood import (
+    Evidence,
+    Parameters,
+    Posterior,
+    Shapes,
+    posterior,
+    quantile_of_first,
+    shifts,
+    sizes,
+)
 from latprof.estimate.mixture import Mixture
 
 __all__ = ["GRID_CELLS", "POOLING_CALLS", "Fit", "fit", "refit", "start"]
@@ -24,6 +33,7 @@ _FIRST_COMPONENTS: Final = 6
 _SPEED_COMPONENTS: Final = 3
 _LEAST_FIRST_WIDTH: Final = 0.22
 _LEAST_SPEED_WIDTH: Final = 0.05
+_LEAST_MASS: Final = 1e-5
 # Name, first step, lower and upper limit, deviation of the prior around its neutral value.
 _SEARCHED: Final = (
     ("type_0", 0.08, -1.5, 1.5, 0.5),
@@ -79,13 +89,18 @@ def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
     )
 
 
-def fit(evidence: Evidence, begin: Fit, *, rounds: int, shape_steps: int) -> Fit:
-    """Alternate EM steps of the shapes and effects with line searches of the numbers."""
+def fit(evidence: Evidence, begin: Fit, *, rounds: int, shape_steps: int, rough: int = 1) -> Fit:
+    """Alternate EM steps of the shapes and effects with line searches of the numbers.
+
+    All rounds but the last go over every `rough`-th call only, which brings them near for less.
+    """
     current, grid = begin.parameters, begin.grid
-    hidden, known = _parts(evidence)
     step = {name: first for name, first, *_ in _SEARCHED}
     curvature: dict[str, float] = {}
+    hidden, known = _parts(evidence.take(slice(None, None, rough)))
     for turn in range(rounds):
+        if rough > 1 and turn == rounds - 1:
+            hidden, known = _parts(evidence)
         for _ in range(shape_steps):
             current = _shapes(hidden, known, current, grid)
         if turn > 0:
@@ -95,7 +110,7 @@ def fit(evidence: Evidence, begin: Fit, *, rounds: int, shape_steps: int) -> Fit
     return Fit(current, grid, _objective(hidden, known, current, grid), curvature)
 
 
-def refit(evidence: Evidence, best: Fit, *, shape_steps: int) -> Fit:
+def refit(evidence: Evidence, best: Fit, *, before: int, after: int) -> Fit:
     """The fit to a part of the calls: one Newton step in the numbers from the full fit, EM steps around it.
 
     The curvature is that of the full fit, scaled to the part's size: one step is what the
@@ -103,21 +118,23 @@ def refit(evidence: Evidence, best: Fit, *, shape_steps: int) -> Fit:
     """
     current, grid = best.parameters, best.grid
     hidden, known = _parts(evidence)
-    for _ in range(shape_steps):
+    for _ in range(before):
         current = _shapes(hidden, known, current, grid)
-    here = _objective(hidden, known, current, grid)
+    shapes = Shapes.of(current, grid)
+    here = _objective(hidden, known, current, grid, shapes)
     moved = current
     for name, first, low, high, _ in _SEARCHED:
         value, width = current.value(name), first / 4
         width = width if value + width <= high else -width
-        slope = (_objective(hidden, known, current.with_value(name, value + width), grid) - here) / width
+        there = _objective(hidden, known, current.with_value(name, value + width), grid, shapes)
+        slope = (there - here) / width
         bend = best.curvature.get(name, 0.0)
         if bend > 0:
             # The difference quotient sits half a width off the slope at the point itself.
             step = (slope + bend * width / 2) / bend
             moved = moved.with_value(name, min(max(value + max(min(step, first), -first), low), high))
     current = moved
-    for _ in range(shape_steps):
+    for _ in range(after):
         current = _shapes(hidden, known, current, grid)
     return Fit(current, grid, here, best.curvature)
 
@@ -129,14 +146,18 @@ def _parts(evidence: Evidence) -> tuple[Evidence, Evidence]:
     that know nothing of it would push the shapes upwards. Each call's own reading uses them.
     """
     known = ~np.isnan(evidence.known_s)
-    hidden = evidence.take(~known)
-    return replace(hidden, header_s=np.full(len(hidden), np.nan)), evidence.take(known)
+    spread = ~np.isnan(evidence.span_s)
+    # Calls with a span first: then they are a slice, which is read without copies.
+    hidden = evidence.take(np.concatenate((np.flatnonzero(~known & spread), np.flatnonzero(~known & ~spread))))
+    return replace(hidden, header_s=np.full_like(hidden.header_s, np.nan)), evidence.take(known)
 
 
-def _objective(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats) -> float:
+def _objective(
+    hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats, shapes: Shapes | None = None
+) -> float:
     likelihood = 0.0
     if len(hidden):
-        likelihood += float(hidden.weight @ posterior(hidden, parameters, grid).log_likelihood)
+        likelihood += float(hidden.weight @ posterior(hidden, parameters, grid, shapes).log_likelihood)
     if len(known):
         z, x = _known(known, parameters)
         density = parameters.first.density(z) * parameters.speed.density(x)
@@ -159,22 +180,26 @@ def _numbers(
     curvature: dict[str, float],
 ) -> Parameters:
     """One parabola step in each number; notes how sharply the likelihood bends."""
-    here = _objective(hidden, known, parameters, grid)
+    shapes = Shapes.of(parameters, grid)
+
+    def score(name: str, value: float) -> float:
+        return _objective(hidden, known, parameters.with_value(name, value), grid, shapes)
+
+    here = _objective(hidden, known, parameters, grid, shapes)
     for name, _, low, high, _ in _SEARCHED:
         middle, width = parameters.value(name), step[name]
         lower, upper = max(middle - width, low), min(middle + width, high)
-        below = _objective(hidden, known, parameters.with_value(name, lower), grid) if lower < middle else -np.inf
-        above = _objective(hidden, known, parameters.with_value(name, upper), grid) if upper > middle else -np.inf
+        below = score(name, lower) if lower < middle else -np.inf
+        above = score(name, upper) if upper > middle else -np.inf
         if np.isfinite(below) and np.isfinite(above):
             bend = -((above - here) / (upper - middle) - (here - below) / (middle - lower)) / ((upper - lower) / 2)
             curvature[name] = max(bend, 0.0)
         best = _top(lower, middle, upper, below, here, above)
         best = min(max(best, middle - 3 * width, low), middle + 3 * width, high)
-        moved = parameters.with_value(name, best)
-        value = _objective(hidden, known, moved, grid)
+        value = score(name, best)
         if value >= here:
             step[name] = max(abs(best - middle), width / 2.5)
-            parameters, here = moved, value
+            parameters, here = parameters.with_value(name, best), value
         else:
             step[name] = width / 2
     return parameters
@@ -199,11 +224,12 @@ def _shapes(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Flo
     if len(hidden):
         after = posterior(hidden, parameters, grid)
         heavy = after.weight * hidden.weight[:, None]
-        z = np.log(quantile_of_first(parameters, after.below + after.mass / 2))
-        first_mass += _spread_mass(parameters, after.below, after.mass, heavy)
+        places = _by_time if heavy.dtype == np.float32 else _by_probability
+        mass, z = places(parameters, after, heavy)
+        first_mass += mass
         speed_mass += heavy.sum(axis=0)
-        log_first.append((after.weight * z).sum(axis=1))
-        log_speed.append(after.weight @ grid)
+        log_first.append(z)
+        log_speed.append(after.weight @ grid.astype(heavy.dtype))
         weight.append(hidden.weight)
         levels.append(hidden.levels)
     if len(known):
@@ -255,14 +281,65 @@ def _known(evidence: Evidence, parameters: Parameters) -> tuple[Floats, Floats]:
     return np.log(own) - first_shift, speed - speed_shift
 
 
-def _spread_mass(parameters: Parameters, below: Floats, mass: Floats, heavy: Floats) -> Floats:
-    """A histogram of L0: each cell's weight follows the prior between its two probabilities."""
+def _by_probability(parameters: Parameters, after: Posterior, heavy: Floats) -> tuple[Floats, Floats]:
+    """A histogram of L0, each cell's weight spread as the prior between its two probabilities; mean log L0 of calls."""
+    z = np.log(quantile_of_first(parameters, after.below + after.mass / 2))
     prior = np.diff(parameters.first.cumulative(_EDGES))
     starts = np.concatenate(([0.0], np.cumsum(prior)))
-    ok = mass > 1e-9
-    level = heavy[ok] / mass[ok]
-    density = _step(starts, below[ok], level) - _step(starts, (below + mass)[ok], level)
-    return np.asarray(np.maximum(density, 0.0) * prior)
+    ok = after.mass > 1e-9
+    level = heavy[ok] / after.mass[ok]
+    density = _step(starts, after.below[ok], level) - _step(starts, (after.below + after.mass)[ok], level)
+    return np.asarray(np.maximum(density, 0.0) * prior), (after.weight * z).sum(axis=1)
+
+
+def _by_time(parameters: Parameters, after: Posterior, heavy: Floats) -> tuple[Floats, Floats]:
+    """The same between the cell's two times: as good and much faster, for many calls in single precision."""
+    prior = np.diff(parameters.first.cumulative(_EDGES))
+    low, high = _Bins.of(after.low_s), _Bins.of(after.high_s)
+    mass = high.up_to(prior) - low.up_to(prior)
+    # What lies outside the prior is an outlier and says nothing of its shape.
+    level = np.where(mass > _LEAST_MASS, heavy / np.maximum(mass, _LEAST_MASS), 0.0)
+    density = low.steps(level) - high.steps(level)
+    moment = ((high.up_to(prior * _BINS) - low.up_to(prior * _BINS)) * level).sum(axis=1)
+    inside = (mass * level).sum(axis=1)
+    usual = float(moment.sum() / max(float(inside.sum()), _LEAST_MASS))
+    z = np.where(inside > 0, moment / np.maximum(inside, _LEAST_MASS), usual)
+    return np.maximum(density, 0.0) * prior, z
+
+
+@dataclass(frozen=True, slots=True)
+class _Bins:
+    """Where times lie among the bins of log time: the bin's number, and which part of it lies before."""
+
+    line: NDArray[np.intp]
+    part: Floats
+
+    @classmethod
+    def of(cls, time_s: Floats) -> _Bins:
+        """Times before and after all bins lie at the ends."""
+        place = np.log(np.maximum(time_s, float(np.exp(_EDGES[0]))))
+        place -= float(_EDGES[0])
+        place *= float(1 / (_EDGES[1] - _EDGES[0]))
+        np.minimum(place, len(_BINS), out=place)
+        line = place.astype(np.intp)
+        place -= line
+        return cls(line, place)
+
+    def up_to(self, increments: Floats) -> Floats:
+        """The sum of all bins' increments before the times."""
+        rise = np.append(increments, 0.0).astype(self.part.dtype)
+        found = rise.take(self.line)
+        found *= self.part
+        found += np.concatenate(([0.0], np.cumsum(increments))).astype(self.part.dtype).take(self.line)
+        return found
+
+    def steps(self, level: Floats) -> Floats:
+        """The sum of steps that begin at the times, averaged over each bin."""
+        line, after = self.line.ravel(), (level * self.part).ravel()
+        cells = len(_BINS) + 1
+        jump = np.bincount(line, level.ravel() - after, cells)[:-1]
+        jump[1:] += np.bincount(line, after, cells)[:-2]
+        return np.asarray(np.cumsum(jump))
 
 
 def _step(starts: Floats, at: Floats, level: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""One model of one agent: evidence, fit, uncertainty, check, and what follows for every call."""
+"""The model of one group: evidence, fit, uncertainty and check, from the calls that were chosen for it."""
 
 from __future__ import annotations
 
@@ -8,144 +8,89 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.calibrate import TOOL, Calibration, calibrate, spread
+from latprof.estimate.calibrate import Calibration, calibrate
 from latprof.estimate.check import Misfit, misfit, places
-from latprof.estimate.fit import GRID_CELLS, Fit, fit, refit, start
-from latprof.estimate.likelihood import Evidence, Parameters, posterior, quantile_of_first, shifts, sizes
-from latprof.estimate.observe import Observed
+from latprof.estimate.fit import Fit, fit, refit, start
+from latprof.estimate.likelihood import Evidence, Parameters
+from latprof.estimate.observe import Observed, take
+from latprof.estimate.readings import ATOMS, evidence_of, read
 
-__all__ = ["ATOMS", "PROBABILITIES", "Factor", "Group", "Readings", "estimate_group", "evidence_of", "read", "take"]
+__all__ = ["PROBABILITIES", "Fitted", "Sample", "fitted"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# Values that stand for each call's posterior, of equal weight.
-ATOMS: Final = 12
 PROBABILITIES: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
-MIN_CALLS: Final = 40
-MIN_SPANS: Final = 15
-_FIT_CALLS: Final = 800
 _FOLDS: Final = 8
 _MISFIT: Final = 0.10
+_ROUGH: Final = 3
 # Of groups of 50 calls, those with a larger standard error hold nearly all that miss by more than 15 %.
 _MOST_ERROR: Final = 0.08
-_CHUNK: Final = 4000
-_ENDS: Final = (0.025, 0.975)
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
-    """A way in which calls of one model differ: the level of each call and the levels' names."""
+class Sample:
+    """All that a group's model depends on.
 
-    name: str
-    level: Ints
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """How the figures of one model came about; `refused` says why there are none.
-
-    `first_error` and `speed_error` are standard errors of log percentiles at `PROBABILITIES`, from
-    calibration and fit alone. `spans` calls show the time between blocks, `known` a stated first
-    token.
+    `observed` are calls whose block sizes are told from their tokens, `fitted` those of them (positions)
+    that the model is fitted on. `levels` holds each factor's level per call, `counts` how many levels a
+    factor has. `part` says that the group has more calls than these: the work is done in single precision.
     """
 
-    agent: str
-    model: str
-    calls: int
-    usable: int
-    sessions: int
-    spans: int = 0
-    known: int = 0
-    fitted_on: int = 0
+    observed: Observed
+    fitted: Ints
+    levels: tuple[Ints, ...]
+    counts: tuple[int, ...]
+    part: bool
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A group's model: parameters with the grid of log d0, checks and errors; `refused` says why it is not used.
+
+    Names as in `Group`.
+    """
+
+    calibration: Calibration
+    fitted_on: int
     refused: str | None = None
-    calibration: Calibration | None = None
     parameters: Parameters | None = None
-    factors: tuple[Factor, ...] = ()
+    grid: Floats | None = None
     checks: tuple[Misfit, ...] = ()
     first_error: Floats | None = None
     speed_error: Floats | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """The posterior of each call, s and tok/s.
-
-    Values of equal weight (n, ATOMS), and the ends of 95 % intervals (n, 2).
-    """
-
-    first_s: Floats
-    first_ends_s: Floats
-    speed_tps: Floats
-    speed_ends_tps: Floats
-
-
-def estimate_group(
-    group: Group, observed: Observed, factors: tuple[Factor, ...], seed: int
-) -> tuple[Group, Readings | None]:
-    """Fit one model's calls. A group that cannot be read well comes back refused, without readings."""
-    known = ~np.isnan(observed.known_s)
-    group = replace(group, spans=int(observed.spread.sum()), known=int(known.sum()), factors=factors)
-    if reason := _too_few(group, len(observed)):
-        return replace(group, refused=reason), None
-    rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.permutation(len(observed))[:_FIT_CALLS])
-    levels = tuple(factor.level for factor in factors)
-    counts = tuple(len(factor.names) for factor in factors)
+def fitted(sample: Sample) -> Fitted:
+    """Fit the sample; depends on nothing else, and is the same on every machine and at every run."""
+    observed, chosen = sample.observed, sample.fitted
     calibration = calibrate(observed.blocks, observed.tokens)
-    group = replace(group, calibration=calibration, fitted_on=len(chosen))
     if not calibration.fitted:
-        return replace(group, refused="too few calls to tell how many tokens a block holds"), None
-    evidence = evidence_of(observed, calibration, levels)
-    sample = evidence.take(chosen)
-    best = fit(sample, start(sample, counts), rounds=6, shape_steps=4)
-    folds = _folds(observed.session[chosen], rng)
-    refits = [_refit(observed, chosen, levels, folds != fold, best) for fold in range(folds.max() + 1)]
-    checks = _checks(sample, [item for _, item in refits], folds)
-    group = replace(group, parameters=best.parameters, checks=checks)
-    wrong = [item for item in checks if not item.fits]
+        return Fitted(calibration, len(chosen), "too few calls to tell how many tokens a block holds")
+    rng = np.random.default_rng(sample.seed)
+    if not sample.part:
+        rng.permutation(len(observed))  # keeps the folds of small groups what they always were
+    part, levels = take(observed, chosen), tuple(level[chosen] for level in sample.levels)
+    evidence = _precise(evidence_of(observed, calibration, sample.levels).take(chosen), sample)
+    best = fit(evidence, start(evidence, sample.counts), rounds=6, shape_steps=4, rough=_ROUGH if sample.part else 1)
+    folds = _folds(part.session, rng)
+    refits = [_refit(part, levels, folds != fold, best, sample) for fold in range(folds.max() + 1)]
+    checks = _checks(evidence, [item for _, item in refits], folds)
+    wrong = ", ".join(item.name for item in checks if not item.fits)
+    found = Fitted(calibration, len(chosen), None, best.parameters, best.grid, checks)
     if wrong:
-        names = ", ".join(item.name for item in wrong)
-        return replace(group, refused=f"the model does not give back held-out calls ({names})"), None
-    first_error, speed_error = _parameter_errors(observed, chosen, levels, best, refits)
+        return replace(found, refused=f"the model does not give back held-out calls ({wrong})")
+    first_error, speed_error = _parameter_errors(part, levels, best, refits, sample)
     median = PROBABILITIES.index(0.5)
+    refused = None
     if (worst := max(first_error[median], speed_error[median])) > _MOST_ERROR:
-        reason = f"too uncertain, the model alone leaves a standard error of {100 * worst:.0f} % at the median"
-        return replace(group, refused=reason, first_error=first_error, speed_error=speed_error), None
-    readings = read(evidence, best.parameters, best.grid)
-    return replace(group, first_error=first_error, speed_error=speed_error), readings
+        refused = f"too uncertain, the model alone leaves a standard error of {100 * worst:.0f} % at the median"
+    return replace(found, refused=refused, first_error=first_error, speed_error=speed_error)
 
 
-def _too_few(group: Group, n: int) -> str | None:
-    if n < MIN_CALLS:
-        return f"needs {MIN_CALLS} complete calls with final tokens, has {n}"
-    if group.spans + group.known < MIN_SPANS:
-        return f"needs {MIN_SPANS} calls of several blocks, has {group.spans + group.known}"
-    return None
-
-
-def evidence_of(observed: Observed, calibration: Calibration, levels: tuple[Ints, ...]) -> Evidence:
-    """The observations in the form that the likelihood takes."""
-    share = spread(observed.blocks, observed.tokens, calibration)
-    starts = observed.blocks.start
-    return Evidence(
-        first_s=observed.first_s,
-        span_s=np.where(observed.spread, observed.last_s - observed.first_s, np.nan),
-        last_s=observed.last_s,
-        tokens=observed.tokens,
-        by_type=share.by_type,
-        first_tokens=share.first,
-        first_type=observed.blocks.type[starts],
-        first_error=share.first_error,
-        tools=np.add.reduceat((observed.blocks.type == TOOL).astype(np.float64), starts),
-        known_s=observed.known_s,
-        header_s=observed.header_s,
-        uncached=observed.uncached,
-        context=observed.context,
-        levels=levels,
-        weight=np.ones(len(observed)),
-    )
+def _precise(evidence: Evidence, sample: Sample) -> Evidence:
+    return evidence.single() if sample.part else evidence
 
 
 def _folds(sessions: Ints, rng: np.random.Generator) -> Ints:
@@ -164,28 +109,15 @@ def _folds(sessions: Ints, rng: np.random.Generator) -> Ints:
 
 
 def _refit(
-    observed: Observed, chosen: Ints, levels: tuple[Ints, ...], keep: NDArray[np.bool_], best: Fit
+    part: Observed, levels: tuple[Ints, ...], keep: NDArray[np.bool_], best: Fit, sample: Sample
 ) -> tuple[Calibration, Fit]:
     """The fit without one fold, calibration included, begun at the full fit."""
-    part = take(observed, chosen[keep])
-    calibration = calibrate(part.blocks, part.tokens)
-    evidence = evidence_of(part, calibration, tuple(level[chosen[keep]] for level in levels))
-    return calibration, refit(evidence, best, shape_steps=3)
-
-
-def take(observed: Observed, rows: Ints) -> Observed:
-    """The observations of some calls."""
-    starts = observed.blocks.start
-    sizes_ = np.diff(np.append(starts, len(observed.blocks.type)))[rows]
-    begin = np.concatenate(([0], np.cumsum(sizes_)[:-1])).astype(np.int64)
-    flat = np.repeat(starts[rows] - begin, sizes_) + np.arange(sizes_.sum())
-    blocks = replace(
-        observed.blocks,
-        start=begin,
-        **{name: getattr(observed.blocks, name)[flat] for name in ("type", "characters", "signature", "tokens")},
-    )
-    columns = {name: getattr(observed, name)[rows] for name in observed.__slots__ if name != "blocks"}
-    return Observed(**columns, blocks=blocks)
+    rows = np.flatnonzero(keep)
+    kept = take(part, rows)
+    calibration = calibrate(kept.blocks, kept.tokens)
+    evidence = evidence_of(kept, calibration, tuple(level[rows] for level in levels))
+    before, after = (1, 2) if sample.part else (3, 3)  # the full fit is near
+    return calibration, refit(_precise(evidence, sample), best, before=before, after=after)
 
 
 def _checks(sample: Evidence, fits: list[Fit], folds: Ints) -> tuple[Misfit, ...]:
@@ -200,61 +132,24 @@ def _checks(sample: Evidence, fits: list[Fit], folds: Ints) -> tuple[Misfit, ...
 
 
 def _parameter_errors(
-    observed: Observed, chosen: Ints, levels: tuple[Ints, ...], best: Fit, refits: list[tuple[Calibration, Fit]]
+    part: Observed, levels: tuple[Ints, ...], best: Fit, refits: list[tuple[Calibration, Fit]], sample: Sample
 ) -> tuple[Floats, Floats]:
     """Standard errors of log percentiles by the delete-a-group jackknife, the calls held fixed.
 
     Kott, The delete-a-group jackknife, Journal of Official Statistics 17, 2001.
     """
-    part = take(observed, chosen)
-    own = tuple(level[chosen] for level in levels)
     rows = []
     for calibration, item in refits:
-        readings = read(evidence_of(part, calibration, own), item.parameters, best.grid)
+        found = read(_precise(evidence_of(part, calibration, levels), sample), item.parameters, best.grid)
         rows.append(
             np.concatenate(
                 [
-                    np.quantile(np.log(np.maximum(readings.first_s, 1e-3)), PROBABILITIES),
-                    np.nanquantile(np.log(readings.speed_tps), PROBABILITIES),
+                    np.quantile(np.log(np.maximum(found.first_s[:, :ATOMS], 1e-3)), PROBABILITIES),
+                    np.quantile(np.log(found.speed_tps[:, :ATOMS]), PROBABILITIES),
                 ]
             )
         )
-    values = np.array(rows)
+    values = np.array(rows, dtype=np.float64)
     folds = len(values)
     error = np.sqrt((folds - 1) / folds * ((values - values.mean(axis=0)) ** 2).sum(axis=0))
     return error[: len(PROBABILITIES)], error[len(PROBABILITIES) :]
-
-
-def read(evidence: Evidence, parameters: Parameters, grid: Floats) -> Readings:
-    """The posterior of every call, in chunks."""
-    parts = [
-        _read_chunk(evidence.take(np.arange(begin, min(begin + _CHUNK, len(evidence)))), parameters, grid)
-        for begin in range(0, len(evidence), _CHUNK)
-    ]
-    return Readings(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _read_chunk(evidence: Evidence, parameters: Parameters, grid: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    after = posterior(evidence, parameters, grid)
-    first_shift, speed_shift = shifts(evidence, parameters)
-    size = sizes(evidence, parameters)
-    cumulative = np.cumsum(after.weight, axis=1)
-    levels = np.concatenate([(np.arange(ATOMS) + 0.5) / ATOMS, _ENDS])
-    first, speed = np.empty((len(evidence), len(levels))), np.empty((len(evidence), len(levels)))
-    every, cell_width = np.arange(len(evidence)), grid[1] - grid[0]
-    for k, level in enumerate(levels):
-        cell = np.minimum((cumulative < level).sum(axis=1), GRID_CELLS - 1)
-        inside = 1 - (cumulative[every, cell] - level) / np.maximum(after.weight[every, cell], 1e-12)
-        inside = np.clip(inside, 0.0, 1.0)
-        first[:, k] = quantile_of_first(parameters, after.below[every, cell] + inside * after.mass[every, cell])
-        speed[:, k] = grid[cell] + (inside - 0.5) * cell_width
-    first = first * np.exp(first_shift)[:, None] + (parameters.beta_s * evidence.uncached / 1e5)[:, None]
-    # A call that no parameters explain would be read as the shape's far end.
-    ends_s = np.where(np.isnan(evidence.span_s), evidence.last_s, evidence.first_s)
-    first = np.minimum(first, ends_s[:, None])
-    known = ~np.isnan(evidence.known_s)
-    first[known] = evidence.known_s[known, None]
-    tokens = evidence.tokens - 1
-    speed = np.exp(speed + speed_shift[:, None]) * (tokens / size.total)[:, None]
-    speed[known] = (tokens / np.maximum(evidence.last_s - evidence.known_s, 1e-3))[known, None]
-    return first[:, :ATOMS], first[:, ATOMS:], speed[:, :ATOMS], speed[:, ATOMS:]

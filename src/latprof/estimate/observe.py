@@ -8,10 +8,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.calibrate import BlockTable
+from latprof.estimate.calibrate import TEXT, TYPES, BlockTable
+from latprof.model import BLOCK_TYPES
 from latprof.trace import Trace
 
-__all__ = ["AGENTS", "Observed", "observe", "usable"]
+__all__ = ["AGENTS", "Observed", "observe", "take", "usable"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,7 +21,8 @@ Ints = NDArray[np.int64]
 AGENTS: Final = frozenset({"claude-code"})
 # Blocks that end closer together than this arrived in one burst.
 MIN_SPAN_S: Final = 0.15
-_CODE: Final = {"thinking": 0, "text": 1, "tool_use": 2}
+# Blocks of other types are taken for text.
+_CODES: Final = np.array([TYPES.index(name) if name in TYPES else TEXT for name in BLOCK_TYPES], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,12 @@ class Observed:
 
 def usable(trace: Trace) -> NDArray[np.bool_]:
     """Calls that the model can read: plain, with final tokens, a send time and an end."""
-    agents = np.fromiter((agent in AGENTS for agent in trace.texts["agent"]), dtype=np.bool_, count=len(trace))
+    agents = trace.codes("agent")
+    read = np.array([*(agent in AGENTS for agent in agents.categories), False])
     has_block = ~np.isnan(trace.numbers["first_block_at"])
     wall = trace.numbers["last_output_at"] - trace.numbers["sent_at"]
-    return (
-        agents
+    return np.asarray(
+        read[agents.codes]
         & trace.plain
         & has_block
         & (trace.numbers["output_tokens"] >= 2)
@@ -74,7 +77,7 @@ def observe(trace: Trace, rows: Ints) -> Observed:
     known = np.where(trace.first_output_exactly[rows], trace.numbers["first_output_at"][rows] - sent, np.nan)
     inputs = trace.numbers["input_tokens"][rows]
     cached = np.nan_to_num(trace.numbers["cache_read_tokens"][rows])
-    labels = np.unique(trace.texts["session_id"][rows].astype(str), return_inverse=True)[1]
+    labels = np.unique(trace.codes("session_id").codes[rows], return_inverse=True)[1]
     return Observed(
         row=rows,
         first_s=np.maximum(first, 1e-3),
@@ -91,26 +94,32 @@ def observe(trace: Trace, rows: Ints) -> Observed:
     )
 
 
+def take(observed: Observed, rows: Ints) -> Observed:
+    """The observations of some calls."""
+    starts = observed.blocks.start
+    flat, begin, _ = _flat(starts, np.append(starts[1:], len(observed.blocks.type)), rows)
+    blocks = BlockTable(
+        begin, **{name: getattr(observed.blocks, name)[flat] for name in ("type", "characters", "signature", "tokens")}
+    )
+    columns = {name: getattr(observed, name)[rows] for name in observed.__slots__ if name != "blocks"}
+    return Observed(**columns, blocks=blocks)
+
+
+def _flat(starts: Ints, ends: Ints, rows: Ints) -> tuple[Ints, Ints, Ints]:
+    """The blocks of some calls one after the other, where each call begins among them, and its number of blocks."""
+    counts = ends[rows] - starts[rows]
+    begin = np.cumsum(counts) - counts
+    return np.repeat(starts[rows] - begin, counts) + np.arange(counts.sum()), begin, counts
+
+
 def _table(trace: Trace, rows: Ints) -> tuple[BlockTable, Ints]:
-    types: list[int] = []
-    characters: list[float] = []
-    signatures: list[float] = []
-    tokens: list[float] = []
-    counts = np.zeros(len(rows), dtype=np.int64)
-    for number, row in enumerate(rows):
-        blocks = trace.blocks[row]
-        counts[number] = len(blocks)
-        for block in blocks:
-            types.append(_CODE.get(block.type, 1))
-            characters.append(block.characters or 0.0)
-            signatures.append(block.signature_characters or 0.0)
-            tokens.append(np.nan if block.tokens is None else block.tokens)
-    start = np.concatenate(([0], np.cumsum(counts)[:-1])).astype(np.int64)
+    columns = trace.block_columns
+    flat, begin, counts = _flat(columns.offsets[:-1], columns.offsets[1:], rows)
     table = BlockTable(
-        start,
-        np.array(types, dtype=np.int64),
-        np.array(characters),
-        np.array(signatures),
-        np.array(tokens, dtype=np.float64),
+        begin,
+        _CODES[columns.type[flat]],
+        np.nan_to_num(columns.characters[flat]),
+        np.nan_to_num(columns.signature_characters[flat]),
+        columns.tokens[flat],
     )
     return table, counts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from latprof.stats.grouping import BY_KEYS, Filters, group_rows, keep, traces_by
 from latprof.stats.method import METHODS, Method, best_rows, of_method
 from latprof.stats.quantiles import MIN_TAIL_CALLS, min_calls, quantile_interval
-from latprof.stats.summary import MetricRow, Summary, summarize
+from latprof.stats.summary import MetricRow, Summary, summaries, summarize
 from latprof.stats.waiting import Waiting, waiting
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "min_calls",
     "of_method",
     "quantile_interval",
+    "summaries",
     "summarize",
     "traces_by",
     "waiting",

@@ -16,8 +16,10 @@ from latprof.trace import Trace
 __all__ = ["BY_KEYS", "Filters", "group_rows", "keep", "traces_by"]
 
 _CONTEXT_EDGES: Final = (10_000, 25_000, 50_000, 100_000, 150_000, 200_000, 400_000)
+_QUARTER_S: Final = 900.0
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GroupKey = tuple[str | None, ...]
+Column = Callable[[Trace, tzinfo], list[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,28 @@ def group_rows(trace: Trace, by: Sequence[str], tz: tzinfo = UTC) -> dict[GroupK
 
     Raises KeyError for a key that is not in `BY_KEYS`.
     """
-    columns = [BY_KEYS[key](trace, tz) for key in by]
-    rows: dict[GroupKey, list[int]] = {}
-    for row, key in enumerate(zip(*columns, strict=True)) if columns else ((r, ()) for r in range(len(trace))):
-        rows.setdefault(key, []).append(row)
-    ordered = sorted(rows, key=lambda key: tuple((part is None, part or "") for part in key))
-    return {key: np.array(rows[key], dtype=np.int64) for key in ordered}
+    columns = [_coded(trace, BY_KEYS[key], tz) for key in by]
+    group = np.zeros(len(trace), dtype=np.int64)
+    for codes, names in columns:
+        group = group * len(names) + codes
+    found, place = np.unique(group, return_inverse=True)
+    rows = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1]) if len(trace) else []
+    keys: list[list[str | None]] = []
+    for _, names in reversed(columns):
+        found, last = np.divmod(found, len(names))
+        keys.append([names[code] for code in last.tolist()])
+    return dict(zip(zip(*reversed(keys), strict=True) if keys else [()], rows, strict=False))
+
+
+def _coded(trace: Trace, column: Column, tz: tzinfo) -> tuple[NDArray[np.int64], tuple[str | None, ...]]:
+    """A number per call and what the numbers stand for, in the order of groups: None comes last."""
+    if isinstance(column, _Text):
+        codes, names = trace.codes(column.name)
+        return np.where(codes < 0, len(names), codes), (*names, None)
+    texts = column(trace, tz)
+    known = tuple(sorted({text for text in texts if text is not None}))
+    number: dict[str | None, int] = {text: code for code, text in enumerate(known)} | {None: len(known)}
+    return np.fromiter((number[text] for text in texts), dtype=np.int64, count=len(texts)), (*known, None)
 
 
 def traces_by(trace: Trace, key: str, tz: tzinfo = UTC) -> dict[str | None, Trace]:
@@ -106,12 +124,18 @@ def traces_by(trace: Trace, key: str, tz: tzinfo = UTC) -> dict[str | None, Trac
     return parts
 
 
-def _column(name: str) -> Callable[[Trace, tzinfo], list[str | None]]:
-    return lambda trace, _: list(trace.texts[name])
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text column of the trace."""
+
+    name: str
+
+    def __call__(self, trace: Trace, _: tzinfo) -> list[str | None]:
+        return list(trace.texts[self.name])
 
 
 def _part(trace: Trace, _: tzinfo) -> list[str | None]:
-    return ["sub-agent" if "sidechain" in flags else "main" for flags in trace.flags]
+    return ["sub-agent" if side else "main" for side in trace.flag("sidechain").tolist()]
 
 
 def _context(trace: Trace, _: tzinfo) -> list[str | None]:
@@ -132,24 +156,27 @@ def _bucket(tokens: float) -> str | None:
 
 def _clock(write: Callable[[datetime], str]) -> Callable[[Trace, tzinfo], list[str | None]]:
     def column(trace: Trace, tz: tzinfo) -> list[str | None]:
-        return [None if np.isnan(at) else write(datetime.fromtimestamp(at, tz)) for at in trace.column("sent_at")]
+        # Clocks of all places change at quarters of an hour only.
+        quarters, place = np.unique(trace.column("sent_at") // _QUARTER_S * _QUARTER_S, return_inverse=True)
+        texts = [None if np.isnan(at) else write(datetime.fromtimestamp(at, tz)) for at in quarters.tolist()]
+        return [texts[k] for k in place.tolist()]
 
     return column
 
 
-BY_KEYS: Final[dict[str, Callable[[Trace, tzinfo], list[str | None]]]] = {
-    "trigger": _column("trigger"),
-    "model": _column("model"),
-    "provider": _column("provider"),
-    "project": _column("project"),
-    "session": _column("session_id"),
-    "engineer": _column("engineer"),
-    "host": _column("host"),
-    "agent": _column("agent"),
-    "version": _column("agent_version"),
-    "effort": _column("effort"),
-    "speed": _column("speed_mode"),
-    "load": _column("load"),
+BY_KEYS: Final[dict[str, Column]] = {
+    "trigger": _Text("trigger"),
+    "model": _Text("model"),
+    "provider": _Text("provider"),
+    "project": _Text("project"),
+    "session": _Text("session_id"),
+    "engineer": _Text("engineer"),
+    "host": _Text("host"),
+    "agent": _Text("agent"),
+    "version": _Text("agent_version"),
+    "effort": _Text("effort"),
+    "speed": _Text("speed_mode"),
+    "load": _Text("load"),
     "context": _context,
     "part": _part,
     "day": _clock(lambda at: at.strftime("%Y-%m-%d")),

@@ -33,13 +33,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MIN_TAIL_CALLS", "min_calls", "quantile_interval", "student_t_quantile", "weighted_quantile"]
+__all__ = [
+    "MIN_TAIL_CALLS",
+    "MIN_TAIL_SESSIONS",
+    "min_calls",
+    "quantile_interval",
+    "score_test_degrees",
+    "student_t_quantile",
+    "weighted_quantile",
+]
 
 # A percentile is shown only when this many calls are expected on its thinner side.
 MIN_TAIL_CALLS: Final = 3
 _MIN_SESSIONS: Final = 2
 # The outer end of an interval is given only if the tail comes from so many sessions.
-_MIN_TAIL_SESSIONS: Final = 5
+MIN_TAIL_SESSIONS: Final = 5
 _CONFIDENCE: Final = 0.95
 
 
@@ -88,7 +96,7 @@ def quantile_interval(
     last = np.append(first[1:], n)
     centre = weighted_quantile(ordered, probability, weights)
     low = high = None
-    thin = scores.tail_sessions(int(np.searchsorted(ordered, centre, "right"))) < _MIN_TAIL_SESSIONS
+    thin = scores.tail_sessions(int(np.searchsorted(ordered, centre, "right"))) < MIN_TAIL_SESSIONS
     if scores.too_few(0) and not (thin and probability <= 0.5):
         low = float(values[_first_true(lambda i: not scores.too_few(int(last[i])), len(values))])
     if scores.too_many(n) and not (thin and probability >= 0.5):
@@ -137,10 +145,21 @@ class _Scores:
         variance = (squares * sessions - total * total) / (sessions - 1)
         if variance <= 0:
             return total, 0.0
-        skew = (1 - 2 * p) ** 2 / (p * (1 - p))
-        effective = (1 + 2 / (1 + skew)) * squares**2 / float(squared @ squared)
-        degrees = round(min(max(effective - 1, 1), sessions - 1))
+        fourth, count = np.array([float(squared @ squared)]), np.array([sessions])
+        degrees = int(score_test_degrees(np.array([p]), np.array([squares]), fourth, count)[0])
         return total, student_t_quantile(0.5 + _CONFIDENCE / 2, degrees) * math.sqrt(variance)
+
+
+def score_test_degrees(
+    probability: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    fourth: NDArray[np.float64],
+    sessions: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Degrees of freedom of score tests, from the sums of the scores' squares and fourth powers over sessions."""
+    skew = (1 - 2 * probability) ** 2 / (probability * (1 - probability))
+    effective = (1 + 2 / (1 + skew)) * squares**2 / np.maximum(fourth, 1e-300)
+    return np.rint(np.minimum(np.maximum(effective - 1, 1), sessions - 1)).astype(np.int64)
 
 
 def _first_true(holds: Callable[[int], bool], count: int) -> int:

@@ -15,10 +15,11 @@ from latprof.estimate import POOLING_CALLS
 from latprof.metrics import METRICS, Metric
 from latprof.model import Kind
 from latprof.stats.grouping import group_rows
-from latprof.stats.quantiles import min_calls, quantile_interval
+from latprof.stats.intervals import Interval, Ordered, quantile_intervals, quantiles_of
+from latprof.stats.quantiles import min_calls
 from latprof.trace import Estimates, Trace
 
-__all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "model_error", "one_value", "summarize", "widened"]
+__all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "model_error", "one_value", "summaries", "summarize", "widened"]
 
 DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
 _NORMAL_95: Final = 1.96
@@ -72,70 +73,105 @@ def summarize(
 
     Raises KeyError for an unknown grouping key.
     """
-    labels, sessions = np.unique(trace.texts["session_id"].astype(str), return_inverse=True)
-    groups = group_rows(trace, by, tz)
-    rows: list[MetricRow] = []
+    return summaries(trace, (by,), quantiles=quantiles, metrics=metrics, tz=tz)[0]
+
+
+def summaries(
+    trace: Trace,
+    groupings: Sequence[Sequence[str]],
+    *,
+    quantiles: Sequence[float] = DEFAULT_QUANTILES,
+    metrics: Sequence[Metric] = METRICS,
+    tz: tzinfo = UTC,
+) -> list[Summary]:
+    """`summarize` for several groupings, which share most of the work. Raises as it does."""
+    labels, sessions = np.unique(trace.codes("session_id").codes, return_inverse=True)
+    cuts = [_Cut.of(trace, by, sessions, tz) for by in groupings]
+    found: list[list[MetricRow]] = [[] for _ in cuts]
     for metric in metrics:
         for kind, values in metric.values(trace).items():
-            for key, members in groups.items():
-                group = dict(zip(by, key, strict=True))
+            for place, cut in enumerate(cuts):
                 if kind == "estimate":
-                    row = _estimated_row(trace, metric, group, members, sessions, quantiles)
+                    found[place] += _estimated_rows(trace, metric, cut, quantiles)
                 else:
-                    row = _row(metric, kind, group, values[members], sessions[members], quantiles)
-                if row is not None:
-                    rows.append(row)
-    return Summary(tuple(by), len(trace), len(labels), tuple(rows))
+                    found[place] += _rows(metric, kind, values, cut, quantiles)
+    return [Summary(tuple(by), len(trace), len(labels), tuple(rows)) for by, rows in zip(groupings, found, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A trace cut into groups: their keys, the rows of each, and the number of each call's session in its group."""
+
+    keys: tuple[dict[str, str | None], ...]
+    members: tuple[NDArray[np.int64], ...]
+    sessions: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, trace: Trace, by: Sequence[str], sessions: NDArray[np.int64], tz: tzinfo) -> _Cut:
+        groups = group_rows(trace, by, tz)
+        keys = tuple(dict(zip(by, key, strict=True)) for key in groups)
+        return cls(keys, tuple(groups.values()), sessions)
+
+    def sample(self, rows: NDArray[np.int64], values: NDArray[np.float64]) -> Ordered:
+        """The values of some calls of one group from small to large; ties may stand in any order."""
+        order = np.argsort(values)
+        own = self.sessions[rows[order]]
+        present = np.zeros(int(own.max()) + 1 if len(own) else 0, dtype=np.int64)
+        present[own] = 1
+        return Ordered(values[order], (np.cumsum(present) - 1)[own])
+
+
+def _rows(
+    metric: Metric, kind: Kind, values: NDArray[np.float64], cut: _Cut, quantiles: Sequence[float]
+) -> list[MetricRow]:
+    known = ~np.isnan(values)
+    parts = [(group, rows, rows[known[rows]]) for group, rows in zip(cut.keys, cut.members, strict=True)]
+    parts = [part for part in parts if len(part[2])]
+    samples = [cut.sample(rows, values[rows]) for _, _, rows in parts]
+    shown = [_enough(quantiles, len(rows)) for _, _, rows in parts]
+    ends = quantile_intervals(samples, shown)
+    return [
+        _row(metric, kind, group, len(members), sample, quantiles, dict(zip(asked, intervals, strict=True)))
+        for (group, members, _), sample, asked, intervals in zip(parts, samples, shown, ends, strict=True)
+    ]
+
+
+def _enough(quantiles: Sequence[float], n: int) -> list[float]:
+    return [probability for probability in dict.fromkeys(quantiles) if n >= min_calls(probability)]
 
 
 def _row(
     metric: Metric,
     kind: Kind,
     group: dict[str, str | None],
-    values: NDArray[np.float64],
-    sessions: NDArray[np.int64],
+    calls: int,
+    sample: Ordered,
     quantiles: Sequence[float],
-) -> MetricRow | None:
-    known = ~np.isnan(values)
-    n = int(known.sum())
-    if n == 0:
-        return None
-    order = np.argsort(values[known], kind="stable")
-    ordered, members = values[known][order], sessions[known][order]
-    found: dict[float, float | None] = {}
-    intervals: dict[float, tuple[float | None, float | None]] = {}
-    refused: dict[float, str] = {}
-    for probability in quantiles:
-        needed = min_calls(probability)
-        if n < needed:
-            found[probability], intervals[probability] = None, (None, None)
-            refused[probability] = f"needs {needed} calls, has {n}"
-            continue
-        found[probability] = float(np.quantile(ordered, probability))
-        intervals[probability] = quantile_interval(ordered, members, probability)
+    intervals: dict[float, Interval],
+) -> MetricRow:
+    n = len(sample.values)
+    shown = list(intervals)
+    values = dict(zip(shown, quantiles_of(sample.values, shown).tolist(), strict=True))
     return MetricRow(
         metric=metric.key,
         unit=metric.unit,
         group=group,
         kind=kind,
         n=n,
-        calls=len(values),
-        sessions=len(np.unique(members)),
-        coverage=n / len(values),
-        quantiles=found,
-        intervals=intervals,
-        refused=refused,
+        calls=calls,
+        sessions=sample.count,
+        coverage=n / calls,
+        quantiles={probability: values.get(probability) for probability in quantiles},
+        intervals={probability: intervals.get(probability, (None, None)) for probability in quantiles},
+        refused={
+            probability: f"needs {min_calls(probability)} calls, has {n}"
+            for probability in quantiles
+            if probability not in values
+        },
     )
 
 
-def _estimated_row(
-    trace: Trace,
-    metric: Metric,
-    group: dict[str, str | None],
-    members: NDArray[np.int64],
-    sessions: NDArray[np.int64],
-    quantiles: Sequence[float],
-) -> MetricRow | None:
+def _estimated_rows(trace: Trace, metric: Metric, cut: _Cut, quantiles: Sequence[float]) -> list[MetricRow]:
     """Percentiles of the calls' posteriors taken together.
 
     The interval has two parts that are added as variances of the logarithm: which calls and sessions
@@ -143,33 +179,25 @@ def _estimated_row(
     """
     estimates = trace.estimates
     if estimates is None:
-        return None
+        return []
     values = estimates.values[metric.key]
-    rows = members[~np.isnan(values[members, 0])]
-    if not len(rows):
-        return None
-    draws = values[rows, one_value(rows, values.shape[1])]
-    plain = _row(metric, "estimate", group, draws, sessions[rows], quantiles)
-    if plain is None:
-        return None
-    found: dict[float, float | None] = {}
-    intervals: dict[float, tuple[float | None, float | None]] = {}
-    for probability, value in plain.quantiles.items():
-        if value is None:
-            found[probability], intervals[probability] = None, (None, None)
-            continue
-        centre = float(np.quantile(values[rows], probability))
-        error = model_error(estimates, metric.key, probability, rows)
-        found[probability] = centre
-        intervals[probability] = widened(centre, value, plain.intervals[probability], error)
-    return replace(
-        plain,
-        calls=len(members),
-        coverage=len(rows) / len(members),
-        quantiles=found,
-        intervals=intervals,
-        borrowed=POOLING_CALLS / (len(rows) + POOLING_CALLS),
-    )
+    every = np.arange(len(values))
+    drawn = values[every, one_value(every, values.shape[1])].astype(np.float64)
+    rows = []
+    members = dict(zip(map(id, cut.keys), cut.members, strict=True))
+    for plain in _rows(metric, "estimate", drawn, cut, quantiles):
+        chosen = members[id(plain.group)]
+        chosen = chosen[~np.isnan(drawn[chosen])]
+        shown = [probability for probability, value in plain.quantiles.items() if value is not None]
+        centres = quantiles_of(np.sort(values[chosen].ravel()), shown).tolist()
+        found, intervals = dict(plain.quantiles), dict(plain.intervals)
+        for probability, centre in zip(shown, centres, strict=True):
+            error = model_error(estimates, metric.key, probability, chosen)
+            intervals[probability] = widened(centre, found[probability] or 0.0, plain.intervals[probability], error)
+            found[probability] = centre
+        borrowed = POOLING_CALLS / (len(chosen) + POOLING_CALLS)
+        rows.append(replace(plain, quantiles=found, intervals=intervals, borrowed=borrowed))
+    return rows
 
 
 def model_error(estimates: Estimates, metric: str, probability: float, rows: NDArray[np.int64]) -> float:

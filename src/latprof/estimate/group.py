@@ -1,0 +1,146 @@
+"""One model of one agent: from its calls to its fitted model and what that says of every call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.estimate.calibrate import Calibration
+from latprof.estimate.check import Misfit
+from latprof.estimate.likelihood import Parameters
+from latprof.estimate.model import Fitted, Sample, fitted
+from latprof.estimate.observe import Observed, take
+from latprof.estimate.readings import Readings, evidence_of, read
+from latprof.estimate.sample import Choice, choose, chunks
+from latprof.estimate.shelf import Shelf, digest, fitted_from, kept, readings_from, saved
+
+__all__ = ["Factor", "Group", "described", "fit_group", "read_group"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MIN_CALLS: Final = 40
+MIN_SPANS: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A way in which calls of one model differ: the level of each call and the levels' names."""
+
+    name: str
+    level: Ints
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How the figures of one model came about; `refused` says why there are none.
+
+    `first_error` and `speed_error` are standard errors of log percentiles at `PROBABILITIES`, from
+    calibration and fit alone. `spans` calls show the time between blocks, `known` a stated first
+    token.
+    """
+
+    agent: str
+    model: str
+    calls: int
+    usable: int
+    sessions: int
+    spans: int = 0
+    known: int = 0
+    fitted_on: int = 0
+    refused: str | None = None
+    calibration: Calibration | None = None
+    parameters: Parameters | None = None
+    factors: tuple[Factor, ...] = ()
+    checks: tuple[Misfit, ...] = ()
+    first_error: Floats | None = None
+    speed_error: Floats | None = None
+
+
+def described(group: Group, observed: Observed, factors: tuple[Factor, ...]) -> Group:
+    """The group with its counts, refused where they are too few."""
+    known = int((~np.isnan(observed.known_s)).sum())
+    group = replace(group, spans=int(observed.spread.sum()), known=known, factors=factors)
+    return replace(group, refused=_too_few(group, len(observed)))
+
+
+def _too_few(group: Group, n: int) -> str | None:
+    if n < MIN_CALLS:
+        return f"needs {MIN_CALLS} complete calls with final tokens, has {n}"
+    if group.spans + group.known < MIN_SPANS:
+        return f"needs {MIN_SPANS} calls of several blocks, has {group.spans + group.known}"
+    return None
+
+
+def fit_group(
+    group: Group, observed: Observed, factors: tuple[Factor, ...], seed: int, shelf: Shelf | None = None
+) -> tuple[Group, Fitted | None]:
+    """Fit one model's calls. A group that cannot be read well comes back refused."""
+    group = described(group, observed, factors)
+    if group.refused is not None:
+        return group, None
+    sample = _sample(observed, choose(np.argsort(observed.sent_at, kind="stable")), factors, seed)
+    found = kept(shelf, lambda: ("fit", _name(sample)), lambda: fitted(sample), saved, fitted_from)
+    group = replace(
+        group,
+        **{name: getattr(found, name) for name in found.__slots__ if name != "grid"},
+    )
+    return group, found
+
+
+def _name(sample: Sample) -> str:
+    """Everything that the fit depends on; where its calls stand in the trace is not part of it."""
+    sessions = np.unique(sample.observed.session, return_inverse=True)[1]
+    facts = replace(sample.observed, row=np.empty(0, dtype=np.int64), session=sessions)
+    return digest(replace(sample, observed=facts))
+
+
+def _sample(observed: Observed, choice: Choice, factors: tuple[Factor, ...], seed: int) -> Sample:
+    return Sample(
+        take(observed, choice.calls),
+        choice.fitted,
+        tuple(factor.level[choice.calls] for factor in factors),
+        tuple(len(factor.names) for factor in factors),
+        len(choice.fitted) < len(observed),
+        seed,
+    )
+
+
+def read_group(
+    observed: Observed, factors: tuple[Factor, ...], found: Fitted, shelf: Shelf | None = None
+) -> Iterator[tuple[slice, Readings]]:
+    """The posterior of every call, chunk by chunk: each depends on its own calls and the fitted model alone."""
+    single = found.fitted_on < len(observed)
+    model = digest((found, single)) if shelf is not None else ""
+    for begin, end in chunks(observed.sent_at):
+        rows = np.arange(begin, end)
+        part = _Part(take(observed, rows), tuple(factor.level[rows] for factor in factors), found, model, single)
+        yield slice(begin, end), kept(shelf, part.key, part.readings, saved, readings_from)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A chunk of a group's calls; `model` names the fitted model, `single` asks for single precision."""
+
+    observed: Observed
+    levels: tuple[Ints, ...]
+    found: Fitted
+    model: str
+    single: bool
+
+    def key(self) -> tuple[str, str]:
+        """Everything that the readings depend on; where the calls stand in the trace is not part of it."""
+        facts = replace(self.observed, row=np.empty(0, dtype=np.int64), session=np.empty(0, dtype=np.int64))
+        return "read", digest((facts, self.levels, self.model))
+
+    def readings(self) -> Readings:
+        """The posterior of the calls."""
+        if self.found.parameters is None or self.found.grid is None:
+            raise ValueError("a refused fit reads no calls")
+        evidence = evidence_of(self.observed, self.found.calibration, self.levels)
+        return read(evidence.single() if self.single else evidence, self.found.parameters, self.found.grid)

@@ -1,0 +1,230 @@
+"""Quantiles and their 95 % intervals for many samples at once: `quantile_interval` with the work shared.
+
+The test of a rank needs each session's calls among the smallest. They are counted once up to some
+evenly spaced ranks of each sample; what lies between such a rank and the tested one is few calls. All
+samples, quantiles and sides go through their bisections side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.stats.quantiles import MIN_TAIL_SESSIONS, score_test_degrees, student_t_quantile
+
+__all__ = ["Interval", "Ordered", "quantile_intervals", "quantiles_of"]
+
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
+Interval = tuple[float | None, float | None]
+
+_MARKS: Final = 64
+# Sessions times tests that are looked at together: bounds the memory.
+_MOST_CELLS: Final = 400_000
+_UPPER: Final = 0.975
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A sample: `values` from small to large, and the number of each one's session, from 0 without gaps."""
+
+    values: _Floats
+    sessions: _Ints
+
+    @property
+    def count(self) -> int:
+        """How many sessions."""
+        return int(self.sessions.max()) + 1 if len(self.sessions) else 0
+
+
+def quantiles_of(ordered: _Floats, probabilities: Sequence[float]) -> _Floats:
+    """Quantiles of values from small to large, linear between order statistics: those of `np.quantile`."""
+    place = np.asarray(probabilities, dtype=np.float64) * (len(ordered) - 1)
+    below = np.floor(place).astype(np.int64)
+    low = ordered[below].astype(np.float64)
+    high = ordered[np.minimum(below + 1, len(ordered) - 1)].astype(np.float64)
+    part = place - below
+    return np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
+
+
+def quantile_intervals(samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]]) -> list[list[Interval]]:
+    """The interval of each of a sample's quantiles, for every sample; as `quantile_interval` gives them."""
+    found: list[list[Interval]] = []
+    begin, cells = 0, 0
+    for end, (sample, asked) in enumerate(zip(samples, probabilities, strict=True)):
+        cost = 2 * sample.count * len(asked)
+        if end > begin and cells + cost > _MOST_CELLS:
+            found += _batch(samples[begin:end], probabilities[begin:end])
+            begin, cells = end, 0
+        cells += cost
+    return [*found, *_batch(samples[begin:], probabilities[begin:])]
+
+
+def _batch(samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]]) -> list[list[Interval]]:
+    found: list[list[Interval]] = [[(None, None)] * len(asked) for asked in probabilities]
+    asked = [
+        (k, j, probability)
+        for k, sample in enumerate(samples)
+        for j, probability in enumerate(probabilities[k])
+        if sample.count > 1 and 0 < probability < 1
+    ]
+    if not asked:
+        return found
+    own, p = np.array([k for k, _, _ in asked]), np.array([probability for _, _, probability in asked])
+    joined = _Joined.of(samples)
+    tests = _Tests.of(joined, own, p)
+    centres = np.array([quantiles_of(samples[k].values, [probability])[0] for k, _, probability in asked])
+    ranks = [np.searchsorted(samples[k].values, centre, "right") for k, centre in zip(own, centres, strict=True)]
+    thin = tests.tail_sessions(np.array(ranks)) < MIN_TAIL_SESSIONS
+    low = np.flatnonzero((tests.excess(np.zeros_like(own)) < 0) & ~(thin & (p <= 0.5)))
+    high = np.flatnonzero((tests.excess(joined.sizes[own]) > 0) & ~(thin & (p >= 0.5)))
+    ends: list[list[float | None]] = [[None, None] for _ in asked]
+    for place, value in zip(low, np.minimum(_search(tests.take(low), upper=False), centres[low]), strict=True):
+        ends[place][0] = float(value)
+    for place, value in zip(high, np.maximum(_search(tests.take(high), upper=True), centres[high]), strict=True):
+        ends[place][1] = float(value)
+    for (k, j, _), (lower, higher) in zip(asked, ends, strict=True):
+        found[k][j] = (lower, higher)
+    return found
+
+
+def _search(tests: _Tests, *, upper: bool) -> _Floats:
+    """For each test the smallest value up to which calls are not too few; the largest, not too many, for `upper`."""
+    joined = tests.joined
+    count = joined.value_counts[tests.own]
+    low, high = np.zeros_like(count), count - 1
+    while (active := low < high).any():
+        middle = (low + high) // 2
+        if upper:
+            holds = tests.excess(joined.rank_before(tests.own, count - 1 - middle)) <= 0
+        else:
+            holds = tests.excess(joined.rank_before(tests.own, middle + 1)) >= 0
+        high = np.where(active & holds, middle, high)
+        low = np.where(active & ~holds, middle + 1, low)
+    return joined.value(tests.own, count - 1 - low if upper else low)
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """Samples one after the other.
+
+    `values` and `sessions` are per call, sessions numbered through; `starts` and `sizes` count the calls of
+    each sample, `session_starts` and `session_counts` its sessions, `session_sizes` their calls. `first` holds
+    the rank of the first call of each different value, those of a sample from `value_starts` on, and after them
+    the sample's size. `marks` counts each session's calls before every `widths`-th rank.
+    """
+
+    values: _Floats
+    sessions: _Ints
+    starts: _Ints
+    sizes: _Ints
+    session_starts: _Ints
+    session_counts: _Ints
+    session_sizes: _Ints
+    first: _Ints
+    value_starts: _Ints
+    value_counts: _Ints
+    widths: _Ints
+    marks: _Ints
+
+    @classmethod
+    def of(cls, samples: Sequence[Ordered]) -> _Joined:
+        """Join the samples, and count."""
+        sizes = np.array([len(sample.values) for sample in samples])
+        counts = np.array([sample.count for sample in samples])
+        starts, session_starts = np.cumsum(sizes) - sizes, np.cumsum(counts) - counts
+        values = np.concatenate([sample.values for sample in samples])
+        sessions = np.concatenate([sample.sessions for sample in samples]) + np.repeat(session_starts, sizes)
+        firsts = [_first_of_values(sample.values) for sample in samples]
+        lengths = np.array([len(item) for item in firsts])
+        widths = -(-np.maximum(sizes, 1) // _MARKS)
+        rank = np.arange(len(values)) - np.repeat(starts, sizes)
+        cell = sessions * (_MARKS + 1) + rank // np.repeat(widths, sizes) + 1
+        marks = np.bincount(cell, minlength=int(counts.sum()) * (_MARKS + 1)).reshape(-1, _MARKS + 1)
+        marks = np.cumsum(marks, axis=1)
+        return cls(
+            values, sessions, starts, sizes, session_starts, counts, marks[:, -1], np.concatenate(firsts),
+            np.cumsum(lengths) - lengths, lengths - 1, widths, marks,
+        )  # fmt: skip
+
+    def rank_before(self, own: _Ints, value: _Ints) -> _Ints:
+        """How many calls of the samples lie below their different value of that number."""
+        return np.asarray(self.first[self.value_starts[own] + value])
+
+    def value(self, own: _Ints, value: _Ints) -> _Floats:
+        """The samples' different values by number."""
+        return np.asarray(self.values[self.starts[own] + self.rank_before(own, value)])
+
+
+def _first_of_values(ordered: _Floats) -> _Ints:
+    changes = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    return np.concatenate(([0], changes, [len(ordered)]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tests:
+    """Score tests of quantiles `p` of samples `own`, side by side: a cell per test and session of its sample."""
+
+    joined: _Joined
+    own: _Ints
+    p: _Floats
+    starts: _Ints
+    counts: _Ints
+    session: _Ints
+    expected: _Floats
+
+    @classmethod
+    def of(cls, joined: _Joined, own: _Ints, p: _Floats) -> _Tests:
+        """Lay out the cells."""
+        counts = joined.session_counts[own]
+        starts = np.cumsum(counts) - counts
+        session = np.repeat(joined.session_starts[own] - starts, counts) + np.arange(counts.sum())
+        return cls(joined, own, p, starts, counts, session, np.repeat(p, counts) * joined.session_sizes[session])
+
+    def take(self, rows: _Ints) -> _Tests:
+        """Some of the tests."""
+        return _Tests.of(self.joined, self.own[rows], self.p[rows])
+
+    def _below(self, ranks: _Ints) -> _Floats:
+        """How many of each cell's calls are among the smallest `ranks` of their sample."""
+        joined = self.joined
+        mark = np.minimum(ranks // joined.widths[self.own], _MARKS)
+        known = joined.marks.ravel()[self.session * (_MARKS + 1) + np.repeat(mark, self.counts)]
+        left = ranks - mark * joined.widths[self.own]
+        begin = joined.starts[self.own] + ranks - left
+        calls = np.repeat(begin - (np.cumsum(left) - left), left) + np.arange(left.sum())
+        cell = joined.sessions[calls] + np.repeat(self.starts - joined.session_starts[self.own], left)
+        return np.asarray(known + np.bincount(cell, minlength=len(self.session)), dtype=np.float64)
+
+    def excess(self, ranks: _Ints) -> _Floats:
+        """By how much each sum of scores lies outside what chance allows: below 0 too few calls, above too many."""
+        if not len(ranks):
+            return np.empty(0)
+        score = self._below(ranks) - self.expected
+        squared = score * score
+        total, squares = np.add.reduceat(score, self.starts), np.add.reduceat(squared, self.starts)
+        fourth = np.add.reduceat(squared * squared, self.starts)
+        variance = (squares * self.counts - total * total) / (self.counts - 1)
+        degrees = score_test_degrees(self.p, squares, fourth, self.counts)
+        limit = np.where(variance > 0, _upper_points(int(self.counts.max()))[degrees], 0.0)
+        limit *= np.sqrt(np.maximum(variance, 0.0))
+        return np.where(total < -limit, total + limit, np.where(total > limit, total - limit, 0.0))
+
+    def tail_sessions(self, ranks: _Ints) -> _Floats:
+        """How many sessions the calls beyond the quantile come from: (sum k)^2 / (sum k^2)."""
+        below = self._below(ranks)
+        lower = np.repeat(self.p < 0.5, self.counts)
+        tail = np.where(lower, below, self.joined.session_sizes[self.session] - below)
+        total, squares = np.add.reduceat(tail, self.starts), np.add.reduceat(tail * tail, self.starts)
+        return total**2 / np.maximum(squares, 1.0)
+
+
+@lru_cache(maxsize=4)
+def _upper_points(most: int) -> _Floats:
+    """The upper ends of 95 % of Student's t by degrees of freedom, from 1 (in place 1) to `most`."""
+    return np.array([np.nan] + [student_t_quantile(_UPPER, degrees) for degrees in range(1, most + 1)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,8 +45,14 @@ def compare(  # noqa: PLR0913 - one argument per option
             "--measured", metavar="FILE", help="Percentiles that somebody measured (TOML); alone or with logs."
         ),
     ] = None,
-    engineers: Annotated[int | None, typer.Option(metavar="N", help="Size of the team. [settings, else 1]")] = None,
-    logs_of: Annotated[int, typer.Option("--logs-of", metavar="N", help="How many people's logs these are.")] = 1,
+    engineers: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Size of the team. [settings, else those that the logs name, else 1]"),
+    ] = None,
+    logs_of: Annotated[
+        int | None,
+        typer.Option("--logs-of", metavar="N", help="How many people's logs these are. [those that they name, else 1]"),
+    ] = None,
     calls_per_week: Annotated[
         float | None,
         typer.Option("--calls-per-week", metavar="N", min=1, max=1e7, help="Of one engineer. [counted in the logs]"),
@@ -82,13 +90,13 @@ def compare(  # noqa: PLR0913 - one argument per option
             raise UsageError("--measured has percentiles, no calls: leave --against and --what-if out.")
         document = _claims(measured, selection, loaded)
     else:
-        team = _team(
-            selection, engineers, subscription, budget,
+        team_of = partial(
+            _team, selection, engineers, subscription, budget,
             logs_of=logs_of, rent_hours=rent_hours, life_months=life, usd_per_kwh=kwh,
         )  # fmt: skip
         names = split(against) or ("hosted", "self-hosted")
         document = _compared(
-            selection, team, names, what_if or [], loaded, everything=everything, calls_per_week=calls_per_week
+            selection, team_of, names, what_if or [], loaded, everything=everything, calls_per_week=calls_per_week
         )
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)
@@ -97,7 +105,7 @@ def compare(  # noqa: PLR0913 - one argument per option
 
 def _compared(
     selection: Selection,
-    team: Team,
+    team_of: Callable[[int], Team],
     names: tuple[str, ...],
     ideas: list[str],
     catalogue: Any,
@@ -106,12 +114,14 @@ def _compared(
     calls_per_week: float | None,
 ) -> Any:
     from latprof.api import with_estimates
-    from latprof.compare import alternatives, usage_of, what_ifs
+    from latprof.compare import alternatives, named_engineers, usage_of, what_ifs
     from latprof.compare import compare as compared
     from latprof.report.comparing import comparison_document
 
     entries = alternatives(catalogue, names)
+    team_of(0)  # a number out of range is told before anything is read
     trace = with_estimates(selection.read()).trace
+    team = team_of(named_engineers(trace))
     usage = usage_of(trace, people=team.logs_of, days_per_week=team.days_per_week, calls_per_week=calls_per_week)
     found = compared(usage, team, entries, catalogue)
     few = not set(names) & {"hosted", "self-hosted"}
@@ -129,15 +139,24 @@ def _claims(file: str, selection: Selection, catalogue: Any) -> Any:
 
 
 def _team(
-    selection: Selection, engineers: int | None, subscription: float | None, budget: float | None, **rest: Any
+    selection: Selection,
+    engineers: int | None,
+    subscription: float | None,
+    budget: float | None,
+    named: int,
+    **rest: Any,
 ) -> Team:
-    """Options over settings over defaults. Raises UsageError for a number out of range."""
+    """Options over settings over what the logs name. Raises UsageError for a number out of range."""
     from latprof.compare import Team
 
-    if selection.effective is None:
-        return Team(1 if engineers is None else engineers, subscription_usd=subscription, budget_usd=budget, **rest)
-    settings = selection.effective.settings
-    people = engineers if engineers is not None else settings.team.engineers or len(settings.engineers) or 1
+    settings = None if selection.effective is None else selection.effective.settings
+    stated = engineers
+    if stated is None and settings is not None:
+        stated = settings.team.engineers or len(settings.engineers) or None
+    people = stated if stated is not None else named or 1
+    rest["named_in_logs"] = stated is None and named > 0
+    if settings is None:
+        return Team(people, subscription_usd=subscription, budget_usd=budget, **rest)
     hours = settings.working_hours
     span = (hours.end.hour - hours.start.hour) + (hours.end.minute - hours.start.minute) / 60
     paid = subscription if subscription is not None else _seats(settings, people)

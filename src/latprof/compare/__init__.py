@@ -8,7 +8,7 @@ from latprof.compare.costs import Cost
 from latprof.compare.result import Comparison, Row, Today, compare
 from latprof.compare.speeds import Profile, profiles_of
 from latprof.compare.team import Team
-from latprof.compare.usage import Usage, usage_of
+from latprof.compare.usage import Usage, named_engineers, usage_of
 from latprof.compare.whatif import WhatIf, what_ifs
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "WhatIf",
     "alternatives",
     "compare",
+    "named_engineers",
     "profiles_of",
     "read_claims",
     "usage_of",

@@ -14,7 +14,9 @@ WEEKS_PER_MONTH: Final = 365.25 / 7 / 12
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """`engineers` share what is compared; the logs are those of `logs_of` people.
+    """`engineers` share what is compared; the logs are those of `logs_of` people, None: as many as they name.
+
+    `named_in_logs` says that the logs gave the number of engineers.
 
     `subscription_usd` is one engineer's for a month, `budget_usd` the whole team's. Bought hardware lives for
     `life_months` and pays `usd_per_kwh`; rent is paid for `rent_hours` of a month. Raises UsageError for a number
@@ -22,7 +24,7 @@ class Team:
     """
 
     engineers: int = 1
-    logs_of: int = 1
+    logs_of: int | None = None
     days_per_week: float = 5.0
     hours_per_day: float = 9.0
     subscription_usd: float | None = None
@@ -30,11 +32,12 @@ class Team:
     rent_hours: float = 730.0
     life_months: float = 36.0
     usd_per_kwh: float = 0.30
+    named_in_logs: bool = False
 
     def __post_init__(self) -> None:
         for name, value, least, most in (
             ("--engineers", self.engineers, 1, 100_000),
-            ("--logs-of", self.logs_of, 1, 100_000),
+            ("--logs-of", 1 if self.logs_of is None else self.logs_of, 1, 100_000),
             ("working days of a week", self.days_per_week, 0.1, 7),
             ("working hours of a day", self.hours_per_day, 0.1, 24),
             ("--subscription", self.subscription_usd or 0.0, 0, 1e6),

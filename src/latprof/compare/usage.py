@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.errors import UsageError
+from latprof.stats.grouping import traces_by
 from latprof.trace import Trace
 
-__all__ = ["Usage", "usage_of"]
+__all__ = ["Usage", "named_engineers", "usage_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,8 +27,9 @@ _PAUSE_S: Final = 300.0
 class Usage:
     """The n calls that can be compared, as columns, and what of the trace they stand for.
 
-    `total` calls were made on `active_days` different days by `people`; `calls_per_week` is one engineer's, None
-    where the log holds no dates. `wall_exact_share` is the part of the calls whose time today is exact, the rest are
+    `total` calls were made on `active_days` different days by `people`, which are `person_days` when each one's days
+    are counted; with `people_named` the logs say whose they are. `calls_per_week` is one engineer's, None where the
+    log holds no dates. `wall_exact_share` is the part of the calls whose time today is exact, the rest are
     upper bounds. `first_share` is the first token's part of all waiting, None where it is not known. `streams` is
     how many calls of one working engineer are under way on average.
     """
@@ -50,6 +52,8 @@ class Usage:
     first_exact_share: float
     cache_unknown: int
     streams: float
+    person_days: int
+    people_named: bool = False
     calls_given: bool = False
 
     def __len__(self) -> int:
@@ -74,9 +78,11 @@ class Usage:
 
 
 def usage_of(
-    trace: Trace, *, people: int = 1, days_per_week: float = 5.0, calls_per_week: float | None = None
+    trace: Trace, *, people: int | None = None, days_per_week: float = 5.0, calls_per_week: float | None = None
 ) -> Usage:
     """The calls of a team; load tests are none. `calls_per_week` of one engineer is counted unless given.
+
+    Without `people` they are as many as the calls name, else one. Calls that name nobody are then one more person's.
 
     Raises UsageError when no call has a time and token counts.
     """
@@ -92,7 +98,10 @@ def usage_of(
     cached, written = real.numbers["cache_read_tokens"][rows], real.numbers["cache_write_tokens"][rows]
     first = real.column("ttft_s")[rows]
     days = _active_days(real)
-    counted = len(real) / (days * people) * days_per_week if days else None
+    is_named = people is None and named_engineers(real) > 0
+    owners = traces_by(real, "engineer").values() if is_named else ()
+    worked = sum(map(_active_days, owners)) if is_named else days * (people or 1)
+    counted = len(real) / worked * days_per_week if worked else None
     _, session = np.unique(real.texts["session_id"][rows].astype(str), return_inverse=True)
     return Usage(
         rows=rows,
@@ -107,7 +116,9 @@ def usage_of(
         first_s=first,
         total=len(real),
         active_days=days,
-        people=people,
+        people=len(owners) or people or 1,
+        person_days=worked,
+        people_named=is_named,
         calls_per_week=counted if calls_per_week is None else calls_per_week,
         calls_given=calls_per_week is not None,
         wall_exact_share=float(real.wall_exactly[rows].mean()),
@@ -115,6 +126,12 @@ def usage_of(
         cache_unknown=int(np.isnan(cached).sum()),
         streams=_streams(real),
     )
+
+
+def named_engineers(trace: Trace) -> int:
+    """How many engineers the calls name; load tests are none of theirs."""
+    real = trace.texts["trigger"] != "synthetic"
+    return len(set(trace.texts["engineer"][real]) - {None})
 
 
 def _exact_share(exact: Floats, known: Floats) -> float:

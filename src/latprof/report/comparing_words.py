@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from latprof.compare import Comparison, Row
-from latprof.units import format_count, format_share
+from latprof.units import format_count, format_counted, format_share
 
 __all__ = ["conflict_words", "legend_words", "verdict_words"]
 
@@ -115,11 +115,9 @@ def _assumed(found: Comparison) -> str:
     if usage.calls_given:
         parts.append(f"{usage.calls_per_week:,.0f} calls of an engineer in a week (as given)")
     elif usage.calls_per_week is not None:
-        parts.append(
-            f"{format_count(usage.total)} calls on {format_count(usage.active_days)} working days of "
-            f"{usage.people} {'person' if usage.people == 1 else 'people'} (--logs-of), {team.days_per_week:g} such "
-            "days a week"
-        )
+        parts.append(_counted(found))
+    if team.named_in_logs:
+        parts.append(f"a team of {format_counted(team.engineers, 'engineer')}, as many as the logs name")
     left = usage.total - len(usage)
     if left:
         parts.append(f"the {format_count(left)} without time or final tokens are like the others")
@@ -131,6 +129,17 @@ def _assumed(found: Comparison) -> str:
             f"{team.engineers} work"
         )
     return f"Assumed: {'; '.join(parts)}."
+
+
+def _counted(found: Comparison) -> str:
+    """How many calls, on whose days."""
+    usage, calls = found.usage, format_count(found.usage.total)
+    week = f"{found.team.days_per_week:g} such days a week"
+    if usage.people_named:
+        days = format_count(usage.person_days)
+        return f"{calls} calls on {days} working days, each of the {usage.people} people that the logs name, {week}"
+    people = f"{usage.people} {'person' if usage.people == 1 else 'people'} (--logs-of)"
+    return f"{calls} calls on {format_count(usage.active_days)} working days of {people}, {week}"
 
 
 def _would_change(found: Comparison, faster: Sequence[Row]) -> str:

@@ -106,6 +106,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".llm.history",),
     observes={"wall_s": "bound"},
+    marks=(b"TO LLM ",),
     sniff=_sniff,
     read=_read,
     shape="document",

@@ -102,6 +102,7 @@ FORMAT = Format(
         "input_tokens": "exact",
         "output_tokens": "exact",
     },
+    marks=(b'"user_id"',),
     sniff=_sniff,
     read=_read,
 )

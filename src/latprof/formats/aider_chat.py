@@ -20,6 +20,7 @@ FORMAT = Format.refused(
     name="aider-chat",
     title="Aider chat history",
     reason="It notes only when a session began; --llm-history-file and --analytics-log hold times of calls.",
+    marks=(b"# aider chat started at ",),
     sniff=_sniff,
     suffixes=(".aider.chat.history.md",),
 )

@@ -169,6 +169,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".jsonl", ".json"),
     observes=OBSERVES | {"cache_read_tokens": "exact", "cache_hit_share": "exact", "reasoning_tokens": "exact"},
+    marks=(b'"request_start_ns"', b'"timestamp_ns"', b'"request_throughput"'),
     sniff=_sniff,
     read=_read,
     evidence="real",

@@ -309,6 +309,7 @@ FORMAT = Format(
         "cache_hit_share": "exact",
         "output_tokens": "exact",
     },
+    marks=(b'"T-', b'"messageId"'),
     sniff=_sniff,
     read=_read,
     shape="document",

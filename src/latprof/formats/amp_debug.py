@@ -83,6 +83,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".log", ".jsonl"),
     observes={"wall_s": "bound", "wall_tps": "bound", "output_tokens": "exact"},
+    marks=(b"Starting Amp CLI.", b'"inferenceDuration"'),
     sniff=_sniff,
     read=_read,
 )

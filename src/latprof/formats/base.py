@@ -161,7 +161,9 @@ class Format:
     it is known; all others stay None. `since` names the version that first showed a metric.
     `evidence` is what the reader was checked on. A format with a `refusal` is recognised and not
     read: the sentence says why. `tail` says what is going on at the end of a log, one entry per
-    thread of the session; a format whose lines do not tell has none.
+    thread of the session; a format whose lines do not tell has none. `marks` are words of which at least one
+    stands in each head that `sniff` accepts, as bytes: a file without any is not this format's, and the
+    format is not even loaded to be asked. Without marks it is asked about every file.
     """
 
     name: str
@@ -178,6 +180,7 @@ class Format:
     since: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
     tail: Callable[[Source], Sequence[Standing]] | None = None
+    marks: tuple[bytes, ...] = ()
 
     @classmethod
     def refused(
@@ -189,6 +192,7 @@ class Format:
         *,
         roots: tuple[str, ...] = (),
         suffixes: tuple[str, ...],
+        marks: tuple[bytes, ...] = (),
         shape: Shape = "lines",
     ) -> Format:
         """A format that is known but holds no times of calls; `reason` is one sentence."""
@@ -208,6 +212,7 @@ class Format:
             read=read,
             shape=shape,
             refusal=reason,
+            marks=marks,
         )
 
     def calls(self, source: Source) -> Iterator[Call]:

@@ -236,6 +236,7 @@ FORMAT = Format(
         "cache_hit_share": "exact",
         "output_tokens": "exact",
     },
+    marks=(b'"agent_event"', b'"hook_event"'),
     sniff=_sniff,
     read=_read,
     evidence="recorded",

@@ -233,6 +233,7 @@ FORMAT = Format(
         "cache_hit_share": "exact",
         "output_tokens": "exact",
     },
+    marks=(b'"updated_at"',),
     sniff=_sniff,
     read=_read,
     shape="document",

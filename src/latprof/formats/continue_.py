@@ -36,6 +36,7 @@ FORMAT = Format.refused(
     name="continue",
     title="Continue",
     reason="Sessions hold messages without times, and the token log has one time for each event and no start.",
+    marks=(b'"generatedTokens"', b'"workspaceDirectory"'),
     sniff=_sniff,
     roots=("~/.continue/sessions", "~/.continue/dev_data"),
     suffixes=(".json", ".jsonl"),

@@ -367,6 +367,7 @@ FORMAT = Format(
         "cache_hit_share": "exact",
         "tool_s": "bound",
     },
+    marks=(b'"assistant.', b'"session.start"', b'"tool.execution_'),
     sniff=_sniff,
     read=_read,
     evidence="synthetic",

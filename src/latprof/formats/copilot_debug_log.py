@@ -158,6 +158,7 @@ FORMAT = Format(
         "cache_read_tokens": "exact",
         "cache_hit_share": "exact",
     },
+    marks=(b'"spanId"',),
     sniff=_sniff,
     read=_read,
     evidence="synthetic",

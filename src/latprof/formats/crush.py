@@ -238,6 +238,7 @@ FORMAT = Format(
         "wall_s": "bound",
         "as_logged_ttft_s": "as_logged",
     },
+    marks=(SQLITE_MAGIC,),
     sniff=_sniff,
     read=_read,
     shape="database",

@@ -47,6 +47,7 @@ FORMAT = Format.refused(
     name="cursor",
     title="Cursor",
     reason="Calls are made on Cursor's servers; its stores and transcripts hold messages and no times of calls.",
+    marks=(SQLITE_MAGIC, b'{"role"'),
     sniff=_sniff,
     # The editor's database is not looked for: it can be many gigabytes, and there is nothing to find.
     roots=("~/.cursor/chats", "~/.cursor/projects/*/agent-transcripts"),

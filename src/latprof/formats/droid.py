@@ -177,6 +177,7 @@ FORMAT = Format(
     env_roots={"FACTORY_HOME": "sessions", "DROID_SESSIONS_DIR": "."},
     suffixes=(".jsonl",),
     observes={"wall_s": "bound"},
+    marks=(b'"parentId"', b'"session_start"'),
     sniff=_sniff,
     read=_read,
 )

@@ -68,6 +68,7 @@ FORMAT = Format(
         "cache_read_tokens": "exact",
         "cache_hit_share": "exact",
     },
+    marks=(b'"gemini"', b'"projectHash"'),
     sniff=_sniff,
     read=_read,
     evidence="recorded",

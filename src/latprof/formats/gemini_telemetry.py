@@ -151,6 +151,7 @@ FORMAT = Format(
         "cache_hit_share": "exact",
         "attempts": "bound",
     },
+    marks=(b'"service.name"',),
     sniff=_sniff,
     read=_read,
     shape="document",

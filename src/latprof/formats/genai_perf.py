@@ -147,6 +147,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".json",),
     observes=OBSERVES,
+    marks=(b'"experiments"', b'"request_throughput"'),
     sniff=_sniff,
     read=_read,
     shape="document",

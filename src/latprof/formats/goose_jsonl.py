@@ -84,6 +84,7 @@ FORMAT = Format(
         "input_tokens": "exact",
         "output_tokens": "exact",
     },
+    marks=(b'"working_dir"',),
     sniff=_sniff,
     read=_read,
     shape="document",

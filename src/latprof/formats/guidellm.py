@@ -180,6 +180,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".json", ".yaml", ".yml"),
     observes=OBSERVES | {"cache_read_tokens": "exact", "cache_hit_share": "exact"},
+    marks=(b'"benchmarks"', b"generative_benchmark", b"guidellm_version:", b"scheduler_metrics:"),
     sniff=_sniff,
     read=_read,
     shape="document",

@@ -29,6 +29,7 @@ FORMAT = Format(
     env_roots={"KILO_DB": "", "XDG_DATA_HOME": "kilo/kilo*.db"},
     suffixes=(".db",),
     observes=OPENCODE.observes,
+    marks=(b"SQLite format 3\x00",),
     sniff=_sniff,
     read=_read,
     shape="database",

@@ -28,6 +28,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".json",),
     observes=TASK_OBSERVES,
+    marks=(b'"ask"', b'"say"'),
     sniff=_sniff,
     read=_read,
     shape="document",

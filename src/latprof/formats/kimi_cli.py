@@ -238,6 +238,7 @@ FORMAT = Format(
         "tool_s": "bound",
         "attempts": "bound",
     },
+    marks=(b'"payload"',),
     sniff=_sniff,
     read=_read,
     since={"output_tokens": "0.66", "attempts": "1.42"},

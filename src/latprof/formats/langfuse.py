@@ -219,6 +219,7 @@ FORMAT = Format(
         "output_tokens": "exact",
         "reasoning_tokens": "exact",
     },
+    marks=(b"traceId", b"trace_id"),
     sniff=_sniff,
     read=_read,
     shape="document",

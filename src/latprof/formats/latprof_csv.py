@@ -52,6 +52,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".csv",),
     observes=OBSERVES,
+    marks=(b"wall_kind",),
     sniff=_sniff,
     read=_read,
     shape="table",

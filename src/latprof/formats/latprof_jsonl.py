@@ -42,6 +42,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".jsonl",),
     observes=OBSERVES,
+    marks=(b'"wall_kind"',),
     sniff=_sniff,
     read=_read,
     evidence="recorded",

@@ -58,6 +58,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".parquet",),
     observes=OBSERVES,
+    marks=(b"wall_kind",),
     sniff=_sniff,
     read=_read,
     shape="table",

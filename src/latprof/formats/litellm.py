@@ -221,6 +221,7 @@ FORMAT = Format(
         "reasoning_tokens": "exact",
         "attempts": "bound",
     },
+    marks=(b"call_type",),
     sniff=_sniff,
     read=_read,
     shape="document",

@@ -101,6 +101,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".json",),
     observes=OBSERVES,
+    marks=(b'"error_code"', b'"num_concurrent_requests"'),
     sniff=_sniff,
     read=_read,
     shape="document",

@@ -76,6 +76,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".csv",),
     observes=OBSERVES,
+    marks=(b"generation_time",),
     sniff=_sniff,
     read=_read,
     shape="table",

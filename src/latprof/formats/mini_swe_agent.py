@@ -223,6 +223,7 @@ FORMAT = Format(
         "reasoning_tokens": "exact",
         "tool_s": "bound",
     },
+    marks=(b'"mini-swe-agent-1', b'"mini_version"'),
     sniff=_sniff,
     read=_read,
     shape="document",

@@ -104,6 +104,7 @@ FORMAT = Format(
         "input_tokens": "exact",
         "output_tokens": "exact",
     },
+    marks=(b'"message_id"', b'"session_prompt_tokens"'),
     sniff=_sniff,
     read=_read,
     shape="document",

@@ -96,6 +96,7 @@ FORMAT = Format(
         "cache_hit_share": "exact",
         "tool_s": "bound",
     },
+    marks=(b'"ses_',),
     sniff=_sniff,
     read=_read,
 )

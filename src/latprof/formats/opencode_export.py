@@ -78,6 +78,7 @@ FORMAT = Format(
         "tool_s": "bound",
         "attempts": "bound",
     },
+    marks=(b'"ses_',),
     sniff=_sniff,
     read=_read,
     shape="document",

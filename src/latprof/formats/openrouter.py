@@ -120,6 +120,7 @@ FORMAT = Format(
         "reasoning_tokens": "exact",
         "attempts": "bound",
     },
+    marks=(b"native_tokens_completion",),
     sniff=_sniff,
     read=_read,
     shape="document",

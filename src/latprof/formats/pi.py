@@ -292,6 +292,7 @@ FORMAT = Format(
         "cache_hit_share": "exact",
         "output_tokens": "exact",
     },
+    marks=(b'"session"',),
     sniff=_sniff,
     read=_read,
     evidence="recorded",

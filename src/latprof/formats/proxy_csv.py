@@ -71,6 +71,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".csv",),
     observes={**OBSERVES, "cache_read_tokens": "exact", "cache_hit_share": "exact"},
+    marks=(b"sent_s",),
     sniff=_sniff,
     read=_read,
     shape="table",

@@ -294,6 +294,7 @@ FORMAT = Format(
         "cache_hit_share": "exact",
         "attempts": "bound",
     },
+    marks=(b'"parentUuid"',),
     sniff=_sniff,
     read=_read,
     evidence="recorded",

@@ -55,6 +55,7 @@ FORMAT = Format(
         "cache_read_tokens": "exact",
         "cache_hit_share": "exact",
     },
+    marks=(b'"projectHash"',),
     sniff=_sniff,
     read=_read,
     shape="document",

@@ -66,6 +66,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".jsonl", ".json"),
     observes=OBSERVES,
+    marks=(b'"request_rate"',),
     sniff=_sniff,
     read=_read,
     shape="document",

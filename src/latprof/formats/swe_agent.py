@@ -23,6 +23,7 @@ FORMAT = Format.refused(
     name="swe-agent",
     title="SWE-agent",
     reason="A trajectory holds no time at all, only the seconds of tools in newer versions and totals of tokens.",
+    marks=(b'"trajectory"',),
     sniff=_sniff,
     suffixes=(".traj",),
     shape="document",

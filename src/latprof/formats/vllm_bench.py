@@ -65,6 +65,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".json", ".jsonl"),
     observes=OBSERVES,
+    marks=(b'"request_rate"', b'"tput_per_gpu"'),
     sniff=_sniff,
     read=_read,
     shape="document",

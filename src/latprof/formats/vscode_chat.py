@@ -239,6 +239,7 @@ FORMAT = Format(
         "output_tokens": "exact",
         "input_tokens": "exact",
     },
+    marks=(b'"creationDate"', b'"requests"'),
     sniff=_sniff,
     read=_read,
     shape="document",

@@ -123,6 +123,7 @@ FORMAT = Format(
     env_roots={},
     suffixes=(".json",),
     observes=OBSERVES,
+    marks=(b'"block_size"',),
     sniff=_sniff,
     read=_read,
     shape="document",

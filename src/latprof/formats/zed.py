@@ -23,6 +23,7 @@ FORMAT = Format.refused(
     name="zed",
     title="Zed",
     reason="Threads hold counts of tokens, but no time of a message.",
+    marks=(SQLITE_MAGIC,),
     sniff=_sniff,
     roots=(
         "~/.local/share/zed/threads",

@@ -138,6 +138,7 @@ FORMAT = Format(
         "tool_s": "bound",
         "attempts": "bound",
     },
+    marks=(b'"isSidechain"', b'"leafUuid"', b'"messageId"', b'"parentUuid"', b'"sessionId"'),
     sniff=_sniff,
     read=_read,
     evidence="recorded",

@@ -79,6 +79,7 @@ FORMAT = Format(
         "tool_s": "bound",
         "attempts": "bound",
     },
+    marks=(b'"init"',),
     sniff=_sniff,
     read=_read,
     evidence="recorded",

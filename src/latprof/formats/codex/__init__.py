@@ -135,6 +135,7 @@ FORMAT = Format(
         "tool_s": "bound",
         "attempts": "bound",
     },
+    marks=(b'"instructions"', b'"payload"'),
     sniff=_sniff,
     read=_read,
     shape="document",

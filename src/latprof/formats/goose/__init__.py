@@ -119,6 +119,7 @@ FORMAT = Format(
         "input_tokens": "exact",
         "output_tokens": "exact",
     },
+    marks=(SQLITE_MAGIC,),
     sniff=_sniff,
     read=_read,
     shape="database",

@@ -89,6 +89,13 @@ FORMAT = Format(
         "cache_hit_share": "exact",
         "attempts": "bound",
     },
+    marks=(
+        b'"context.append_',
+        b'"llm.request"',
+        b'"profile.bind"',
+        b'"protocol_version"',
+        b'"tools.set_active_tools"',
+    ),
     sniff=_sniff,
     read=_read,
     evidence="recorded",

@@ -49,6 +49,7 @@ FORMAT = Format(
         "tool_s": "bound",
         "attempts": "bound",
     },
+    marks=(b"SQLite format 3\x00",),
     sniff=_sniff,
     read=_read,
     shape="database",

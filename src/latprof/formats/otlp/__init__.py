@@ -53,6 +53,7 @@ FORMAT = Format(
         "cache_hit_share": "exact",
         "attempts": "bound",
     },
+    marks=(b'"resourceLogs"', b'"resourceMetrics"', b'"resourceSpans"'),
     sniff=_sniff,
     read=_read,
     # A line is a batch of many calls, not one record.

@@ -1,0 +1,98 @@
+"""Formats that are declared without being loaded, and loaded when a file may be theirs."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+from latprof.formats.base import Format, Source
+from latprof.formats.standing import Standing
+from latprof.model import Call, Problem
+
+__all__ = ["declared", "has_entry_points", "late_formats"]
+
+_METADATA = (".dist-info", ".egg-info")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sniff:
+    module: str
+    marks: tuple[bytes, ...]
+
+    def __call__(self, path: str, head: bytes) -> bool:
+        marked = not self.marks or any(mark in head for mark in self.marks)
+        return marked and declared(self.module).sniff(path, head)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    module: str
+
+    def __call__(self, source: Source) -> Iterable[Call | Problem]:
+        return declared(self.module).read(source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    module: str
+
+    def __call__(self, source: Source) -> Sequence[Standing]:
+        tail = declared(self.module).tail
+        return () if tail is None else tail(source)
+
+
+def declared(module: str) -> Format:
+    """The `FORMAT` of a module of this package, which is loaded now."""
+    found: Format = importlib.import_module(f"latprof.formats.{module}").FORMAT
+    return found
+
+
+def late_formats() -> tuple[dict[str, Format], frozenset[str]]:
+    """The formats that the table knows, by their modules, and the modules that have none."""
+    table = json.loads(pkgutil.get_data("latprof.formats", "table.json") or b"{}")
+    known = {name: _late(name, row["facts"], has_tail=row["has_tail"]) for name, row in table["formats"].items()}
+    return known, frozenset(table["helpers"])
+
+
+def _late(module: str, facts: Mapping[str, Any], *, has_tail: bool) -> Format:
+    """A format that looks at no file without its marks, and loads its module for the others."""
+    marks = tuple(mark.encode("latin-1") for mark in facts["marks"])
+    lists = {name: tuple(facts[name]) for name in ("roots", "suffixes")} | {"marks": marks}
+    tail = _Tail(module) if has_tail else None
+    return Format(**{**facts, **lists}, sniff=_Sniff(module, marks), read=_Read(module), tail=tail)
+
+
+def has_entry_points(group: str) -> bool:
+    """Whether an installed package may have an entry point in the group.
+
+    Looks at the files of folders on the path, which takes a tenth of the time of `importlib.metadata`;
+    where packages may lie elsewhere (in archives, with finders of their own) the answer is yes.
+    """
+    if any(hasattr(finder, "find_distributions") for finder in sys.meta_path if finder is not PathFinder):
+        return True
+    return any(_folder_has(Path(path), group.encode()) for path in sys.path)
+
+
+def _folder_has(folder: Path, group: bytes) -> bool:
+    try:
+        return any(
+            _is_named(found / "entry_points.txt", group) for found in folder.iterdir() if found.suffix in _METADATA
+        )
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def _is_named(path: Path, group: bytes) -> bool:
+    try:
+        return group in path.read_bytes()
+    except FileNotFoundError:
+        return False

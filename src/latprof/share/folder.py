@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -11,23 +12,28 @@ from typing import Final
 
 from latprof.errors import UsageError
 from latprof.formats import Format, Source, formats
+from latprof.ingest import Reading, read_inputs
 from latprof.ingest.find import find
+from latprof.share.ids import UNIT
 from latprof.share.masking import Masker
-from latprof.share.scrub import CannotScrub, names_of, same_figures, scrubbed_bytes
+from latprof.share.scrub import figures_of, ids_of, names_of, same_figures, scrubbed_bytes
 
 __all__ = ["Scrubbed", "scrub_folder"]
 
-_PACKED: Final = (".gz", ".zst")
 _CHANGES: Final = "its reader takes figures from text or from files that could not be kept, so numbers would change."
 
 
 @dataclass(slots=True)
 class Scrubbed:
-    """What came of a folder: `files` are logs with the same calls, `others` what lies beside them."""
+    """What came of a folder: `files` are logs with the same calls, `others` what lies beside them.
+
+    `identical` says that all copies read together give the same calls and problems as all logs.
+    """
 
     files: int = 0
     calls: int = 0
     others: int = 0
+    identical: bool = False
     formats: dict[str, int] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
 
@@ -35,9 +41,10 @@ class Scrubbed:
 @dataclass(slots=True)
 class _Task:
     source: Source
-    target: Path
+    inside: tuple[str, ...]
     reader: Format | None
-    named: bool = True
+    packing: str = ""
+    target: Path = Path()
 
 
 def scrub_folder(
@@ -57,16 +64,33 @@ def scrub_folder(
     known = formats() if known is None else known
     masker = Masker(salt or secrets.token_bytes(32))
     found = find([str(root)], known)
-    tasks = [_task(source, root, out, known, masker) for source in found.sources]
-    for task in tasks:
-        if task.reader is not None:
-            masker.stay |= names_of(task.reader.read(task.source))
+    tasks = [_task(source, root, known) for source in found.sources]
     result = Scrubbed(refused=[(problem.path, f"it cannot be read ({problem.kind}).") for problem in found.problems])
-    written = [task for task in tasks if _write(task, masker, result)]
+    told = _Told(progress, sum(found.sizes), dict(zip((id(task) for task in tasks), found.sizes, strict=True)))
+    masker.ids.looking = True
+    readable = [task for task in tasks if _look(task, masker, result, told)]
+    masker.settle()
+    _aim(readable, out, masker)
+    written = [task for task in readable if _write(task, masker, result, told)]
     _keep_the_same(written, result)
-    if progress is not None:
-        progress(sum(found.sizes), sum(found.sizes))
+    result.identical = not result.refused and _all_figures(root, known) == _all_figures(out, known)
     return result
+
+
+@dataclass(slots=True)
+class _Told:
+    """How far the run is, for whoever watches: each file is gone through twice."""
+
+    progress: Callable[[int, int], None] | None
+    total: int
+    sizes: dict[int, int]
+    done: int = 0
+
+    def half_of(self, task: _Task) -> None:
+        """A file was looked at, or written."""
+        self.done += self.sizes[id(task)]
+        if self.progress is not None:
+            self.progress(self.done // 2, self.total)
 
 
 def _check(root: Path, out: Path) -> None:
@@ -78,13 +102,10 @@ def _check(root: Path, out: Path) -> None:
         raise UsageError(f"{out} lies inside {root}, so it would be read as logs too: give a folder elsewhere.")
 
 
-def _task(source: Source, root: Path, out: Path, known: Sequence[Format], masker: Masker) -> _Task:
+def _task(source: Source, root: Path, known: Sequence[Format]) -> _Task:
     path = Path(source.path)
     inside = path.relative_to(root).parts if root.is_dir() else (path.name,)
-    parts = [masker.path(part) for part in inside]
-    for suffix in _PACKED:
-        parts[-1] = parts[-1].removesuffix(suffix)
-    return _Task(source, out.joinpath(*parts), _reader(source, known))
+    return _Task(source, inside, _reader(source, known), _packing(source))
 
 
 def _reader(source: Source, known: Sequence[Format]) -> Format | None:
@@ -95,14 +116,62 @@ def _reader(source: Source, known: Sequence[Format]) -> Format | None:
     return next((item for item in known if item.sniff(source.path, head)), None)
 
 
-def _write(task: _Task, masker: Masker, result: Scrubbed) -> bool:
+def _packing(source: Source) -> str:
     try:
-        data = scrubbed_bytes(task.source, masker)
-    except CannotScrub as reason:
+        with source.open_raw() as raw:
+            magic = raw.read(4)
+    except OSError:
+        return ""
+    return "gz" if magic.startswith(b"\x1f\x8b") else "zst" if magic == b"\x28\xb5\x2f\xfd" else ""
+
+
+def _packed(data: bytes, packing: str) -> bytes:
+    """Packed as the log was, without its name and time."""
+    if packing == "gz":
+        return gzip.compress(data, mtime=0)
+    if packing == "zst":
+        import zstandard
+
+        return zstandard.ZstdCompressor().compress(data)
+    return data
+
+
+def _look(task: _Task, masker: Masker, result: Scrubbed, told: _Told) -> bool:
+    """Take note of a file's names and ids; whether it can be rewritten."""
+    told.half_of(task)
+    for part in task.inside:
+        masker.ids.ordered |= set(UNIT.findall(part))
+        masker.path(part)
+    try:
         if task.reader is not None:
-            result.refused.append((task.source.path, str(reason)))
-        return False
+            items = list(task.reader.read(task.source))
+            masker.stay |= names_of(items)
+            masker.ids.ordered |= {unit for text in ids_of(items) for unit in UNIT.findall(text)}
+        scrubbed_bytes(task.source, masker)
     except Exception as error:  # noqa: BLE001 - a damaged file may fail in many ways; nothing of it is written
+        result.refused.append((task.source.path, f"it cannot be rewritten ({type(error).__name__})."))
+        return False
+    return True
+
+
+def _aim(tasks: Sequence[_Task], out: Path, masker: Masker) -> None:
+    """Say where each copy goes; names that differ in letters beyond ASCII only get a number."""
+    taken: set[Path] = set()
+    for task in tasks:
+        target = out.joinpath(*(masker.path(part) for part in task.inside))
+        number = 2
+        while target in taken:
+            target = target.with_name(f"{number}-{target.name}")
+            number += 1
+        taken.add(target)
+        task.target = target
+
+
+def _write(task: _Task, masker: Masker, result: Scrubbed, told: _Told) -> bool:
+    told.half_of(task)
+    try:
+        data = _packed(scrubbed_bytes(task.source, masker), task.packing)
+    except Exception as error:  # noqa: BLE001 - as above
         result.refused.append((task.source.path, f"it cannot be rewritten ({type(error).__name__})."))
         return False
     task.target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,10 +184,6 @@ def _keep_the_same(tasks: Sequence[_Task], result: Scrubbed) -> None:
     for task in tasks:
         if task.reader is None:
             result.others += 1
-            continue
-        if task.reader.refusal:
-            task.target.unlink()
-            result.refused.append((task.source.path, task.reader.refusal))
         elif not same_figures(task.reader, task.source, Source.from_path(task.target)):
             task.target.unlink()
             result.refused.append((task.source.path, _CHANGES))
@@ -127,6 +192,12 @@ def _keep_the_same(tasks: Sequence[_Task], result: Scrubbed) -> None:
             result.formats[task.reader.name] = result.formats.get(task.reader.name, 0) + 1
             result.calls += sum(1 for _ in task.reader.calls(task.source))
     _remove_empty(tasks)
+
+
+def _all_figures(root: Path, known: Sequence[Format]) -> tuple[list[tuple[str, ...]], dict[str, int]]:
+    """All calls below a folder, copies and parts of one call put together, without ids and paths."""
+    reading = read_inputs([str(root)], known=known) if root.exists() else Reading()
+    return sorted(figures_of(call) for call in reading.calls), reading.problem_counts()
 
 
 def _remove_empty(tasks: Sequence[_Task]) -> None:

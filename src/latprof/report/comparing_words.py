@@ -137,7 +137,8 @@ def _counted(found: Comparison) -> str:
     week = f"{found.team.days_per_week:g} such days a week"
     if usage.people_named:
         days = format_count(usage.person_days)
-        return f"{calls} calls on {days} working days, each of the {usage.people} people that the logs name, {week}"
+        people = f"each of the {usage.people} people that the logs name"
+        return f"{calls} calls on {days} working days, counted for {people}, {week}"
     people = f"{usage.people} {'person' if usage.people == 1 else 'people'} (--logs-of)"
     return f"{calls} calls on {format_count(usage.active_days)} working days of {people}, {week}"
 

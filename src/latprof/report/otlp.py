@@ -22,6 +22,7 @@ __all__ = ["otlp"]
 
 Attribute = dict[str, Any]
 Span = dict[str, Any]
+_Resource = tuple[tuple[str, str | None], ...]
 _MICROS: Final = 1_000_000
 _INTERNAL, _CLIENT = 1, 3
 _TOKENS: Final = {
@@ -30,6 +31,12 @@ _TOKENS: Final = {
     "gen_ai.usage.cache_read.input_tokens": "cache_read_tokens",
     "gen_ai.usage.cache_creation.input_tokens": "cache_write_tokens",
     "gen_ai.usage.reasoning.output_tokens": "reasoning_tokens",
+}
+_OF_RESOURCE: Final = {
+    "service.name": "agent",
+    "service.version": "agent_version",
+    "host.name": "host",
+    "user.name": "engineer",
 }
 _NAMES: Final = {
     "gen_ai.provider.name": "provider",
@@ -52,19 +59,19 @@ def otlp(trace: Trace, _: tzinfo) -> bytes:
     """One export request. Calls without a date, a send time or an end are left out: a span needs them."""
     import orjson
 
-    resources: dict[tuple[str, str | None], list[Span]] = {}
+    resources: dict[_Resource, list[Span]] = {}
     threads: dict[tuple[str, str, str | None], list[Instants]] = {}
     for call in instants_of(trace):
         if _has_span(call):
             agent, session = trace.texts["agent"][call.row], trace.texts["session_id"][call.row]
             threads.setdefault((agent, session, call.agent_id), []).append(call)
     for (agent, session, agent_id), calls in threads.items():
-        version = trace.texts["agent_version"][calls[0].row]
-        resources.setdefault((agent, version), []).append(_agent_span(agent, session, agent_id, calls))
+        own = _resource_of(trace, calls[0].row)
+        resources.setdefault(own, []).append(_agent_span(agent, session, agent_id, calls))
         for call in calls:
-            version = trace.texts["agent_version"][call.row]
-            resources.setdefault((agent, version), []).extend(_call_spans(trace, agent, session, agent_id, call))
-    return orjson.dumps({"resourceSpans": [_resource(*key, spans) for key, spans in resources.items()]})
+            spans = _call_spans(trace, agent, session, agent_id, call)
+            resources.setdefault(_resource_of(trace, call.row), []).extend(spans)
+    return orjson.dumps({"resourceSpans": [_resource(key, spans) for key, spans in resources.items()]})
 
 
 def _has_span(call: Instants) -> bool:
@@ -73,9 +80,13 @@ def _has_span(call: Instants) -> bool:
     return call.last_at >= call.sent_at
 
 
-def _resource(agent: str, version: str | None, spans: list[Span]) -> dict[str, Any]:
+def _resource_of(trace: Trace, row: int) -> _Resource:
+    return tuple((key, trace.texts[name][row]) for key, name in _OF_RESOURCE.items())
+
+
+def _resource(values: _Resource, spans: list[Span]) -> dict[str, Any]:
     return {
-        "resource": {"attributes": _attributes({"service.name": agent, "service.version": version})},
+        "resource": {"attributes": _attributes(dict(values))},
         "scopeSpans": [{"scope": {"name": "latprof"}, "spans": spans}],
     }
 

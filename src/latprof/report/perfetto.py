@@ -48,13 +48,20 @@ def trace_events(trace: Trace, items: Iterable[Budget]) -> list[Event]:
     events: list[Event] = []
     for number, item in enumerate(items, 1):
         process = _Process(number, zero if item.dated else item.start_at)
-        process.name(f"{item.agent} {item.session_id}".strip())
-        _budget_lane(process, item)
         mine = [c for c in sessions[item.agent, item.session_id] if item.dated == ("no_date" not in c.flags)]
+        process.name(f"{_owner(trace, mine)} {item.agent} {item.session_id}".strip())
+        _budget_lane(process, item)
         for agent_id, calls in _agents(mine):
             _agent_lanes(process, trace, agent_id, calls)
         events += process.events
     return events
+
+
+def _owner(trace: Trace, calls: list[Instants]) -> str:
+    """'ana@mac1:', as far as it is known."""
+    engineer, host = ((trace.texts[key][calls[0].row] if calls else None) for key in ("engineer", "host"))
+    place = f"@{host}" if host else ""
+    return f"{engineer or ''}{place}:" if engineer or host else ""
 
 
 def _agents(calls: list[Instants]) -> list[tuple[str | None, list[Instants]]]:

@@ -19,7 +19,7 @@ _DIGITS: Final = 16
 
 
 def anonymous(trace: Trace, salt: bytes, *, coarse_s: float | None = None) -> Trace:
-    """The same calls with hashed ids and projects.
+    """The same calls with hashed ids, projects, engineers and hosts.
 
     The same salt gives the same hashes, so that exports of one team can be merged. With `coarse_s` all instants
     of a call move together, by less than that, so that it starts at a multiple of `coarse_s` seconds; durations

@@ -40,6 +40,8 @@ def give_own(span: Span, call: Call) -> None:
     call.requested_model = text_of(span.attributes, "latprof.requested_model")
     call.agent_id = text_of(span.attributes, "latprof.agent_id")
     call.project = text_of(span.attributes, "latprof.project")
+    call.host = text_of(span.resource, "host.name")
+    call.engineer = text_of(span.resource, "user.name")
     call.effort = text_of(span.attributes, "latprof.effort")
     call.speed_mode = text_of(span.attributes, "latprof.speed_mode")
     call.attempts = count_of(span.attributes, "latprof.attempts")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from latprof.cli import drawing, options
-from latprof.cli.catalogue import CatalogueFiles
+from latprof.cli.catalogue import CatalogueFiles, chosen_catalogue
 from latprof.cli.selection import split
 from latprof.errors import UsageError
 
@@ -154,8 +154,6 @@ class Models:
         catalogue_files: CatalogueFiles = None,
     ) -> Models:
         """From the options. Raises UsageError."""
-        from latprof.catalogue import load_catalogue
-
         if models and params is not None:
             raise UsageError("Give models of the catalogue or --params, not both.")
         if not models and params is None:
@@ -167,7 +165,7 @@ class Models:
             names = split(models)
             if len(names) > 1 and (active is not None or trained is not None or shape != _Shape()):
                 raise UsageError("Options about a model's shape need a single model: name one.")
-            catalogue = load_catalogue(catalogue_files or ())
+            catalogue = chosen_catalogue(catalogue_files)
             return cls(tuple(_told(_known(catalogue, name), active, shape, trained) for name in names))
 
     def one(self) -> ModelPlan:
@@ -316,9 +314,7 @@ class Cards:
             raise UsageError("Give --gpu, or --memory and --bandwidth, not both.")
         if memory or bandwidth:
             return cls(_plain_cards(memory, bandwidth))
-        from latprof.catalogue import load_catalogue
-
-        catalogue = load_catalogue(catalogue_files or ())
+        catalogue = chosen_catalogue(catalogue_files)
         return cls(tuple(_cards(catalogue, split(gpu))))
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latprof.cli import drawing, options
+from latprof.cli.settings import effective_if_given
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
     from latprof.catalogue import Catalogue, Entry
+    from latprof.config.load import Effective
 
-__all__ = ["CatalogueFiles", "catalogue", "list_entries", "show", "sources", "validate"]
+__all__ = ["CatalogueFiles", "catalogue", "chosen_catalogue", "list_entries", "show", "sources", "validate"]
 
 CatalogueFiles = Annotated[
     list[str] | None,
@@ -48,7 +50,7 @@ def list_entries(  # noqa: PLR0913 - one argument per option
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
     options.check_targets(output, inputs=files or (), force=force)
-    loaded = _loaded(files)
+    loaded = chosen_catalogue(files)
     wanted = _of_types(loaded, kinds or ())
     for name in from_sources or ():
         loaded.source(name)
@@ -73,7 +75,7 @@ def show(
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
     options.check_targets(output, inputs=files or (), force=force)
-    loaded = _loaded(files)
+    loaded = chosen_catalogue(files)
     entries = [loaded.find(name) for name in names]
     drawing.show(catalogue_entry_document(loaded, entries), chosen, output, force=force)
 
@@ -101,7 +103,7 @@ def validate(
     for path in paths or own_files():
         read_tables(path)
     names = paths or [path.name for path in own_files()]
-    drawing.show(catalogue_check_document(_loaded(paths), names), chosen, output, force=force)
+    drawing.show(catalogue_check_document(chosen_catalogue(paths), names), chosen, output, force=force)
 
 
 @catalogue.command()
@@ -117,13 +119,19 @@ def sources(
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
     options.check_targets(output, inputs=files or (), force=force)
-    drawing.show(catalogue_sources_document(_loaded(files)), chosen, output, force=force)
+    drawing.show(catalogue_sources_document(chosen_catalogue(files)), chosen, output, force=force)
 
 
-def _loaded(files: Sequence[str] | None) -> Catalogue:
+def chosen_catalogue(files: Sequence[str] | None, in_force: Effective | None = None) -> Catalogue:
+    """The facts of latprof, over them the files of the settings, over these those of the options.
+
+    `in_force` are the settings where a command has them already. Raises UsageError.
+    """
     from latprof.catalogue import load_catalogue
 
-    return load_catalogue(files or ())
+    settings = in_force or effective_if_given(None)
+    own = [] if settings is None else [settings.path(text) for text in settings.settings.catalogue]
+    return load_catalogue([*own, *(files or ())])
 
 
 def _of_types(loaded: Catalogue, kinds: Sequence[str]) -> tuple[Entry, ...]:

@@ -6,15 +6,18 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from latprof.cli import options
+from latprof.cli.catalogue import chosen_catalogue
+from latprof.cli.team_settings import cluster_of, hours_of
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
     from latprof.cli.selection import Selection
+    from latprof.config.load import Effective
     from latprof.replay.calibrate import LoadTest
     from latprof.replay.plan import Hardware
     from latprof.replay.question import Conditions
@@ -40,11 +43,15 @@ __all__ = [
     "workload_from",
 ]
 
+# 21 days of 8 hours.
+_HOURS_PER_MONTH: Final = 168.0
 Calibrate = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="A load test of this very server: moves the model to it, narrows the bands."),
 ]
-Engine = Annotated[str, typer.Option(metavar="NAME", help="vllm, sglang or trtllm.")]
+Engine = Annotated[
+    str | None, typer.Option(metavar="NAME", help="vllm, sglang or trtllm. [the settings' cluster's, else vllm]")
+]
 Precision = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="bf16, fp8, fp4 or int4. [the model's own, or the widest that fits]"),
@@ -63,8 +70,12 @@ Draws = Annotated[
 ]
 Hours = Annotated[float, typer.Option(metavar="HOURS", help="Time that each replay measures.")]
 HoursPerMonth = Annotated[
-    float,
-    typer.Option("--hours-per-month", metavar="HOURS", help="Working time over which the rent is spread per token."),
+    float | None,
+    typer.Option(
+        "--hours-per-month",
+        metavar="HOURS",
+        help="Working time over which the rent is spread per token. [settings' working hours, else 168]",
+    ),
 ]
 Jobs = Annotated[int | None, typer.Option(metavar="N", help="Processes that share the work. [one per core]")]
 
@@ -75,19 +86,21 @@ def conditions_of(
     sessions_at_once: int,
     draws: int,
     hours: float,
-    hours_per_month: float,
+    hours_per_month: float | None,
     jobs: int | None,
+    in_force: Effective | None = None,
 ) -> Conditions:
-    """The options' values, checked. Raises UsageError."""
+    """The options' values, checked, and the settings' where none is given. Raises UsageError."""
     from latprof.replay.question import Conditions
     from latprof.serving import default_parameters
 
+    month = hours_per_month if hours_per_month is not None else hours_of(in_force) or _HOURS_PER_MONTH
     for name, value, least in (
         ("--gap-cap", gap_cap, 0.0),
         ("--sessions-at-once", sessions_at_once, 1),
         ("--draws", draws, 1),
         ("--hours", hours, 0.01),
-        ("--hours-per-month", hours_per_month, 1),
+        ("--hours-per-month", month, 1),
         ("--jobs", 1 if jobs is None else jobs, 1),
     ):
         if not least <= value < 1e6:
@@ -98,20 +111,23 @@ def conditions_of(
         sessions_at_once=sessions_at_once,
         draws=draws,
         measured_s=hours * 3600,
-        hours_per_month=hours_per_month,
+        hours_per_month=month,
         jobs=jobs or os.cpu_count() or 1,
     )
 
 
-def hardware_of(gpu: str | None, name: str | None, price: float | None) -> Hardware:
+def hardware_of(gpu: str | None, name: str | None, price: float | None, in_force: Effective | None = None) -> Hardware:
     """The GPUs by --gpu or --cluster. Raises UsageError for none, both, or one that is not known."""
     from latprof.replay.plan import cluster_named, parse_gpus
 
     if (gpu is None) == (name is None):
-        raise UsageError("Give either --gpu (such as 4xH200) or --cluster (a name of the catalogue).")
+        raise UsageError("Give either --gpu (such as 4xH200) or --cluster (a name of the settings or the catalogue).")
     if price is not None and not 0 < price < 1e9:
         raise UsageError(f"--price {price:g} is no rent per month in USD.")
-    return parse_gpus(gpu, price) if gpu is not None else cluster_named(name or "", price)
+    if gpu is not None:
+        return parse_gpus(gpu, price)
+    own = cluster_of(in_force, name or "", price)
+    return own or cluster_named(name or "", price, chosen_catalogue(None, in_force))
 
 
 def workload_from(selection: Selection) -> tuple[Workload, bool]:

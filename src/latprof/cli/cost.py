@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from latprof.cli.calculator import Output, amount, numbers, takes, usage
-from latprof.cli.catalogue import CatalogueFiles
+from latprof.cli.catalogue import CatalogueFiles, chosen_catalogue
 from latprof.cli.machines import ApiPrice, Currency, Machine, Rate, Utilisation
 from latprof.cli.selection import split
 from latprof.errors import UsageError
@@ -189,10 +189,9 @@ def fine_tune(  # noqa: PLR0913 - one argument per option
 
 def _draws(names: tuple[str, ...], model: str, files: list[str], *, marginal: bool) -> list[Draw]:
     """Hardware of the catalogue whose draw and speed with the model are known. Raises UsageError."""
-    from latprof.catalogue import load_catalogue
     from latprof.report.cost import Draw
 
-    catalogue = load_catalogue(files)
+    catalogue = chosen_catalogue(files)
     shape = catalogue.find(model, "model")
     types = ("gpu", "cpu", "machine")
     entries = [catalogue.find(name, *types) for name in names] or catalogue.of_type(*types)

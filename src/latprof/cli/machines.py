@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latprof.cli.calculator import usage
-from latprof.cli.catalogue import CatalogueFiles
+from latprof.cli.catalogue import CatalogueFiles, chosen_catalogue
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,9 +103,7 @@ def _from_catalogue(
     name: str, price: float | None, watts: float | None, currency: str, files: list[str]
 ) -> tuple[float, float]:
     """Price and watts, each as given or as the catalogue knows it. Raises UsageError."""
-    from latprof.catalogue import load_catalogue
-
-    found = load_catalogue(files).gpu(name)
+    found = chosen_catalogue(files).gpu(name)
     prices = {"USD": found.price_usd, "EUR": found.price_eur}
     price = prices.get(currency.upper()) if price is None else price
     watts = found.system_watts if watts is None else watts

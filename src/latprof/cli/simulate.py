@@ -9,6 +9,7 @@ import typer
 
 from latprof.cli import cluster, drawing, options
 from latprof.cli.selection import Selection, selects_calls
+from latprof.cli.team_settings import engine_of, people_of
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ def simulate(  # noqa: PLR0913 - one argument per option
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="The model that the cluster would serve.")],
     gpu: Annotated[str | None, typer.Option(metavar="GPUS", help="The GPUs: 4xH200.")] = None,
     cluster_name: Annotated[
-        str | None, typer.Option("--cluster", metavar="NAME", help="A cluster of the catalogue instead: 4x-h200-vast.")
+        str | None, typer.Option("--cluster", metavar="NAME", help="A cluster of the settings or the catalogue.")
     ] = None,
-    engine: cluster.Engine = "vllm",
+    engine: cluster.Engine = None,
     precision: cluster.Precision = None,
     kv_precision: cluster.KvPrecision = None,
-    engineers: Annotated[int, typer.Option(metavar="N", help="How many work at once.")] = 10,
+    engineers: Annotated[
+        int | None, typer.Option(metavar="N", help="How many work at once. [settings, else 10]")
+    ] = None,
     price: Annotated[float | None, typer.Option(metavar="USD", help="Rent per month. [the catalogue's]")] = None,
     tp: Annotated[int | None, typer.Option(metavar="N", help="GPUs per replica (tensor parallelism). [chosen]")] = None,
     dp: Annotated[int | None, typer.Option(metavar="N", help="Groups of data-parallel attention. [chosen]")] = None,
@@ -53,7 +56,7 @@ def simulate(  # noqa: PLR0913 - one argument per option
     sessions_at_once: cluster.SessionsAtOnce = 1,
     draws: cluster.Draws = 40,
     hours: cluster.Hours = 1.0,
-    hours_per_month: cluster.HoursPerMonth = 168.0,
+    hours_per_month: cluster.HoursPerMonth = None,
     jobs: cluster.Jobs = None,
     calibrate: cluster.Calibrate = None,
     format_name: drawing.FormatName = None,
@@ -74,11 +77,13 @@ def simulate(  # noqa: PLR0913 - one argument per option
     options.check_targets(output, inputs=selection.paths, force=force)
     conditions = cluster.conditions_of(
         gap_cap=gap_cap, sessions_at_once=sessions_at_once, draws=draws, hours=hours,
-        hours_per_month=hours_per_month, jobs=jobs,
+        hours_per_month=hours_per_month, jobs=jobs, in_force=selection.effective,
     )  # fmt: skip
     _check(routing, acceptance, draft_tokens)
+    engineers = people_of(selection.effective) or 10 if engineers is None else engineers
     cluster.check_counts(("--engineers", engineers), ("--tp", tp), ("--dp", dp), ("--replicas", replicas))
-    hardware = cluster.hardware_of(gpu, cluster_name, price)
+    hardware = cluster.hardware_of(gpu, cluster_name, price, selection.effective)
+    engine = engine_of(selection.effective, cluster_name, engine)
     wish = replace(
         wish_of(model, engine=engine, precision=precision, kv_precision=kv_precision),
         tensor=tp, data=dp, replicas=replicas, prefill_replicas=max(prefill_replicas, 0),

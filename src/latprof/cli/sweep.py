@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latprof.cli import cluster, drawing, options
+from latprof.cli.catalogue import chosen_catalogue
 from latprof.cli.selection import Selection, selects_calls, split
+from latprof.cli.team_settings import cluster_of, clusters_of, engine_of, people_of
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
+    from latprof.config.load import Effective
     from latprof.replay.plan import Hardware, Wish
     from latprof.replay.question import Answer, Conditions
     from latprof.replay.workload import Workload
@@ -36,13 +39,15 @@ def sweep(  # noqa: PLR0913 - one argument per option
     cluster_name: Annotated[
         list[str] | None,
         typer.Option(
-            "--cluster", metavar="NAME", help="Clusters of the catalogue. [without --gpu: those with a rent per month]"
+            "--cluster",
+            metavar="NAME",
+            help="Clusters of the settings or the catalogue. [without --gpu: those with a rent]",
         ),
     ] = None,
-    engine: cluster.Engine = "vllm",
+    engine: cluster.Engine = None,
     precision: cluster.Precision = None,
     kv_precision: cluster.KvPrecision = None,
-    engineers: Annotated[str, typer.Option(metavar="LIST", help="Team sizes.")] = "10",
+    engineers: Annotated[str | None, typer.Option(metavar="LIST", help="Team sizes. [settings, else 10]")] = None,
     budget: Annotated[float | None, typer.Option(metavar="USD", help="What the best within this rent is.")] = None,
     find_break_even: Annotated[  # noqa: FBT002
         bool, typer.Option("--break-even", help="Search the largest team that each cluster serves faster than today.")
@@ -51,7 +56,7 @@ def sweep(  # noqa: PLR0913 - one argument per option
     sessions_at_once: cluster.SessionsAtOnce = 1,
     draws: cluster.Draws = 20,
     hours: cluster.Hours = 1.0,
-    hours_per_month: cluster.HoursPerMonth = 168.0,
+    hours_per_month: cluster.HoursPerMonth = None,
     jobs: cluster.Jobs = None,
     format_name: drawing.FormatName = None,
     as_json: drawing.AsJson = False,  # noqa: FBT002
@@ -70,15 +75,25 @@ def sweep(  # noqa: PLR0913 - one argument per option
     options.check_targets(output, inputs=selection.paths, force=force)
     conditions = cluster.conditions_of(
         gap_cap=gap_cap, sessions_at_once=sessions_at_once, draws=draws, hours=hours,
-        hours_per_month=hours_per_month, jobs=jobs,
+        hours_per_month=hours_per_month, jobs=jobs, in_force=selection.effective,
     )  # fmt: skip
-    teams = cluster.numbers(engineers, "--engineers")
-    wishes = [wish_of(name, engine=engine, precision=precision, kv_precision=kv_precision) for name in split(model)]
-    hardware = _hardware(split(gpu), split(cluster_name))
-    if not wishes or not hardware:
+    settings = selection.effective
+    teams = cluster.numbers(str(people_of(settings) or 10) if engineers is None else engineers, "--engineers")
+    hardware = _hardware(split(gpu), split(cluster_name), settings)
+    wishes = [
+        (
+            item,
+            wish_of(
+                name, engine=engine_of(settings, item.name, engine), precision=precision, kv_precision=kv_precision
+            ),
+        )
+        for name in split(model)
+        for item in hardware
+    ]
+    if not wishes:
         raise UsageError("Nothing to sweep: name at least one model, and GPUs or a cluster.")
     workload, _ = cluster.workload_from(selection)
-    asked = [(item, wish, team) for wish in wishes for item in hardware for team in teams]
+    asked = [(item, wish, team) for item, wish in wishes for team in teams]
     with cluster.replay_bar() as progress:
         found, refused = answers(workload, asked, conditions, progress)
     teams_served = _break_even(found, workload, conditions, wishes) if find_break_even else None
@@ -86,15 +101,16 @@ def sweep(  # noqa: PLR0913 - one argument per option
     drawing.show(document, chosen, output, force=force)
 
 
-def _hardware(gpus: Sequence[str], names: Sequence[str]) -> list[Hardware]:
-    """What was named; all clusters of the catalogue when nothing was. Raises UsageError."""
-    from latprof.catalogue import load_catalogue
+def _hardware(gpus: Sequence[str], names: Sequence[str], settings: Effective | None) -> list[Hardware]:
+    """What was named, else the settings' clusters and the catalogue's rented ones. Raises UsageError."""
     from latprof.replay.plan import cluster_named, parse_gpus
 
+    facts = chosen_catalogue(None, settings)
     if not gpus and not names:
-        clusters = load_catalogue().of_type("cluster")
-        names = [entry.id for entry in clusters if entry.count and entry.number("rent_usd_per_month") is not None]
-    found = [cluster_named(name) for name in names]
+        clusters = facts.of_type("cluster")
+        rented = (entry for entry in clusters if entry.count and entry.number("rent_usd_per_month") is not None)
+        names = [*clusters_of(settings), *(entry.id for entry in rented)]
+    found = [cluster_of(settings, name) or cluster_named(name, catalogue=facts) for name in names]
     for text in gpus:
         name, _, rent = text.partition("=")
         try:
@@ -106,17 +122,18 @@ def _hardware(gpus: Sequence[str], names: Sequence[str]) -> list[Hardware]:
 
 
 def _break_even(
-    found: Sequence[Answer], workload: Workload, conditions: Conditions, wishes: Sequence[Wish]
+    found: Sequence[Answer], workload: Workload, conditions: Conditions, wishes: Sequence[tuple[Hardware, Wish]]
 ) -> dict[str, str]:
     """Per cluster and model the largest team that is more likely served faster than today, in words."""
     from latprof.replay.question import break_even
 
     said: dict[str, str] = {}
-    by_name = {wish.model.name: wish for wish in wishes}
+    by_name = {(item.name, wish.model.name): wish for item, wish in wishes}
     for answer in found:
         model = answer.plan.deployment.model.name
         name = f"{model} on {answer.plan.hardware.name}"
         if name not in said:
-            team = break_even(workload, answer.plan.hardware, by_name[model], replace(conditions, warm_up_s=600.0))
+            wish = by_name[answer.plan.hardware.name, model]
+            team = break_even(workload, answer.plan.hardware, wish, replace(conditions, warm_up_s=600.0))
             said[name] = "more than 128 engineers" if team is None else f"{team} engineers" if team else "nobody"
     return said

@@ -234,6 +234,9 @@ class Settings(_Strict):
     hosts: dict[str, Host] = Field(default_factory=dict, description="the computers, by name")
     subscriptions: dict[str, Subscription] = Field(default_factory=dict, description="what seats cost, by name")
     working_hours: WorkingHours = Field(default=WorkingHours(), description="when the team works")
+    catalogue: list[str] = Field(
+        default_factory=list, description="files of facts (TOML) that are laid over the catalogue, later over earlier"
+    )
     clusters: dict[str, Cluster] = Field(default_factory=dict, description="machines that could serve models, by name")
     projects: list[ProjectRule] = Field(default_factory=list, description="rules that name projects by their path")
     budgets: list[Budget] = Field(default_factory=list, description="limits of `latprof check`")

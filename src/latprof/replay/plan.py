@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from latprof.errors import UsageError
 from latprof.serving import Deployment, Gpu, ModelCard, Precision, Speculation, kv_capacity_tokens
 from latprof.serving.hardware import weight_bytes
 from latprof.serving.tables import engine_named, gpu_named, gpus, model_named, precision_named
+
+if TYPE_CHECKING:
+    from latprof.catalogue import Catalogue
 
 __all__ = ["Hardware", "Impossible", "Plan", "Wish", "cluster_named", "parse_gpus", "plan_for", "wish_of"]
 
@@ -98,11 +101,11 @@ def parse_gpus(text: str, price: float | None = None) -> Hardware:
     return Hardware(f"{int(count)}x {gpu.name}", gpu, int(count), price)
 
 
-def cluster_named(name: str, price: float | None = None) -> Hardware:
+def cluster_named(name: str, price: float | None = None, catalogue: Catalogue | None = None) -> Hardware:
     """A cluster of the catalogue. Raises UsageError where there is none of that name, or its cards are not known."""
     from latprof.catalogue import load_catalogue
 
-    entry = load_catalogue().find(name, "cluster")
+    entry = (catalogue or load_catalogue()).find(name, "cluster")
     if entry.hardware is None or entry.count is None:
         raise UsageError(f"The catalogue does not say which cards {name} has: give --gpu instead.")
     rent = price if price is not None else entry.number("rent_usd_per_month")

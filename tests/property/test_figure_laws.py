@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claude_code_lines import T0, iso, read
-from latprof.formats.claude_code.lines import seconds_of
+from latprof.formats.claude_code.stamps import seconds_of
 from latprof.ingest import merge
 from latprof.stats import BY_KEYS, Filters, group_rows, keep, quantile_interval, summarize
 from latprof.stats.quantiles import min_calls

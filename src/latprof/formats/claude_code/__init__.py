@@ -7,24 +7,18 @@ Newer versions write a line per request and the duration of blocks, which make b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Final
 
 import orjson
 
 from latprof.formats.base import Format, Source
-from latprof.formats.claude_code.calls import call_of
-from latprof.formats.claude_code.lines import BadLine, Line, decode
-from latprof.formats.claude_code.pairing import pair
+from latprof.formats.claude_code.reading import Decoded, calls_of, decode_lines, packed, unpacked
 from latprof.formats.claude_code.tail import standings
-from latprof.formats.claude_code.transcript import Transcript
 from latprof.model import Call, Problem
 
-__all__ = ["FORMAT"]
+__all__ = ["FORMAT", "Decoded", "calls_of", "decode_lines", "packed", "unpacked"]
 
-_AGENT_FILE: Final = re.compile(r"^agent-(?P<id>[^.]+)\.jsonl")
 # Types that no other agent's log has together with these keys.
 _OWN_TYPES: Final = frozenset(
     {
@@ -65,53 +59,7 @@ def _is_own(raw: bytes) -> bool:
 
 def _read(source: Source) -> Iterator[Call | Problem]:
     """Calls of one transcript, in the order of their first lines; bad lines become problems."""
-    problems: list[Problem] = []
-    transcript = Transcript.of(_lines(source, problems))
-    yield from problems
-    answered: set[str] = set(transcript.referenced)
-    # A response, and what was tried before it, belong to one call.
-    for response in sorted(transcript.responses.values(), key=lambda item: item.first.number):
-        pairing = pair(transcript, response)
-        answered.update(pairing.lost_requests)
-        yield call_of(transcript, response, pairing)
-    for thread, requests in transcript.requests_of.items():
-        last = transcript.last_number_of.get(thread, -1)
-        for request in requests:
-            if request.request_id not in answered and request.number < last:
-                yield Problem("request_without_response", source.path, request.number)
-
-
-def _lines(source: Source, problems: list[Problem]) -> Iterator[Line]:
-    match = _AGENT_FILE.match(PurePath(source.path).name)
-    thread = match["id"] if match else None
-    number = 0
-    try:
-        with source.open() as stream:
-            for number, raw in enumerate(stream, start=1):
-                line = _decoded(raw, number, thread, source.path, problems)
-                if line is not None:
-                    yield line
-    except (OSError, EOFError, ValueError) as error:
-        problems.append(Problem("unreadable", source.path, number or None, type(error).__name__))
-    except Exception as error:
-        # zstandard's own error; naming its class would load the library for every log
-        if type(error).__name__ != "ZstdError":
-            raise
-        problems.append(Problem("unreadable", source.path, number or None, "ZstdError"))
-
-
-def _decoded(raw: bytes, number: int, thread: str | None, path: str, problems: list[Problem]) -> Line | None:
-    if not raw.strip():
-        return None
-    try:
-        line = decode(raw, number, thread)
-    except BadLine as error:
-        kind = "bad_line" if raw.endswith(b"\n") else "cut_line"
-        problems.append(Problem(kind, path, number, str(error)))
-        return None
-    if line is not None and line.at is None and line.part is not None:
-        problems.append(Problem("no_time", path, number))
-    return line
+    yield from calls_of(decode_lines(source))
 
 
 FORMAT = Format(

@@ -18,24 +18,24 @@ _PROVIDER_OF_ID: Final = {"msg_bdrk_": "aws.bedrock", "msg_vrtx_": "gcp.vertex_a
 
 def call_of(transcript: Transcript, response: Response, pairing: Pairing) -> Call:
     """Make the call record; never raises, unknown parts stay None."""
-    first, part = response.first, response.parts[0]
+    part = response.parts[0]
     usage = response.usage()
     non_streamed = response.whole or pairing.fell_back
-    stepped = response.drop_impossible_starts(pairing.sent_at)
+    blocks, stepped = response.blocks(pairing.sent_at)
     habit = transcript.habit_of(response)
     broken = response.cut or response.broken_off(habit, non_streamed=non_streamed)
     source = response.final_source(habit, interrupted=broken)
     call = Call(
         agent="claude-code",
-        session_id=first.session_id or "",
+        session_id=part.session_id or "",
         message_id=part.message_id,
         request_id=part.request_id,
-        agent_version=first.version,
+        agent_version=part.version,
         agent_id=response.thread or None,
         provider=_provider(part.message_id, part.request_id, part.model),
         model=part.model,
         requested_model=part.requested_model,
-        project=first.project,
+        project=part.project,
         effort=part.effort,
         speed_mode=usage.speed,
         trigger=pairing.trigger,
@@ -44,7 +44,12 @@ def call_of(transcript: Transcript, response: Response, pairing: Pairing) -> Cal
         attempts=pairing.attempts,
     )
     _set_tokens(call, usage, source)
-    call.blocks = _blocks(transcript, response, usage, final=source is not None, timed=not non_streamed)
+    if non_streamed:
+        for block in blocks:
+            block.start_at = None
+    _set_results(transcript, response, blocks)
+    _set_thoughts(blocks, usage, final=source is not None)
+    call.blocks = tuple(blocks)
     call.flags = _flags(response, pairing, usage, broken=broken, non_streamed=non_streamed, stepped=stepped)
     _set_instants(call, response, pairing, non_streamed=non_streamed)
     return call
@@ -71,19 +76,23 @@ def _set_tokens(call: Call, usage: Usage, source: str | None) -> None:
         call.reasoning_tokens = usage.thinking_tokens
 
 
-def _blocks(transcript: Transcript, response: Response, usage: Usage, *, final: bool, timed: bool) -> tuple[Block, ...]:
-    blocks = response.blocks
-    tool_ids = iter(tool_id for part in response.parts for tool_id in part.tool_ids)
-    for block in blocks:
-        if block.type == "tool_use" and (tool_id := next(tool_ids, None)) is not None:
-            result = transcript.result_of(tool_id)
-            block.result_at = result.at if result is not None else None
-        if not timed:
-            block.start_at = None
-    thoughts = [block for block in blocks if block.type == "thinking"]
-    if final and len(thoughts) == 1 and usage.thinking_tokens:
-        thoughts[0].tokens = usage.thinking_tokens
-    return blocks
+def _set_results(transcript: Transcript, response: Response, blocks: list[Block]) -> None:
+    """When the tools that the response called had answered."""
+    tool_ids = [tool_id for part in response.parts for tool_id in part.tool_ids]
+    if not tool_ids:
+        return
+    tools = [block for block in blocks if block.type == "tool_use"]
+    for block, tool_id in zip(tools, tool_ids, strict=True):
+        result = transcript.result_of(tool_id)
+        block.result_at = result.at if result is not None else None
+
+
+def _set_thoughts(blocks: list[Block], usage: Usage, *, final: bool) -> None:
+    """The tokens of thinking, where they are those of one block."""
+    if final and usage.thinking_tokens:
+        thoughts = [block for block in blocks if block.type == "thinking"]
+        if len(thoughts) == 1:
+            thoughts[0].tokens = usage.thinking_tokens
 
 
 def _flags(
@@ -121,6 +130,6 @@ def _set_instants(call: Call, response: Response, pairing: Pairing, *, non_strea
         call.last_output_at, call.last_output_source = max(ends), "last_block_end"
     if non_streamed:
         return
-    start = response.first_start()
-    if start is not None:
-        call.first_output_at, call.first_output_source = start, "block_start"
+    part = response.parts[0]
+    if part.block_index == 0 and len(part.blocks) == 1 and call.blocks[0].start_at is not None:
+        call.first_output_at, call.first_output_source = call.blocks[0].start_at, "block_start"

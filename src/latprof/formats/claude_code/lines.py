@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Any, Final
 
 import orjson
 
 from latprof.formats.claude_code.parts import Part, part_of
+from latprof.formats.claude_code.stamps import seconds_of
 
-__all__ = ["USER_KINDS", "BadLine", "Line", "LineKind", "decode", "seconds_of"]
-
-# Stamps outside these years are damage, not time.
-_EARLIEST_S: Final = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
-_LATEST_S: Final = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+__all__ = ["USER_KINDS", "BadLine", "Line", "LineKind", "full_record", "line_of"]
 
 _LONGEST_WAIT_MS: Final = 86_400_000
 _INTERRUPT: Final = "[Request interrupted by user"
@@ -30,25 +25,25 @@ _STOP_HOOK: Final = "Stop hook feedback"
 _NOTICES: Final = ("<task-notification", "<teammate-message")
 
 
-class LineKind(IntEnum):
-    """What a line is to the pairing rules."""
+class LineKind:
+    """What a line is to the pairing rules; plain numbers, which are written and compared fastest."""
 
-    PROMPT = 1
-    TOOL_RESULT = 2
-    META = 3
-    COMPACT_SUMMARY = 4
-    NOTICE = 5
-    INTERRUPT = 6
-    INTERRUPT_TOOL = 7
-    CUT_NOTE = 8
-    STOP_HOOK = 9
-    RESPONSE = 10
-    SYNTHETIC = 11
-    API_ERROR = 12
-    HOOK = 13
-    QUEUED = 14
-    REQUEST = 15
-    PASSING = 16  # in the chain, without a meaning of its own
+    PROMPT: Final = 1
+    TOOL_RESULT: Final = 2
+    META: Final = 3
+    COMPACT_SUMMARY: Final = 4
+    NOTICE: Final = 5
+    INTERRUPT: Final = 6
+    INTERRUPT_TOOL: Final = 7
+    CUT_NOTE: Final = 8
+    STOP_HOOK: Final = 9
+    RESPONSE: Final = 10
+    SYNTHETIC: Final = 11
+    API_ERROR: Final = 12
+    HOOK: Final = 13
+    QUEUED: Final = 14
+    REQUEST: Final = 15
+    PASSING: Final = 16  # in the chain, without a meaning of its own
 
 
 USER_KINDS: Final = frozenset(range(LineKind.PROMPT, LineKind.RESPONSE))
@@ -63,14 +58,11 @@ class Line:
     """A transcript line as the pairing rules need it; `at` is epoch seconds."""
 
     number: int
-    kind: LineKind
+    kind: int
     at: float | None
-    uuid: str | None = None
-    parent: str | None = None
-    thread: str | None = None  # None: the main thread, else the sub-agent's id
-    session_id: str | None = None
-    version: str | None = None
-    project: str | None = None
+    uuid: str | None
+    parent: str | None
+    thread: str | None  # None: the main thread, else the sub-agent's id
     part: Part | None = None
     tool_ids: tuple[str, ...] = ()
     source_tool_id: str | None = None
@@ -80,21 +72,17 @@ class Line:
     max_tokens: int | None = None
     embedded: bool = False
     truncates: bool = False
-    logical_parent: str | None = None
 
 
-def decode(raw: bytes, number: int, default_thread: str | None) -> Line | None:
-    """Read one line; None when its type has no part in timing.
-
-    Raises BadLine.
-    """
+def full_record(raw: bytes | memoryview) -> dict[str, Any]:
+    """Decode a whole line. Raises BadLine."""
     try:
         record = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        record = _decode_leniently(raw)
+        record = _decode_leniently(bytes(raw))
     if not isinstance(record, dict):
         raise BadLine("not a JSON object")
-    return _line_of(record, number, default_thread)
+    return record
 
 
 def _decode_leniently(raw: bytes) -> Any:
@@ -107,35 +95,28 @@ def _decode_leniently(raw: bytes) -> Any:
         raise BadLine("not JSON") from None
 
 
-def _line_of(record: dict[str, Any], number: int, default_thread: str | None) -> Line | None:
+def line_of(record: dict[str, Any], number: int, default_thread: str | None) -> Line | None:
+    """The line of a record; None when its type has no part in timing.
+
+    Raises BadLine.
+    """
     kind = record.get("type")
-    if kind == "assistant":
-        return _assistant(record, number, default_thread)
-    if kind == "user":
-        return _user(record, number, default_thread)
-    if kind == "progress":
-        return _progress(record, number, default_thread)
-    if kind == "system":
-        return _system(record, number, default_thread)
-    if kind == "attachment":
-        return _attachment(record, number, default_thread)
-    if kind == "api-request":
-        return _request(record, number, default_thread)
+    read = _READERS.get(kind) if isinstance(kind, str) else None
+    if read is not None:
+        return read(record, number, default_thread)
     # A type that is not known may still stand in the chain.
     return _base(record, number, LineKind.PASSING, default_thread) if _text(record.get("uuid")) else None
 
 
-def _base(record: dict[str, Any], number: int, kind: LineKind, default_thread: str | None) -> Line:
+def _base(record: dict[str, Any], number: int, kind: int, default_thread: str | None) -> Line:
+    look = record.get
     return Line(
-        number=number,
-        kind=kind,
-        at=seconds_of(record.get("timestamp")),
-        uuid=_text(record.get("uuid")),
-        parent=_text(record.get("parentUuid")),
-        thread=_thread_of(record, default_thread),
-        session_id=_text(record.get("sessionId")) or _text(record.get("session_id")),
-        version=_text(record.get("version")),
-        project=_text(record.get("cwd")),
+        number,
+        kind,
+        seconds_of(look("timestamp")),
+        _text(look("uuid")),
+        _text(look("parentUuid")),
+        _thread_of(record, default_thread),
     )
 
 
@@ -157,7 +138,7 @@ def _assistant(record: dict[str, Any], number: int, default_thread: str | None) 
         line.kind = LineKind.SYNTHETIC
         line.truncates = bool(record.get("truncatedAfterOutput"))
         return line
-    line.part = part_of(record, message, line.at)
+    line.part = part_of(record, message)
     if line.part is None:
         raise BadLine("assistant line without a message id")
     return line
@@ -187,7 +168,7 @@ def _text_of_block(block: object) -> str:
     return ""
 
 
-def _user_kind(record: dict[str, Any], text: str, *, has_results: bool) -> LineKind:
+def _user_kind(record: dict[str, Any], text: str, *, has_results: bool) -> int:
     origin = record.get("origin")
     origin_kind = origin.get("kind") if isinstance(origin, dict) else None
     if text.startswith(_CUT_NOTE) or (record.get("turnCompanion") is True and record.get("isMeta") is True):
@@ -225,7 +206,7 @@ def _embedded(record: dict[str, Any], data: dict[str, Any], number: int) -> Line
         return None
     outer = {key: record.get(key) for key in ("sessionId", "version", "cwd")}
     try:
-        line = _line_of(outer | inner | {"agentId": agent_id}, number, agent_id)
+        line = line_of(outer | inner | {"agentId": agent_id}, number, agent_id)
     except BadLine:
         return None
     if line is not None:
@@ -241,8 +222,6 @@ def _system(record: dict[str, Any], number: int, default_thread: str | None) -> 
         wait_ms = record.get("retryInMs")
         known = isinstance(wait_ms, int | float) and 0 <= wait_ms <= _LONGEST_WAIT_MS
         line.retry_s = float(wait_ms or 0) / 1000 if known else 0.0
-    elif subtype == "compact_boundary":
-        line.logical_parent = _text(record.get("logicalParentUuid"))
     return line
 
 
@@ -266,22 +245,15 @@ def _request(record: dict[str, Any], number: int, default_thread: str | None) ->
     return line if line.request_id and line.at is not None else None
 
 
-def seconds_of(stamp: object) -> float | None:
-    """ISO 8601 -> epoch seconds; None when it is no plausible time. No offset means UTC."""
-    if not isinstance(stamp, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(stamp)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    try:
-        seconds = moment.timestamp()
-    except (OverflowError, ValueError, OSError):
-        return None
-    return seconds if _EARLIEST_S <= seconds <= _LATEST_S else None
-
-
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return value if type(value) is str and value else None
+
+
+_READERS: Final = {
+    "api-request": _request,
+    "assistant": _assistant,
+    "attachment": _attachment,
+    "progress": _progress,
+    "system": _system,
+    "user": _user,
+}

@@ -13,7 +13,7 @@ from latprof.model import Trigger
 __all__ = ["Pairing", "pair"]
 
 _COMPACTION_THREAD: Final = "acompact"
-_KIND_TRIGGER: Final[dict[LineKind, Trigger]] = {
+_KIND_TRIGGER: Final[dict[int, Trigger]] = {
     LineKind.TOOL_RESULT: "tool_result",
     LineKind.COMPACT_SUMMARY: "compaction",
     LineKind.NOTICE: "notification",

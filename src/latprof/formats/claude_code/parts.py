@@ -7,13 +7,13 @@ lines share the message id and the request id.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from latprof.model import Block, BlockType
+from latprof.model import BlockType
 
-__all__ = ["Part", "Usage", "part_of"]
+__all__ = ["BlockFacts", "Part", "Usage", "part_of"]
 
 # More than this is damage: float columns hold whole numbers exactly up to 2^53.
 _MOST_TOKENS: Final = 10**12
@@ -25,10 +25,11 @@ _TYPES: Final[dict[str, BlockType]] = {
     "server_tool_use": "tool_use",
     "mcp_tool_use": "tool_use",
 }
+# A block without its texts: its type, and as far as they apply characters, signature's characters, tool's name.
+BlockFacts = tuple[BlockType, int | None, int | None, str | None]
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Token counts of one line; None where the line has none."""
 
     input_tokens: int | None = None
@@ -41,50 +42,57 @@ class Usage:
     speed: str | None = None
 
 
+_NO_USAGE: Final = Usage()
+
+
 @dataclass(slots=True)
 class Part:
     """One assistant line of a response."""
 
     message_id: str
     request_id: str | None
+    session_id: str | None
+    version: str | None
+    project: str | None
     model: str | None
     requested_model: str | None
     stop_reason: str | None
     has_stop_details: bool
     usage: Usage
-    blocks: tuple[Block, ...]
+    blocks: tuple[BlockFacts, ...]
     tool_ids: tuple[str, ...]
     block_index: int | None
-    has_duration: bool
+    duration_s: float | None
     request_ref: str | None
     effort: str | None
 
 
-def part_of(record: dict[str, Any], message: dict[str, Any], at: float | None) -> Part | None:
+def part_of(record: dict[str, Any], message: dict[str, Any]) -> Part | None:
     """Read an assistant line's message; None without a message id."""
-    message_id = message.get("id")
+    look, told = record.get, message.get
+    message_id = told("id")
     if not isinstance(message_id, str) or not message_id:
         return None
-    content = message.get("content")
+    content = told("content")
     items = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
-    blocks = tuple(_block(item, at) for item in items)
-    duration_s = _duration_s(record)
-    if len(blocks) == 1 and duration_s is not None and at is not None:
-        blocks[0].start_at = at - duration_s
+    blocks = tuple([_block(item) for item in items])
     return Part(
-        message_id=message_id,
-        request_id=_text(record.get("requestId")),
-        model=_text(message.get("model")),
-        requested_model=_text(record.get("requestedModel")),
-        stop_reason=_text(message.get("stop_reason")),
-        has_stop_details="stop_details" in message,
-        usage=_usage(message.get("usage")),
-        blocks=blocks,
-        tool_ids=tuple(str(item.get("id")) for item in items if _TYPES.get(str(item.get("type"))) == "tool_use"),
-        block_index=_count(record.get("apiBlockIndex")),
-        has_duration=duration_s is not None,
-        request_ref=_text(record.get("requestRef")),
-        effort=_text(record.get("effort")),
+        message_id,
+        _text(look("requestId")),
+        _text(look("sessionId")) or _text(look("session_id")),
+        _text(look("version")),
+        _text(look("cwd")),
+        _text(told("model")),
+        _text(look("requestedModel")),
+        _text(told("stop_reason")),
+        "stop_details" in message,
+        _usage(told("usage")),
+        blocks,
+        tuple([str(item.get("id")) for item, block in zip(items, blocks, strict=True) if block[0] == "tool_use"]),
+        _count(look("apiBlockIndex")),
+        _duration_s(record),
+        _text(look("requestRef")),
+        _text(look("effort")),
     )
 
 
@@ -92,26 +100,24 @@ def _duration_s(record: dict[str, Any]) -> float | None:
     """How long the block of this line was streamed, where the version writes it."""
     for key in ("thinkingDurationMs", "toolInputStreamMs"):
         value = record.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        if value is not None and isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             return value / 1000
     return None
 
 
-def _block(item: dict[str, Any], at: float | None) -> Block:
+def _block(item: dict[str, Any]) -> BlockFacts:
     kind = _TYPES.get(str(item.get("type")), "other")
-    block = Block(type=kind, end_at=at)
+    if kind == "text":
+        text = item.get("text")
+        return kind, len(text) if isinstance(text, str) else None, None, None
+    if kind == "tool_use":
+        return kind, _json_characters(item.get("input")), None, _text(item.get("name"))
     if kind == "thinking":
         # An empty text with a signature means hidden, not short.
-        block.characters = len(item["thinking"]) if _text(item.get("thinking")) else None
+        thought = _text(item.get("thinking"))
         signature = _text(item.get("signature")) or _text(item.get("data"))
-        block.signature_characters = len(signature) if signature else None
-    elif kind == "text":
-        text = item.get("text")
-        block.characters = len(text) if isinstance(text, str) else None
-    elif kind == "tool_use":
-        block.name = _text(item.get("name"))
-        block.characters = _json_characters(item.get("input"))
-    return block
+        return kind, len(thought) if thought else None, len(signature) if signature else None, None
+    return kind, None, None, None
 
 
 def _json_characters(value: object) -> int | None:
@@ -127,31 +133,37 @@ def _json_characters(value: object) -> int | None:
 
 def _usage(record: object) -> Usage:
     if not isinstance(record, dict):
-        return Usage()
-    nested = record.get("cache_creation")
-    parts = [_count(value) for value in nested.values()] if isinstance(nested, dict) else []
-    flat = _count(record.get("cache_creation_input_tokens"))
-    nested_sum = sum(value for value in parts if value is not None)
-    details = record.get("output_tokens_details")
-    tools = record.get("server_tool_use")
-    iterations = record.get("iterations")
+        return _NO_USAGE
+    look = record.get
+    details = look("output_tokens_details")
+    tools = look("server_tool_use")
+    iterations = look("iterations")
     return Usage(
-        input_tokens=_count(record.get("input_tokens")),
-        cache_read_tokens=_count(record.get("cache_read_input_tokens")),
-        cache_write_tokens=max(flat or 0, nested_sum) if flat is not None or nested_sum else None,
-        output_tokens=_count(record.get("output_tokens")),
-        thinking_tokens=_count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
-        server_tools=isinstance(tools, dict) and any(_count(value) for value in tools.values()),
-        iterations=len(iterations) if isinstance(iterations, list) else 0,
-        speed=_text(record.get("speed")),
+        _count(look("input_tokens")),
+        _count(look("cache_read_input_tokens")),
+        _written(look("cache_creation_input_tokens"), look("cache_creation")),
+        _count(look("output_tokens")),
+        _count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
+        isinstance(tools, dict) and any(_count(value) for value in tools.values()),
+        len(iterations) if isinstance(iterations, list) else 0,
+        _text(look("speed")),
     )
 
 
+def _written(total: object, by_lifetime: object) -> int | None:
+    """Tokens written to the cache: the total, or the sum over lifetimes where that is more."""
+    flat, nested = _count(total), 0
+    if isinstance(by_lifetime, dict):
+        for value in by_lifetime.values():
+            nested += _count(value) or 0
+    return max(flat or 0, nested) if flat is not None or nested else None
+
+
 def _count(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS:
-        return value
-    return None
+    # True and false are no numbers, though Python counts with them.
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    # Decoded JSON has no subclasses, and the plain comparison is the cheaper one.
+    return value if type(value) is str and value else None

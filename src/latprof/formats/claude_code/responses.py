@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -33,7 +33,7 @@ class Habit:
     def see(self, parts: list[Part]) -> None:
         """Take note of one more response."""
         self.has_stop_details |= any(part.has_stop_details for part in parts)
-        with_reason = sum(part.stop_reason is not None for part in parts)
+        with_reason = sum([part.stop_reason is not None for part in parts])
         if len(parts) > 1 and with_reason == len(parts):
             self.stops_on_every_line += 1
         elif 0 < with_reason < len(parts):
@@ -47,27 +47,23 @@ class Habit:
 
 @dataclass(slots=True)
 class Response:
-    """All lines that share a message id and a request id, in file order."""
+    """All lines that share a message id and a request id, in file order; `parts` are what the lines add."""
 
     thread: str | None
     lines: list[Line] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
     cut: bool = False
     shared_stamp: bool = False
 
-    @property
-    def parts(self) -> list[Part]:
-        """The assistant part of each line."""
-        return [line.part for line in self.lines if line.part is not None]
+    def add(self, line: Line, part: Part) -> None:
+        """Take the next line, which adds the part."""
+        self.lines.append(line)
+        self.parts.append(part)
 
     @property
     def first(self) -> Line:
-        """The line of the first block."""
+        """The first line."""
         return self.lines[0]
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """All blocks in order."""
-        return tuple(block for part in self.parts for block in part.blocks)
 
     @property
     def ends(self) -> list[float]:
@@ -77,12 +73,18 @@ class Response:
     @property
     def stop_reason(self) -> str | None:
         """The last stop reason that a line states."""
-        return next((part.stop_reason for part in reversed(self.parts) if part.stop_reason), None)
+        for part in reversed(self.parts):
+            if part.stop_reason:
+                return part.stop_reason
+        return None
 
     @property
     def request_ref(self) -> str | None:
         """Id of the request line that this response answers."""
-        return next((part.request_ref for part in self.parts if part.request_ref), None)
+        for part in self.parts:
+            if part.request_ref:
+                return part.request_ref
+        return None
 
     @property
     def whole(self) -> bool:
@@ -91,16 +93,20 @@ class Response:
 
     def usage(self) -> Usage:
         """The largest count of each field over the lines."""
-        parts = self.parts
+        usages = [part.usage for part in self.parts]
+        last = usages[-1]
+        if usages.count(last) == len(usages):
+            return last
+        inputs, reads, writes, outputs, thoughts, tools, iterations, speeds = zip(*usages, strict=True)
         return Usage(
-            input_tokens=_largest([part.usage.input_tokens for part in parts]),
-            cache_read_tokens=_largest([part.usage.cache_read_tokens for part in parts]),
-            cache_write_tokens=_largest([part.usage.cache_write_tokens for part in parts]),
-            output_tokens=_largest([part.usage.output_tokens for part in parts]),
-            thinking_tokens=_largest([part.usage.thinking_tokens for part in parts]),
-            server_tools=any(part.usage.server_tools for part in parts),
-            iterations=max((part.usage.iterations for part in parts), default=0),
-            speed=next((part.usage.speed for part in reversed(parts) if part.usage.speed), None),
+            _largest(inputs),
+            _largest(reads),
+            _largest(writes),
+            _largest(outputs),
+            _largest(thoughts),
+            any(tools),
+            max(iterations),
+            next((speed for speed in reversed(speeds) if speed), None),
         )
 
     def final_source(self, habit: Habit, *, interrupted: bool) -> str | None:
@@ -110,16 +116,17 @@ class Response:
         from line to line; else a count that fits the visible text, on lines older than
         `stop_details`, which came with the versions that always write the stop reason.
         """
-        largest = _largest([part.usage.output_tokens for part in self.parts])
+        counts = [part.usage.output_tokens for part in self.parts]
+        largest = _largest(counts)
         if interrupted or not largest:
             return None
         if self.stop_reason is not None:
             return "stop_reason"
-        if len({part.usage.output_tokens for part in self.parts}) > 1:
+        if len(set(counts)) > 1:
             return "changed"
         if habit.has_stop_details:
             return None
-        visible = sum(block.characters or 0 for block in self.blocks)
+        visible = sum(map(_visible, self.parts))
         if visible > _RATIO_CHARACTERS and largest >= 0.5 * visible / _CHARACTERS_PER_TOKEN:
             return "ratio"
         return None
@@ -143,35 +150,29 @@ class Response:
     def is_burst(self) -> bool:
         """Whether a block of some size ended within 20 ms of the one before it."""
         previous: float | None = None
-        for line in self.lines:
-            size = sum(block.characters or 0 for block in line.part.blocks) if line.part else 0
+        for line, part in zip(self.lines, self.parts, strict=True):
             near = previous is not None and line.at is not None and line.at - previous < _BURST_GAP_S
-            if near and size >= _BURST_CHARACTERS:
+            if near and _visible(part) >= _BURST_CHARACTERS:
                 return True
             previous = line.at if line.at is not None else previous
         return False
 
-    def drop_impossible_starts(self, sent_at: float | None) -> bool:
-        """Forget block starts before the line above them, or before sending; whether there were any.
+    def blocks(self, sent_at: float | None) -> tuple[list[Block], bool]:
+        """The blocks, and whether a start was impossible: before the line above it, or before sending.
 
-        Durations come from a clock that never steps, stamps do not: such a start shows a step.
+        Durations come from a clock that never steps, stamps do not: such a start shows a step and is left out.
         """
-        dropped = False
+        blocks: list[Block] = []
+        stepped = False
         earliest = sent_at
-        for line in self.lines:
-            for block in line.part.blocks if line.part is not None else ():
-                limit = -math.inf if earliest is None else earliest - _CLOCK_TOLERANCE_S
-                if block.start_at is not None and block.start_at < limit:
-                    block.start_at, dropped = None, True
-            earliest = line.at if line.at is not None else earliest
-        return dropped
-
-    def first_start(self) -> float | None:
-        """Start of the first block, where its line has the block's number and duration."""
-        part = self.first.part
-        if part is None or part.block_index != 0 or not part.has_duration or len(part.blocks) != 1:
-            return None
-        return part.blocks[0].start_at
+        for line, part in zip(self.lines, self.parts, strict=True):
+            at, start = line.at, _start(line, part)
+            if start is not None and earliest is not None and start < earliest - _CLOCK_TOLERANCE_S:
+                start, stepped = None, True
+            for kind, characters, signature, name in part.blocks:
+                blocks.append(Block(kind, at, start, characters, None, name, None, signature))
+            earliest = at if at is not None else earliest
+        return blocks, stepped
 
     def steps_back(self) -> bool:
         """Whether the clock went backwards between its blocks."""
@@ -180,15 +181,28 @@ class Response:
 
     def sleeps(self, sent_at: float | None) -> bool:
         """Whether more than ten minutes lie between two of its instants."""
-        instants = ([] if sent_at is None else [sent_at]) + self.ends
+        instants = self.ends if sent_at is None else [sent_at, *self.ends]
         return any(after - before > LONG_GAP_S for before, after in pairwise(instants))
 
 
+def _start(line: Line, part: Part) -> float | None:
+    """Start of the line's block, where the line has one block and its duration."""
+    if part.duration_s is None or line.at is None or len(part.blocks) != 1:
+        return None
+    return line.at - part.duration_s
+
+
+def _visible(part: Part) -> int:
+    """Characters of the part's blocks."""
+    return sum([characters or 0 for _, characters, _, _ in part.blocks])
+
+
 def _thought_without_tokens(part: Part) -> bool:
-    thought = any(block.type == "thinking" for block in part.blocks)
-    small = (part.usage.output_tokens or 0) < _LARGEST_PLACEHOLDER
-    return thought and part.has_duration and part.usage.thinking_tokens == 0 and small
+    if part.duration_s is None or part.usage.thinking_tokens != 0:
+        return False
+    thought = any(kind == "thinking" for kind, _, _, _ in part.blocks)
+    return thought and (part.usage.output_tokens or 0) < _LARGEST_PLACEHOLDER
 
 
-def _largest(values: list[int | None]) -> int | None:
-    return max((value for value in values if value is not None), default=None)
+def _largest(values: Iterable[int | None]) -> int | None:
+    return max([value for value in values if value is not None], default=None)

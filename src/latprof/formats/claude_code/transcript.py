@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from latprof.formats.claude_code.lines import USER_KINDS, Line, LineKind
@@ -54,7 +54,7 @@ class Transcript:
     def add(self, line: Line) -> None:
         """Take the next line; a uuid that was there before is a copy and is left out."""
         if line.embedded:
-            self._chain_embedded(line)
+            line = self._chained(line)
         if line.uuid is not None:
             if line.uuid in self.by_uuid:
                 return
@@ -99,7 +99,7 @@ class Transcript:
 
     def habit_of(self, response: Response) -> Habit:
         """What responses of the same version, in main or side threads, have in common here."""
-        return self._habits[response.first.version, response.thread is None]
+        return self._habits[response.parts[0].version, response.thread is None]
 
     def _index(self, line: Line) -> None:
         if line.kind is LineKind.RESPONSE:
@@ -134,7 +134,7 @@ class Transcript:
             if response is not None:
                 self.responses[(line.thread, line.embedded, part.message_id, str(line.number), generation)] = response
             response = self.responses[key] = Response(thread=line.thread)
-        response.lines.append(line)
+        response.add(line, part)
         self.of_line[id(line)] = response
         if part.request_ref is not None:
             self.referenced.add(part.request_ref)
@@ -150,14 +150,14 @@ class Transcript:
         tools = [tool_id for known in response.parts for tool_id in known.tool_ids]
         return bool(tools) and all(tool_id in self.results for tool_id in tools)
 
-    def _chain_embedded(self, line: Line) -> None:
+    def _chained(self, line: Line) -> Line:
         """Embedded lines have no parent of their own: each follows the agent's line before it."""
-        thread = line.thread or ""
-        line.uuid = f"embedded/{line.uuid or line.number}"
-        if line.uuid in self.by_uuid:
-            return
-        line.parent = self._last_embedded.get(thread)
-        self._last_embedded[thread] = line.uuid
+        thread, uuid = line.thread or "", f"embedded/{line.uuid or line.number}"
+        if uuid in self.by_uuid:
+            return replace(line, uuid=uuid)
+        parent = self._last_embedded.get(thread)
+        self._last_embedded[thread] = uuid
+        return replace(line, uuid=uuid, parent=parent)
 
     def _watch_stamps(self, line: Line) -> None:
         """Collect runs of lines that share a stamp: five or more of several responses are re-stamped."""
@@ -183,8 +183,11 @@ class Transcript:
             if response is not None:
                 response.cut = True
         for response in self.responses.values():
-            key = (response.first.version, response.thread is None)
-            self._habits.setdefault(key, Habit()).see(response.parts)
+            key = (response.parts[0].version, response.thread is None)
+            habit = self._habits.get(key)
+            if habit is None:
+                habit = self._habits[key] = Habit()
+            habit.see(response.parts)
 
     def _ended_by(self, line: Line) -> Response | None:
         if line.interrupted_id is not None:

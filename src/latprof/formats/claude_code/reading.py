@@ -1,0 +1,202 @@
+"""The two stages of reading a transcript: bytes -> lines, lines -> calls and problems.
+
+A line's facts depend on its bytes, its number and the file's name only, so that the lines of an unchanged beginning
+can be kept and only what was appended be decoded; who follows whom is told anew from all lines.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from operator import attrgetter
+from pathlib import PurePath
+from typing import IO, Any, Final
+
+from latprof.formats.base import Source
+from latprof.formats.claude_code.calls import call_of
+from latprof.formats.claude_code.lines import BadLine, Line, full_record, line_of
+from latprof.formats.claude_code.pairing import pair
+from latprof.formats.claude_code.parts import Part, Usage
+from latprof.formats.claude_code.skim import Doubt, Skimmer
+from latprof.formats.claude_code.transcript import Transcript
+from latprof.model import Call, Problem
+
+__all__ = ["Decoded", "calls_of", "decode_lines", "packed", "unpacked"]
+
+_AGENT_FILE: Final = re.compile(r"^agent-(?P<id>[^.]+)\.jsonl")
+_CHUNK_BYTES: Final = 1 << 18
+# Above this length a line is skimmed first; below, the full decode costs no more.
+_LONG_BYTES: Final = 1200
+# How assistant lines go on; where it stands skimming would be in vain, and where it misleads nothing is lost.
+_ASSISTANT_HINT: Final = b'"message":{"model":'
+_HINT_BYTES: Final = 600
+_facts_of_line: Final = attrgetter(*Line.__slots__)
+_facts_of_part: Final = attrgetter(*Part.__slots__)
+_PART_AT: Final = Line.__slots__.index("part")
+_USAGE_AT: Final = Part.__slots__.index("usage")
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What the bytes of one transcript say, line by line.
+
+    `end` is the offset in bytes behind the last line that is complete, `count` the number of complete lines. What a
+    last line without its end says is in `lines` or `problems` too, under the number `count` + 1.
+    """
+
+    path: str
+    lines: list[Line] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    end: int = 0
+    count: int = 0
+
+    def complete(self) -> Decoded:
+        """Only what complete lines say, which stays true when the file grows."""
+        lines = [line for line in self.lines if line.number <= self.count]
+        problems = [problem for problem in self.problems if (problem.line or 0) <= self.count]
+        return Decoded(self.path, lines, problems, self.end, self.count)
+
+
+def decode_lines(source: Source, *, after: Decoded | None = None, skim: bool = True) -> Decoded:
+    """The first stage: bytes -> lines, and problems with lines.
+
+    With `after` only the bytes behind its complete lines are decoded and added to what they say; packed files are
+    decoded whole. `skim=False` decodes every line in full, which is slower and gives the same.
+    """
+    decoded = Decoded(source.path) if after is None else after.complete()
+    try:
+        with source.open() as stream:
+            if _can_be_entered(stream):
+                stream.seek(decoded.end)
+                _Decoder(decoded, skim=skim).take_chunks(stream)
+            else:
+                decoded = Decoded(source.path)
+                _Decoder(decoded, skim=skim).take_lines(stream)
+    except (OSError, EOFError, ValueError) as error:
+        decoded.problems.append(Problem("unreadable", source.path, decoded.count or None, type(error).__name__))
+    except Exception as error:
+        # zstandard's own error; naming its class would load the library for every log
+        if type(error).__name__ != "ZstdError":
+            raise
+        decoded.problems.append(Problem("unreadable", source.path, decoded.count or None, "ZstdError"))
+    return decoded
+
+
+def calls_of(decoded: Decoded) -> Iterator[Call | Problem]:
+    """The second stage: problems of lines first, then calls in the order of their first lines.
+
+    Leaves the lines as they are.
+    """
+    yield from decoded.problems
+    transcript = Transcript.of(decoded.lines)
+    answered: set[str] = set(transcript.referenced)
+    # A response, and what was tried before it, belong to one call.
+    for response in sorted(transcript.responses.values(), key=lambda item: item.lines[0].number):
+        pairing = pair(transcript, response)
+        answered.update(pairing.lost_requests)
+        yield call_of(transcript, response, pairing)
+    for thread, requests in transcript.requests_of.items():
+        last = transcript.last_number_of.get(thread, -1)
+        for request in requests:
+            if request.request_id not in answered and request.number < last:
+                yield Problem("request_without_response", decoded.path, request.number)
+
+
+def packed(lines: Iterable[Line]) -> list[tuple[Any, ...]]:
+    """Lines as tuples of plain values, for marshal, pickle or JSON."""
+    return [_packed(line) for line in lines]
+
+
+def unpacked(rows: Iterable[tuple[Any, ...]]) -> list[Line]:
+    """Lines from what `packed` gave."""
+    return [_unpacked(list(row)) for row in rows]
+
+
+def _packed(line: Line) -> tuple[Any, ...]:
+    facts = list(_facts_of_line(line))
+    if line.part is not None:
+        part = list(_facts_of_part(line.part))
+        part[_USAGE_AT] = tuple(line.part.usage)
+        facts[_PART_AT] = tuple(part)
+    return tuple(facts)
+
+
+def _unpacked(facts: list[Any]) -> Line:
+    if facts[_PART_AT] is not None:
+        part = list(facts[_PART_AT])
+        part[_USAGE_AT] = Usage(*part[_USAGE_AT])
+        facts[_PART_AT] = Part(*part)
+    return Line(*facts)
+
+
+def _can_be_entered(stream: IO[bytes]) -> bool:
+    """Whether the bytes are those of the file, so that offsets mean something."""
+    return type(stream) is io.BytesIO or (type(stream) is io.BufferedReader and type(stream.raw) is io.FileIO)
+
+
+class _Decoder:
+    """Takes the lines of one file and adds what they say."""
+
+    def __init__(self, decoded: Decoded, *, skim: bool) -> None:
+        match = _AGENT_FILE.match(PurePath(decoded.path).name)
+        self._thread = match["id"] if match else None
+        self._skim = Skimmer(self._thread).line
+        self._long_bytes = _LONG_BYTES if skim else sys.maxsize
+        self._decoded = decoded
+
+    def take_lines(self, stream: IO[bytes]) -> None:
+        """Line by line, so that of a damaged packed file all is used that can be unpacked."""
+        for raw in stream:
+            self._take(raw, ended=raw.endswith(b"\n"), skim=len(raw) >= self._long_bytes)
+
+    def take_chunks(self, stream: IO[bytes]) -> None:
+        """Many lines at once, which costs less; a line longer than a chunk is put together."""
+        begun: list[bytes] = []
+        while chunk := stream.read(_CHUNK_BYTES):
+            first_end = chunk.find(b"\n") + 1
+            if not first_end:
+                begun.append(chunk)
+                continue
+            self._take(b"".join([*begun, chunk[:first_end]]), ended=True)
+            end = self._take_whole_lines(chunk, first_end)
+            begun = [chunk[end:]] if end < len(chunk) else []
+        if begun:
+            self._take(b"".join(begun), ended=False)
+
+    def _take_whole_lines(self, chunk: bytes, start: int) -> int:
+        """Take the lines that lie whole in the chunk; the offset where the last one ends."""
+        view, find, long_bytes = memoryview(chunk), chunk.find, self._long_bytes
+        while end := find(b"\n", start) + 1:
+            if end - start < long_bytes or find(_ASSISTANT_HINT, start, start + _HINT_BYTES) >= 0:
+                self._take(chunk[start:end], ended=True)
+            else:
+                self._take(view[start:end], ended=True, skim=True)
+            start = end
+        return start
+
+    def _take(self, raw: bytes | memoryview, *, ended: bool, skim: bool = False) -> None:
+        decoded = self._decoded
+        number = decoded.count + 1
+        if ended:
+            decoded.count = number
+            decoded.end += len(raw)
+        try:
+            line = self._skimmed(raw, number) if skim else line_of(full_record(raw), number, self._thread)
+        except BadLine as error:
+            if bytes(raw).strip():
+                kind = "bad_line" if ended else "cut_line"
+                decoded.problems.append(Problem(kind, decoded.path, number, str(error)))
+            return
+        if line is not None:
+            decoded.lines.append(line)
+            if line.at is None and line.part is not None:
+                decoded.problems.append(Problem("no_time", decoded.path, number))
+
+    def _skimmed(self, raw: bytes | memoryview, number: int) -> Line | None:
+        try:
+            return self._skim(raw, number)
+        except Doubt:
+            return line_of(full_record(raw), number, self._thread)

@@ -65,17 +65,11 @@ def read(evidence: Evidence, parameters: Parameters, grid: Floats) -> Readings:
     after = posterior(evidence, parameters, grid)
     first_shift, speed_shift = shifts(evidence, parameters)
     size = sizes(evidence, parameters)
-    cumulative = np.cumsum(after.weight, axis=1)
-    shape = (len(evidence), len(_LEVELS))
-    first, speed = np.empty(shape, dtype=cumulative.dtype), np.empty(shape, dtype=cumulative.dtype)
-    every, cell_width = np.arange(len(evidence)), float(grid[1] - grid[0])
-    centres = grid.astype(cumulative.dtype)
-    for k, level in enumerate(_LEVELS.tolist()):
-        cell = np.minimum((cumulative < level).sum(axis=1), len(grid) - 1)
-        inside = 1 - (cumulative[every, cell] - level) / np.maximum(after.weight[every, cell], 1e-12)
-        inside = np.clip(inside, 0.0, 1.0)
-        first[:, k] = quantile_of_first(parameters, after.below[every, cell] + inside * after.mass[every, cell])
-        speed[:, k] = centres[cell] + (inside - 0.5) * cell_width
+    cell, inside = _at_levels(after.weight)
+    every = np.arange(len(evidence))[:, None]
+    first = quantile_of_first(parameters, after.below[every, cell] + inside * after.mass[every, cell])
+    first = first.astype(inside.dtype)
+    speed = grid.astype(inside.dtype)[cell] + (inside - 0.5) * float(grid[1] - grid[0])
     first *= np.exp(first_shift)[:, None]
     first += (evidence.uncached * (float(parameters.beta_s) / 1e5))[:, None]
     # A call that no parameters explain would be read as the shape's far end.
@@ -89,3 +83,17 @@ def read(evidence: Evidence, parameters: Parameters, grid: Floats) -> Readings:
     speed *= (tokens / size.total)[:, None]
     speed[known] = (tokens / np.maximum(evidence.last_s - evidence.known_s, 1e-3))[known, None]
     return Readings(first, speed)
+
+
+def _at_levels(weight: Floats) -> tuple[Ints, Floats]:
+    """Per call and level the cell of the grid in which the level is reached, and which part of it lies before."""
+    cumulative = np.cumsum(weight, axis=1)
+    n, cells = cumulative.shape
+    # All rows in one rising sequence, so that one search finds every cell.
+    rising = (cumulative + np.arange(n)[:, None]).ravel()
+    wanted = np.arange(n)[:, None] + _LEVELS
+    cell = np.searchsorted(rising, wanted) - np.arange(n)[:, None] * cells
+    cell = np.clip(cell, 0, cells - 1)
+    every = np.arange(n)[:, None]
+    inside = 1 - (cumulative[every, cell] - _LEVELS.astype(weight.dtype)) / np.maximum(weight[every, cell], 1e-12)
+    return cell, np.clip(inside, 0.0, 1.0)

@@ -95,18 +95,23 @@ def _batch(samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]])
 
 def _search(tests: _Tests, *, upper: bool) -> _Floats:
     """For each test the smallest value up to which calls are not too few; the largest, not too many, for `upper`."""
-    joined = tests.joined
-    count = joined.value_counts[tests.own]
+    joined, own = tests.joined, tests.own
+    count = joined.value_counts[own]
     low, high = np.zeros_like(count), count - 1
-    while (active := low < high).any():
-        middle = (low + high) // 2
+    places = np.arange(len(own))
+    while len(places):
+        middle = (low[places] + high[places]) // 2
         if upper:
-            holds = tests.excess(joined.rank_before(tests.own, count - 1 - middle)) <= 0
+            holds = tests.excess(joined.rank_before(tests.own, count[places] - 1 - middle)) <= 0
         else:
             holds = tests.excess(joined.rank_before(tests.own, middle + 1)) >= 0
-        high = np.where(active & holds, middle, high)
-        low = np.where(active & ~holds, middle + 1, low)
-    return joined.value(tests.own, count - 1 - low if upper else low)
+        # A search that is over stands still: its middle is its end, and that holds or is the last.
+        high[places] = np.where(holds, middle, high[places])
+        low[places] = np.where(holds, low[places], np.minimum(middle + 1, high[places]))
+        left = np.flatnonzero(low[places] < high[places])
+        if 4 * len(left) <= 3 * len(places):
+            tests, places = tests.take(left), places[left]
+    return joined.value(own, count - 1 - low if upper else low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +229,11 @@ class _Tests:
         return total**2 / np.maximum(squares, 1.0)
 
 
-@lru_cache(maxsize=4)
 def _upper_points(most: int) -> _Floats:
-    """The upper ends of 95 % of Student's t by degrees of freedom, from 1 (in place 1) to `most`."""
+    """The upper ends of 95 % of Student's t by degrees of freedom: place 1 holds that of 1, and so on to `most`."""
+    return _points_up_to(1 << most.bit_length())
+
+
+@lru_cache(maxsize=4)
+def _points_up_to(most: int) -> _Floats:
     return np.array([np.nan] + [student_t_quantile(_UPPER, degrees) for degrees in range(1, most + 1)])

@@ -22,6 +22,8 @@ from latprof.trace import Estimates, Trace
 __all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "model_error", "one_value", "summaries", "summarize", "widened"]
 
 DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
+# Numbers of so many groups are sorted in one pass.
+_FEW_GROUPS: Final = 1 << 15
 _NORMAL_95: Final = 1.96
 _GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
 # What the fitted shapes miss in the tails under laws with a known truth (bench/accuracy), as a standard error.
@@ -90,49 +92,86 @@ def summaries(
     found: list[list[MetricRow]] = [[] for _ in cuts]
     for metric in metrics:
         for kind, values in metric.values(trace).items():
+            single = _drawn(trace, metric) if kind == "estimate" else values
+            order = np.argsort(single)  # NaN comes last; ties may stand in any order
+            order = order[: len(order) - int(np.isnan(single).sum())]
             for place, cut in enumerate(cuts):
+                rows = _rows(metric, kind, cut.parts(order, single), quantiles)
                 if kind == "estimate":
-                    found[place] += _estimated_rows(trace, metric, cut, quantiles)
+                    found[place] += [_with_model(trace.estimates, metric, row, part.rows) for row, part in rows]
                 else:
-                    found[place] += _rows(metric, kind, values, cut, quantiles)
+                    found[place] += [row for row, _ in rows]
     return [Summary(tuple(by), len(trace), len(labels), tuple(rows)) for by, rows in zip(groupings, found, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """What one group has of a metric: `rows` of the trace from the smallest value to the largest, of all `calls`."""
+
+    group: dict[str, str | None]
+    calls: int
+    rows: NDArray[np.int64]
+    sample: Ordered
+
+
+@dataclass(frozen=True, slots=True)
 class _Cut:
-    """A trace cut into groups: their keys, the rows of each, and the number of each call's session in its group."""
+    """A trace cut into groups.
+
+    `number` is each call's group and `pair` its session in that group, counted over all groups; the pairs of
+    a group begin at `starts`.
+    """
 
     keys: tuple[dict[str, str | None], ...]
-    members: tuple[NDArray[np.int64], ...]
-    sessions: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    number: NDArray[np.int64]
+    pair: NDArray[np.int64]
+    starts: NDArray[np.int64]
 
     @classmethod
     def of(cls, trace: Trace, by: Sequence[str], sessions: NDArray[np.int64], tz: tzinfo) -> _Cut:
+        """The cut by some keys."""
         groups = group_rows(trace, by, tz)
-        keys = tuple(dict(zip(by, key, strict=True)) for key in groups)
-        return cls(keys, tuple(groups.values()), sessions)
+        number = np.zeros(len(trace), dtype=np.int64)
+        for place, rows in enumerate(groups.values()):
+            number[rows] = place
+        width = int(sessions.max(initial=0)) + 1
+        pairs, pair = np.unique(number * width + sessions, return_inverse=True)
+        return cls(
+            tuple(dict(zip(by, key, strict=True)) for key in groups),
+            np.array([len(rows) for rows in groups.values()], dtype=np.int64),
+            number.astype(np.int16 if len(groups) < _FEW_GROUPS else np.int64),
+            pair,
+            np.searchsorted(pairs // width, np.arange(len(groups))),
+        )
 
-    def sample(self, rows: NDArray[np.int64], values: NDArray[np.float64]) -> Ordered:
-        """The values of some calls of one group from small to large; ties may stand in any order."""
-        order = np.argsort(values)
-        own = self.sessions[rows[order]]
-        present = np.zeros(int(own.max()) + 1 if len(own) else 0, dtype=np.int64)
-        present[own] = 1
-        return Ordered(values[order], (np.cumsum(present) - 1)[own])
+    def parts(self, order: NDArray[np.int64], values: NDArray[np.float64]) -> list[_Part]:
+        """The groups that have any of the calls, which are given from the smallest value to the largest."""
+        own = self.number[order]
+        rows = order[np.argsort(own, kind="stable")]
+        ends = np.cumsum(np.bincount(own, minlength=len(self.keys)))
+        pairs = self.pair[rows]
+        present = np.zeros(int(self.pair.max(initial=-1)) + 1, dtype=np.int64)
+        present[pairs] = 1
+        before = np.concatenate(([0], np.cumsum(present)))
+        sorted_values, found, begin = values[rows], [], 0
+        for place, end in enumerate(ends.tolist()):
+            if end > begin:
+                sessions = before[pairs[begin:end]] - before[self.starts[place]]
+                sample = Ordered(sorted_values[begin:end], sessions)
+                found.append(_Part(self.keys[place], int(self.sizes[place]), rows[begin:end], sample))
+            begin = end
+        return found
 
 
 def _rows(
-    metric: Metric, kind: Kind, values: NDArray[np.float64], cut: _Cut, quantiles: Sequence[float]
-) -> list[MetricRow]:
-    known = ~np.isnan(values)
-    parts = [(group, rows, rows[known[rows]]) for group, rows in zip(cut.keys, cut.members, strict=True)]
-    parts = [part for part in parts if len(part[2])]
-    samples = [cut.sample(rows, values[rows]) for _, _, rows in parts]
-    shown = [_enough(quantiles, len(rows)) for _, _, rows in parts]
-    ends = quantile_intervals(samples, shown)
+    metric: Metric, kind: Kind, parts: Sequence[_Part], quantiles: Sequence[float]
+) -> list[tuple[MetricRow, _Part]]:
+    shown = [_enough(quantiles, len(part.rows)) for part in parts]
+    ends = quantile_intervals([part.sample for part in parts], shown)
     return [
-        _row(metric, kind, group, len(members), sample, quantiles, dict(zip(asked, intervals, strict=True)))
-        for (group, members, _), sample, asked, intervals in zip(parts, samples, shown, ends, strict=True)
+        (_row(metric, kind, part, quantiles, dict(zip(asked, intervals, strict=True))), part)
+        for part, asked, intervals in zip(parts, shown, ends, strict=True)
     ]
 
 
@@ -143,24 +182,22 @@ def _enough(quantiles: Sequence[float], n: int) -> list[float]:
 def _row(
     metric: Metric,
     kind: Kind,
-    group: dict[str, str | None],
-    calls: int,
-    sample: Ordered,
+    part: _Part,
     quantiles: Sequence[float],
     intervals: dict[float, Interval],
 ) -> MetricRow:
-    n = len(sample.values)
+    n = len(part.rows)
     shown = list(intervals)
-    values = dict(zip(shown, quantiles_of(sample.values, shown).tolist(), strict=True))
+    values = dict(zip(shown, quantiles_of(part.sample.values, shown).tolist(), strict=True))
     return MetricRow(
         metric=metric.key,
         unit=metric.unit,
-        group=group,
+        group=part.group,
         kind=kind,
         n=n,
-        calls=calls,
-        sessions=sample.count,
-        coverage=n / calls,
+        calls=part.calls,
+        sessions=part.sample.count,
+        coverage=n / part.calls,
         quantiles={probability: values.get(probability) for probability in quantiles},
         intervals={probability: intervals.get(probability, (None, None)) for probability in quantiles},
         refused={
@@ -171,33 +208,30 @@ def _row(
     )
 
 
-def _estimated_rows(trace: Trace, metric: Metric, cut: _Cut, quantiles: Sequence[float]) -> list[MetricRow]:
+def _drawn(trace: Trace, metric: Metric) -> NDArray[np.float64]:
+    """One value for each call that has an estimate."""
+    if trace.estimates is None:
+        return np.full(len(trace), np.nan)
+    values, every = trace.estimates.values[metric.key], np.arange(len(trace))
+    return values[every, one_value(every, values.shape[1])].astype(np.float64)
+
+
+def _with_model(estimates: Estimates | None, metric: Metric, row: MetricRow, rows: NDArray[np.int64]) -> MetricRow:
     """Percentiles of the calls' posteriors taken together.
 
     The interval has two parts that are added as variances of the logarithm: which calls and sessions
     happened to be observed, read off one value per call, and the model's own errors.
     """
-    estimates = trace.estimates
     if estimates is None:
-        return []
-    values = estimates.values[metric.key]
-    every = np.arange(len(values))
-    drawn = values[every, one_value(every, values.shape[1])].astype(np.float64)
-    rows = []
-    members = dict(zip(map(id, cut.keys), cut.members, strict=True))
-    for plain in _rows(metric, "estimate", drawn, cut, quantiles):
-        chosen = members[id(plain.group)]
-        chosen = chosen[~np.isnan(drawn[chosen])]
-        shown = [probability for probability, value in plain.quantiles.items() if value is not None]
-        centres = quantiles_of(np.sort(values[chosen].ravel()), shown).tolist()
-        found, intervals = dict(plain.quantiles), dict(plain.intervals)
-        for probability, centre in zip(shown, centres, strict=True):
-            error = model_error(estimates, metric.key, probability, chosen)
-            intervals[probability] = widened(centre, found[probability] or 0.0, plain.intervals[probability], error)
-            found[probability] = centre
-        borrowed = POOLING_CALLS / (len(chosen) + POOLING_CALLS)
-        rows.append(replace(plain, quantiles=found, intervals=intervals, borrowed=borrowed))
-    return rows
+        return row
+    shown = [probability for probability, value in row.quantiles.items() if value is not None]
+    centres = quantiles_of(np.sort(estimates.values[metric.key][rows].ravel()), shown).tolist()
+    found, intervals = dict(row.quantiles), dict(row.intervals)
+    for probability, centre in zip(shown, centres, strict=True):
+        error = model_error(estimates, metric.key, probability, rows)
+        intervals[probability] = widened(centre, found[probability] or 0.0, row.intervals[probability], error)
+        found[probability] = centre
+    return replace(row, quantiles=found, intervals=intervals, borrowed=POOLING_CALLS / (len(rows) + POOLING_CALLS))
 
 
 def model_error(estimates: Estimates, metric: str, probability: float, rows: NDArray[np.int64]) -> float:

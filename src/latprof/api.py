@@ -11,30 +11,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from latprof.change import Drift
-from latprof.change import drift as find_drift
 from latprof.errors import UsageError
-from latprof.estimate import Account, Group, account, call_reading, estimate
-from latprof.estimate import Reading as CallReading
 from latprof.formats import Format, formats
 from latprof.ingest import Holding, Reading, read_inputs
 from latprof.ingest import survey as survey_sources
-from latprof.ingest.tags import TagRules
-from latprof.report.budget import budget_document
-from latprof.report.document import Analysis, Document
-from latprof.report.drivers import drivers_document
-from latprof.report.overview import Chapter, overview_document
-from latprof.report.plots import budget_plot, effects_plot, subjects
-from latprof.report.words import describe
 from latprof.stats import BY_KEYS, Filters, Method, Summary, keep, of_method, summaries, summarize, waiting
 from latprof.stats.changes import FALSE_ALARMS
 from latprof.stats.summary import DEFAULT_QUANTILES
-from latprof.timeline import BUDGET_KEYS, DRIVEN, budgets, dated_sessions, effects, served, slow_share, total, total_by
 from latprof.trace import Trace
+
+# What only some of the functions need is loaded by them: a short command is not to pay for the others.
+if TYPE_CHECKING:
+    from latprof.change import Drift
+    from latprof.estimate import Account, Group
+    from latprof.estimate import Reading as CallReading
+    from latprof.ingest.tags import TagRules
+    from latprof.report.document import Analysis, Document
+    from latprof.report.overview import Chapter
 
 __all__ = [
     "DEFAULT_GROUPINGS",
@@ -95,6 +92,8 @@ def load(paths: Sequence[str]) -> Trace:
 
 def estimated(trace: Trace) -> Trace:
     """The trace with `ttft_s` and `decode_tps` estimated where the logs hold only the ends of blocks."""
+    from latprof.estimate import estimate
+
     return trace.with_estimates(estimate(trace).estimates)
 
 
@@ -125,6 +124,9 @@ def analyze(
     `by` groups by all its keys together; without it there are tables per trigger, per model and
     per both, each with the agent before it where there are several. Raises UsageError for an unknown key.
     """
+    from latprof.report.document import Analysis
+    from latprof.report.words import describe
+
     unknown = [key for key in by if key not in BY_KEYS]
     if unknown:
         raise UsageError(f"Cannot group by {', '.join(unknown)}: choose from {', '.join(BY_KEYS)}.")
@@ -154,6 +156,8 @@ def analyze(
 
 def with_estimates(loaded: Loaded) -> Loaded:
     """The same calls with estimates, and the account of how they came about."""
+    from latprof.estimate import estimate
+
     if loaded.trace.estimates is not None:
         return loaded
     found = estimate(loaded.trace)
@@ -162,6 +166,8 @@ def with_estimates(loaded: Loaded) -> Loaded:
 
 def accounts(loaded: Loaded) -> tuple[list[Account], Summary]:
     """How each model's estimate came about, and the percentiles by agent and model."""
+    from latprof.estimate import account
+
     found = [account(loaded.trace, group) for group in loaded.groups]
     return found, summarize(loaded.trace, ("agent", "model"))
 
@@ -178,6 +184,8 @@ def rows_of(trace: Trace, call: str) -> list[int]:
 
 def reading(loaded: Loaded, row: int) -> CallReading:
     """All that is known of one call."""
+    from latprof.estimate import call_reading
+
     return call_reading(loaded.trace, row, loaded.groups)
 
 
@@ -188,6 +196,8 @@ def report(
 
     `chapters` are documents of other commands (a comparison, a simulation) that become sections of it.
     """
+    from latprof.report.overview import overview_document
+
     loaded = with_estimates(loaded)
     own = (_budget_chapter(loaded.trace, tz), _drivers_chapter(loaded.trace, tz))
     every = (*(chapter for chapter in own if chapter is not None), *chapters)
@@ -196,6 +206,11 @@ def report(
 
 def _budget_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
     """Where the time of sessions went; load tests and calls without a date are no part of any."""
+    from latprof.report.budget import budget_document
+    from latprof.report.overview import Chapter
+    from latprof.report.plots import budget_plot
+    from latprof.timeline import BUDGET_KEYS, budgets, dated_sessions, slow_share, total, total_by
+
     real = dated_sessions(trace)
     items = budgets(real)
     if not items:
@@ -213,11 +228,19 @@ def drift(trace: Trace, *, level: float = FALSE_ALARMS, tz: tzinfo = UTC) -> Dri
 
     Estimates are made anew without effects of time: they would show a change where none is.
     """
+    from latprof.change import drift as find_drift
+    from latprof.estimate import estimate
+
     return find_drift(trace.with_estimates(estimate(trace, over_time=False).estimates), level=level, tz=tz)
 
 
 def _drivers_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
     """What goes with long waits, for the agent with the most calls; load tests are made to differ."""
+    from latprof.report.drivers import drivers_document
+    from latprof.report.overview import Chapter
+    from latprof.report.plots import effects_plot, subjects
+    from latprof.timeline import DRIVEN, effects, served
+
     subject = next(iter(subjects(trace)), None)
     if subject is None or not (found := effects(subject.trace, tz)):
         return None

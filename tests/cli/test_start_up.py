@@ -155,3 +155,48 @@ def test_a_full_output_is_one_sentence(arguments: tuple[str, ...]) -> None:
     assert done.returncode == 2
     (line,) = done.stderr.decode().splitlines()
     assert line.startswith("latprof: Cannot write to standard output (")
+
+
+FIXTURE = str(Path(__file__).resolve().parents[2] / "fixtures" / "claude-code" / "recorded-2.1.329-plain")
+NEVER = {"pandas", "pyarrow", "scipy", "jinja2", "pydantic", "resvg_py", "ruptures"}
+
+
+def below(names: set[str], *parents: str) -> set[str]:
+    return {name for name in names if name.startswith(tuple(f"latprof.{parent}" for parent in parents))}
+
+
+@pytest.mark.parametrize("command", ["analyze", "session", "slowest", "budget", "explain"])
+def test_a_command_loads_what_it_needs(command: str, tmp_path: Path) -> None:
+    """No package that only exports, pages or settings need."""
+    _, names = loaded(command, FIXTURE, cwd=tmp_path)
+    assert "numpy" in names
+    assert NEVER.isdisjoint(packages(names))
+    assert not below(names, "report.plots", "report.otlp", "report.perfetto", "replay", "compare", "serving")
+
+
+def test_analyze_leaves_the_other_chapters_alone(tmp_path: Path) -> None:
+    """Neither budgets nor changes over time nor the catalogue, and of the readers few."""
+    printed, names = loaded("analyze", FIXTURE, cwd=tmp_path)
+    assert "call" in printed
+    assert not below(names, "timeline", "change", "check", "catalogue", "report.catalogue", "report.export")
+    assert "latprof.formats.claude_code" in names
+    assert not below(names, "formats.otlp", "formats.codex", "formats.langfuse")
+
+
+def test_a_folder_without_logs_loads_no_reader_and_no_renderer(tmp_path: Path) -> None:
+    """There is nothing to read or to draw."""
+    _, names = loaded("analyze", str(tmp_path), cwd=tmp_path)
+    assert NEVER.isdisjoint(packages(names))
+    assert not below(names, "report.renderers.table", "formats.claude_code")
+
+
+def test_names_of_the_report_are_loaded_when_they_are_used() -> None:
+    """All of them open, and one does not open the others."""
+    code = "import sys; from latprof.report import formats_document; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "latprof.report.export" not in done.stdout.split()
+    import latprof.report
+
+    assert all(getattr(latprof.report, name) is not None for name in latprof.report.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = latprof.report.nothing

@@ -1,8 +1,9 @@
 """Texts of the command line are texts already: no library is loaded to check that.
 
 typer reads the value of every option with pydantic, also of those that were not given, which is most of
-the time that a small command takes. Here a text, a list of texts, and a value that was not given pass as
-they are; all others (numbers, ranges) go typer's way. See docs/decisions/0017-plain-values.md.
+the time that a small command takes. Here a text, a list of texts, a value that was not given and a default
+of the right type pass as they are; all others (numbers, ranges) go typer's way. See
+docs/decisions/0017-plain-values.md.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ class _Reading:
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         """The value as the command gets it. Raises typer's error for a wrong one."""
+        if value is not None and value is param.default and type(value) is self._annotation:
+            return value
         found = _plain(value, self._annotation, several=param.multiple or param.nargs == -1)
         return self._typers().coerce(value, param=param, ctx=ctx) if found is _UNREAD else found
 

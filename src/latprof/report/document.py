@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from latprof.estimate import Group
 from latprof.model import Problem
 from latprof.report.figures import Figure
 from latprof.stats import Method, Summary
+
+if TYPE_CHECKING:
+    from latprof.estimate import Group
 
 __all__ = ["Analysis", "Cell", "Column", "Document", "Grid", "Note", "Plot", "Section", "Table"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, tzinfo
@@ -9,9 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from latprof.model import Block
 from latprof.report.cells import spreadsheet_safe
-from latprof.report.otlp import otlp
-from latprof.report.perfetto import perfetto
-from latprof.report.replay_traces import mooncake, weka
 from latprof.trace import EXPORT_COLUMNS, Trace
 from latprof.units import format_instant
 
@@ -132,12 +130,22 @@ def _millis(value: float | None) -> int | None:
     return None if value is None or math.isnan(value) else round(value * 1000)
 
 
+def _later(module: str, name: str) -> Callable[[Trace, tzinfo], bytes]:
+    """A writer of its own module, which is loaded when it is used."""
+
+    def write(trace: Trace, tz: tzinfo) -> bytes:
+        written: bytes = getattr(importlib.import_module(f"latprof.report.{module}"), name)(trace, tz)
+        return written
+
+    return write
+
+
 EXPORT_FORMATS: Final[dict[str, Callable[[Trace, tzinfo], bytes]]] = {
     "csv": _csv,
     "jsonl": _jsonl,
     "parquet": _parquet,
-    "perfetto": perfetto,
-    "otlp": otlp,
-    "weka": weka,
-    "mooncake": mooncake,
+    "perfetto": _later("perfetto", "perfetto"),
+    "otlp": _later("otlp", "otlp"),
+    "weka": _later("replay_traces", "weka"),
+    "mooncake": _later("replay_traces", "mooncake"),
 }

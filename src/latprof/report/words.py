@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate import Group
 from latprof.metrics import metric
 from latprof.model import FLAGS, LAST_OUTPUT_SOURCES, SENT_SOURCES
 from latprof.stats import MetricRow, Summary, Waiting, summarize
@@ -17,6 +16,9 @@ from latprof.stats import waiting as sums_of
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Trace
 from latprof.units import format_count, format_duration, format_share, format_value
+
+if TYPE_CHECKING:
+    from latprof.estimate import Group
 
 __all__ = ["describe"]
 

@@ -22,7 +22,7 @@ from latprof.ingest import survey as survey_sources
 from latprof.stats import BY_KEYS, Filters, Method, Summary, keep, of_method, summaries, summarize, waiting
 from latprof.stats.changes import FALSE_ALARMS
 from latprof.stats.summary import DEFAULT_QUANTILES
-from latprof.trace import Trace
+from latprof.trace import Columns, Trace
 
 # What only some of the functions need is loaded by them: a short command is not to pay for the others.
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ def read(
     Raises UsageError for a path that does not exist, NothingReadable when nothing could be read.
     """
     reading = read_inputs(paths, progress=progress, rules=rules)
-    trace = Trace.from_calls(reading.calls)
-    reading.calls = []
+    trace = Trace.from_columns(reading.columns)
+    reading.columns = Columns.none()
     if rename is not None:
         trace = trace.with_projects(rename)
     return Loaded(keep(trace, filters) if filters is not None else trace, reading)

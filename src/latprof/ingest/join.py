@@ -7,7 +7,7 @@ best, and its source goes with it. Tokens and names that only the other record h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from typing import Any, Final
@@ -15,7 +15,7 @@ from typing import Any, Final
 from latprof.ingest.match import Record, match
 from latprof.model import FIRST_OUTPUT_SOURCES, FLAGS, LAST_OUTPUT_SOURCES, SENT_SOURCES, Block, Call, Sighting
 
-__all__ = ["Joined", "join"]
+__all__ = ["Joined", "join", "whole_call"]
 
 # Two records of one machine agree on the end of a call within so much; others have another clock.
 _SAME_CLOCK_S: Final = 0.5
@@ -57,20 +57,21 @@ def join(records: Iterable[Record]) -> Joined:
     sizes = Counter(call.session_id for _, call in records)
     result = Joined()
     for group in match(records):
-        result.calls.append(group[0].call if len(group) == 1 else _whole(group, sizes))
+        result.calls.append(group[0].call if len(group) == 1 else whole_call(group, sizes))
         result.taken_in += len(group) - 1
     return result
 
 
-def _whole(group: list[Record], sizes: Counter[str]) -> Call:
-    group.sort(key=_shows, reverse=True)
-    whole = group[0].call
-    for _, other in group[1:]:
+def whole_call(group: Sequence[Record], sizes: Mapping[str, int]) -> Call:
+    """The call that several records tell of; `sizes` are how many records name each session."""
+    ordered = sorted(group, key=_shows, reverse=True)
+    whole = ordered[0].call
+    for _, other in ordered[1:]:
         whole = _with(whole, other)
-    return replace(whole, session_id=_session(group, sizes))
+    return replace(whole, session_id=_session(ordered, sizes))
 
 
-def _session(group: list[Record], sizes: Counter[str]) -> str:
+def _session(group: Sequence[Record], sizes: Mapping[str, int]) -> str:
     """The session's name in the source that tells most of it, so that all its calls get the same name."""
 
     def told(call: Call) -> tuple[bool, bool, int, str]:

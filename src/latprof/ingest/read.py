@@ -5,39 +5,34 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from latprof.errors import NothingReadable
-from latprof.formats import Format, Source, formats
-from latprof.ingest.find import find
-from latprof.ingest.join import join
-from latprof.ingest.merge import Merger
-from latprof.ingest.tags import NO_TAGS, TagRules, Tags
+from latprof.formats import Format, formats
+from latprof.ingest.chunk import Chunk
+from latprof.ingest.crew import processes, read_together
+from latprof.ingest.find import Found, find
+from latprof.ingest.gather import Gathering
+from latprof.ingest.once import drop_copies, join_sources
+from latprof.ingest.one_file import read_source
+from latprof.ingest.tags import TagRules
 from latprof.model import Call, Problem
+from latprof.trace import Columns
 
 __all__ = ["Reading", "read_inputs"]
 
 Progress = Callable[[int, int], None]
 
-# A file of this kind that is empty or unknown is most likely a log that suffered; of the others
-# (settings, caches, indexes) a folder holds many that are none of our business.
-_LINE_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-
-# UTF-32 with its low byte first begins like UTF-16.
-_WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
-_LOOKED_AT_BYTES: Final = 256
-
 
 @dataclass(slots=True)
 class Reading:
-    """What was read: `files` counts the files that a format claimed.
+    """What was read: `columns` are the calls, in the order of the files; `files` counts those that a format claimed.
 
     `files_of_others` counts files in the given folders that are no logs. `records` counts the calls as the
     files told them, `copies` the copies of a call that were dropped, `joined` the records of other sources
     that were taken into a call.
     """
 
-    calls: list[Call] = field(default_factory=list)
+    columns: Columns = field(default_factory=Columns.none)
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
     files_without_calls: int = 0
@@ -47,6 +42,11 @@ class Reading:
     copies: int = 0
     joined: int = 0
     formats: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def calls(self) -> list[Call]:
+        """All calls as objects, made anew each time."""
+        return list(self.columns.calls())
 
     def problem_counts(self) -> dict[str, int]:
         """Number of problems of each kind."""
@@ -59,104 +59,59 @@ def read_inputs(
     known: Sequence[Format] | None = None,
     progress: Progress | None = None,
     rules: TagRules | None = None,
+    jobs: int | None = 1,
 ) -> Reading:
     """Read all given paths; `progress` is called with bytes done and bytes in all.
 
-    `rules` tell engineer and host of calls that do not know them.
+    `rules` tell engineer and host of calls that do not know them. `jobs` is the number of processes that read;
+    None: as many as pay. A number other than 1 needs `if __name__ == "__main__"` in scripts on Windows and macOS.
+    The result does not depend on it. Formats given as `known` are read by one process.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing given could be
     read at all.
     """
-    known = formats() if known is None else known
-    found = find(paths, known)
-    reading = Reading(problems=list(found.problems), size_bytes=sum(found.sizes))
-    merger = Merger()
-    done = 0
-    opened = 0
-    tagged = _Tagged(merger, rules or TagRules())
-    for source, size, named, tags in zip(found.sources, found.sizes, found.named, found.tags, strict=True):
-        tagged.begin(source.path, tags)
-        opened += _read_one(source, known, reading, tagged, named=named)
-        done += size
-        if progress is not None:
-            progress(done, reading.size_bytes)
-    joined = join(merger.records())
-    reading.calls, reading.joined = joined.calls, joined.taken_in
-    reading.copies = merger.copies
-    reading.records = len(joined.calls) + joined.taken_in + merger.copies
-    if not opened and reading.problems:
+    gathering = Gathering(rules or TagRules())
+    found = find(paths, formats() if known is None else known)
+    _read_all(found, known, gathering, progress, jobs)
+    reading = Reading(
+        problems=[*found.problems, *gathering.problems()],
+        files=gathering.formats.total(),
+        files_without_calls=gathering.without_calls,
+        files_of_others=gathering.of_others,
+        size_bytes=sum(found.sizes),
+        formats=gathering.formats,
+    )
+    columns = gathering.columns()
+    reading.records = len(columns)
+    reading.copies = drop_copies(columns)
+    reading.columns, reading.joined = join_sources(columns)
+    if not gathering.opened and reading.problems:
         first = reading.problems[0]
         advice = "check its permissions" if first.kind == "no_permission" else "give a plain file, or pipe it in as -"
         raise NothingReadable(f"Nothing could be read: {first.path} ({first.detail or first.kind}); {advice}.")
     return reading
 
 
-@dataclass(slots=True)
-class _Tagged:
-    """Gives the calls of one file after the other their tags and hands them on."""
+def _read_all(
+    found: Found, known: Sequence[Format] | None, gathering: Gathering, progress: Progress | None, jobs: int | None
+) -> None:
+    total, done = sum(found.sizes), 0
 
-    merger: Merger
-    rules: TagRules
-    tags: Tags = NO_TAGS
+    def take(place: int, chunk: Chunk) -> None:
+        nonlocal done
+        tags = gathering.rules.of_file(chunk.path, found.tags[place])
+        gathering.add(place, chunk, tags, named=found.named[place])
+        done += found.sizes[place]
+        if progress is not None:
+            progress(done, total)
 
-    def begin(self, path: str, said: Tags) -> None:
-        """The next file."""
-        self.tags = self.rules.of_file(path, said)
-
-    def add(self, call: Call, reader: str) -> None:
-        """A call of that file."""
-        self.rules.give(call, self.tags)
-        self.merger.add(call, reader)
-
-
-def _read_one(source: Source, known: Sequence[Format], reading: Reading, calls_to: _Tagged, *, named: bool) -> bool:
-    """Read one source; False when it could not be opened."""
-    head = _head(source, reading)
-    if head is None:
-        return False
-    if not head.strip():
-        if named or _is_a_log_by_name(source.path):
-            reading.problems.append(Problem("empty_file", source.path))
-        return True
-    claimed = next((item for item in known if item.sniff(source.path, head)), None)
-    if claimed is None:
-        if named or _is_a_log_by_name(source.path):
-            reading.problems.append(_unknown(source, head))
-        reading.files_of_others += 1
-        return True
-    reading.files += 1
-    reading.formats[claimed.name] += 1
-    calls = 0
-    for item in claimed.read(source):
-        if isinstance(item, Call):
-            calls_to.add(item, claimed.name)
-            calls += 1
-        else:
-            reading.problems.append(item)
-    reading.files_without_calls += calls == 0
-    return True
-
-
-def _unknown(source: Source, head: bytes) -> Problem:
-    """What no format claims: told apart whether it is text in two or four bytes per sign, as editors may save it."""
-    marked = head.startswith(_WIDE_MARKS)
-    wide = head[:_LOOKED_AT_BYTES].count(0) * 3 >= len(head[:_LOOKED_AT_BYTES]) and head.lstrip(b"\x00")[:1] in {
-        b"{",
-        b"[",
-    }
-    if marked or wide:
-        return Problem("unsupported_encoding", source.path, None, "UTF-16 or UTF-32: save it as UTF-8")
-    return Problem("unknown_format", source.path)
-
-
-def _is_a_log_by_name(path: str) -> bool:
-    return path.endswith(_LINE_SUFFIXES)
-
-
-def _head(source: Source, reading: Reading) -> bytes | None:
-    try:
-        return source.head()
-    except Exception as error:  # noqa: BLE001 - any decompressor may fail in its own way on bad bytes
-        kind = "no_permission" if isinstance(error, PermissionError) else "unreadable"
-        reading.problems.append(Problem(kind, source.path, None, type(error).__name__))
-        return None
+    here = list(range(len(found.sources)))
+    files = [place for place in here if found.sources[place].path != "-"] if known is None else []
+    sizes = [found.sizes[place] for place in files]
+    count = processes(sizes, jobs) if files else 1
+    if count > 1:
+        paths = [found.sources[place].path for place in files]
+        read_together(paths, sizes, count, lambda number, chunk: take(files[number], chunk))
+        here = [place for place in here if found.sources[place].path == "-"]
+    for place in here:
+        take(place, read_source(found.sources[place], formats() if known is None else known))

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from latprof.config.projects import lies_in
-from latprof.model import Call
 
 __all__ = ["NO_TAGS", "TagRules", "Tags", "map_path", "parted", "plain_path"]
 
@@ -74,11 +73,15 @@ class TagRules:
         place = str(Path(path).absolute())
         return Tags(said.engineer or _name(place, self.engineers), said.host or _name(place, self.hosts))
 
-    def give(self, call: Call, tags: Tags) -> None:
-        """Tell a call what it does not know itself."""
-        call.host = call.host or tags.host or self.others.host
-        known = call.engineer or tags.engineer
-        call.engineer = known or self.works_on.get(call.host or "") or self.others.engineer
+    def can_tell(self, tags: Tags) -> bool:
+        """Whether anything is said that a call could lack."""
+        return bool(self.works_on) or self.others != NO_TAGS or tags != NO_TAGS
+
+    def tags_of(self, own: Tags, tags: Tags) -> Tags:
+        """The tags of a call: what it says itself, then what is said of its file, then of all."""
+        host = own.host or tags.host or self.others.host
+        known = own.engineer or tags.engineer
+        return Tags(known or self.works_on.get(host or "") or self.others.engineer, host)
 
 
 def _name(place: str, folders: _Folders) -> str | None:

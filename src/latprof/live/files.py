@@ -59,7 +59,7 @@ def read_history(paths: Sequence[str], since: float, *, progress: Callable[[int,
         reading = read_inputs(recent, progress=progress)
     except NothingReadable:
         return History(Trace.from_calls([]), 0)
-    return History(Trace.from_calls(reading.calls), reading.files)
+    return History(Trace.from_columns(reading.columns), reading.files)
 
 
 def _looked_at(source: Source) -> LogFile | None:

@@ -101,6 +101,11 @@ class Columns:
             blocks,
         )
 
+    @classmethod
+    def none(cls) -> Columns:
+        """No calls."""
+        return cls.of(())
+
     def __len__(self) -> int:
         return len(self.keys)
 
@@ -110,7 +115,7 @@ class Columns:
         if len(parts) == 1:
             return parts[0]
         if not parts:
-            return cls.of(())
+            return cls.none()
         pool, sizes = Pool(), [len(part) for part in parts]
         tables = [pool.table(part.pool) for part in parts]
         size = len(pool.numbers)
@@ -138,6 +143,15 @@ class Columns:
         for name in self.ids:
             self.ids[name] = self.ids[name].take(rows)
         self.blocks = self.blocks.take(rows)
+
+    def sort_pool(self) -> None:
+        """Put the pool in the order of its texts, so that equal calls have equal columns however they came together."""
+        order = sorted(range(len(self.pool)), key=self.pool.__getitem__)
+        table = np.empty(len(order) + 1, dtype=code_type(len(order) + 1))
+        table[order] = np.arange(len(order))
+        table[-1] = -1
+        self.pool = tuple(self.pool[code] for code in order)
+        self.codes, self.blocks.coded = table[self.codes], table[self.blocks.coded]
 
     def take(self, rows: Ints) -> Columns:
         """The calls of these rows, in this order; these columns stay as they are."""

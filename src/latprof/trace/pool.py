@@ -48,6 +48,10 @@ class Pool:
         """The texts by number."""
         return tuple(self.numbers)[1:]
 
+    def number(self, text: str | None) -> int:
+        """The number of a text; -1 for None."""
+        return self.numbers.setdefault(text, len(self.numbers) - 1)
+
     def table(self, texts: Sequence[str]) -> Ints:
         """Where the texts of another pool stand in this one; its last entry is for None."""
         numbers = self.numbers

@@ -1,0 +1,168 @@
+"""Reading files in several processes, the biggest first.
+
+The main process reads, too: it starts at the small end, so that it is never long away from what the others
+send. They get numbers of files and send chunks as bytes. One that dies leaves its files to the main process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from latprof.formats import Source, formats
+from latprof.ingest.chunk import Chunk
+from latprof.ingest.one_file import read_source
+
+__all__ = ["processes", "read_together"]
+
+# What a process more must have to read before it is worth its start, see decision 0018.
+_BYTES_EACH: Final[dict[str, int]] = {"fork": 24_000_000, "spawn": 160_000_000}
+_MOST: Final = 8
+# What a process is given at a time, and how often it is given something before it has answered.
+_BATCH_BYTES: Final = 4_000_000
+_BATCH_FILES: Final = 32
+_AHEAD: Final = 2
+
+Take = Callable[[int, Chunk], None]
+
+
+def processes(sizes: Sequence[int], jobs: int | None) -> int:
+    """How many processes should read files of these sizes; `jobs` is what the user wants, None leaves it to us."""
+    if multiprocessing.current_process().daemon or len(sizes) < 2:  # a daemon may have no processes of its own
+        return 1
+    if jobs is not None:
+        return max(1, min(jobs, len(sizes)))
+    others = (sum(sizes) - max(sizes)) // _BYTES_EACH[_method()]
+    return max(1, min(_cores(), _MOST, others, len(sizes)))
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _method() -> Literal["fork", "spawn"]:
+    """Forking is cheap, but safe only where it is the custom and no other thread could hold a lock."""
+    return "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
+
+
+def read_together(paths: Sequence[str], sizes: Sequence[int], count: int, take: Take) -> None:
+    """Read the files with so many processes, this one included; `take` gets each file's number and chunk."""
+    queue = deque(sorted(range(len(paths)), key=lambda place: -sizes[place]))
+    with _crew(paths, count - 1) as crew:
+        while queue or any(member.outstanding for member in crew):
+            for member in crew:
+                member.feed(queue, sizes)
+            for place in _answers(crew, take, may_wait=not queue):
+                queue.append(place)
+            if queue:
+                place = queue.pop()
+                take(place, _read(paths[place]))
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    """Another process, and the files that it was given and has not answered for."""
+
+    process: BaseProcess
+    connection: Connection
+    outstanding: list[int] = field(default_factory=list)
+    batches: int = 0
+
+    def feed(self, queue: deque[int], sizes: Sequence[int]) -> None:
+        """Give it the biggest files that are left, but the last one, so that this process is not idle."""
+        while self.batches < _AHEAD and len(queue) > 1:
+            batch = [queue.popleft()]
+            size = sizes[batch[0]]
+            while len(queue) > 1 and size + sizes[queue[0]] <= _BATCH_BYTES and len(batch) < _BATCH_FILES:
+                size += sizes[queue[0]]
+                batch.append(queue.popleft())
+            self.outstanding += batch
+            self.batches += 1
+            with suppress(OSError):  # it is gone, which the wait for its answer will show
+                self.connection.send(batch)
+
+    def answer(self, take: Take) -> list[int]:
+        """Take in what it sent; the files that it will not read."""
+        try:
+            answers = self.connection.recv()
+        except (EOFError, OSError):
+            left, self.outstanding, self.batches = self.outstanding, [], _AHEAD
+            return left
+        self.batches -= 1
+        refused: list[int] = []
+        for place, data in answers:
+            self.outstanding.remove(place)
+            if data is None:
+                refused.append(place)
+            else:
+                take(place, Chunk.from_bytes(data))
+        return refused
+
+
+def _answers(crew: list[_Member], take: Take, *, may_wait: bool) -> Iterator[int]:
+    """Take in what is there; the files that come back unread."""
+    by_connection = {member.connection: member for member in crew if member.outstanding}
+    for connection in wait(list(by_connection), None if may_wait else 0) if by_connection else ():
+        yield from by_connection[connection].answer(take)  # type: ignore[index]
+
+
+@contextmanager
+def _crew(paths: Sequence[str], count: int) -> Iterator[list[_Member]]:
+    """So many processes, or as many as can be had; none of them outlives the context."""
+    context: Any = multiprocessing.get_context(_method())
+    crew: list[_Member] = []
+    try:
+        for _ in range(count):
+            here, there = context.Pipe()
+            # Forked processes inherit our ends of all pipes, and would keep them open after our end.
+            inherited = [here, *(member.connection for member in crew)] if _method() == "fork" else []
+            process = context.Process(target=_work, args=(there, tuple(paths), inherited), daemon=True)
+            try:
+                process.start()
+            except (OSError, RuntimeError):
+                break
+            finally:
+                there.close()
+            crew.append(_Member(process, here))
+        yield crew
+    finally:
+        for member in crew:
+            member.connection.close()
+            member.process.terminate()
+        for member in crew:
+            member.process.join()
+
+
+def _work(connection: Connection, paths: Sequence[str], inherited: Sequence[Connection]) -> None:
+    """What another process does: read the files it is told the numbers of, until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends us
+    for other in inherited:
+        other.close()
+    with suppress(EOFError, OSError):
+        while True:
+            connection.send([(place, _bytes(paths[place])) for place in connection.recv()])
+
+
+def _bytes(path: str) -> bytes | None:
+    """The chunk of a file; None after a mistake in a reader, which the main process will meet and tell of."""
+    try:
+        return _read(path).to_bytes()
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def _read(path: str) -> Chunk:
+    return read_source(Source.from_path(Path(path)), formats())

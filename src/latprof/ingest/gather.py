@@ -1,0 +1,110 @@
+"""Chunks of many files -> one set of columns with each call once.
+
+Chunks may come in any order; what comes of them is the same as if they came in the order of their files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.ingest.chunk import Chunk
+from latprof.ingest.tags import TagRules, Tags
+from latprof.model import Problem
+from latprof.trace import Columns
+from latprof.trace.columns import CODED
+from latprof.trace.pool import Pool, code_type
+
+__all__ = ["Gathering", "tagged"]
+
+# So many calls or files are made one piece before more are taken in: few pieces cost little memory.
+_CALLS: Final = 8192
+_FILES: Final = 256
+# A file of this kind that is empty or unknown is most likely a log that suffered; of the others
+# (settings, caches, indexes) a folder holds many that are none of our business.
+_LINE_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+
+
+@dataclass(slots=True)
+class Gathering:
+    """Takes in what the files gave, and gives it back as one."""
+
+    rules: TagRules
+    opened: int = 0
+    without_calls: int = 0
+    of_others: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+    _pieces: list[Columns] = field(default_factory=list)
+    _waiting: list[Columns] = field(default_factory=list)
+    _calls_waiting: int = 0
+    _places: list[tuple[int, int]] = field(default_factory=list)
+    _problems: dict[int, list[Problem]] = field(default_factory=dict)
+
+    def add(self, place: int, chunk: Chunk, tags: Tags, *, named: bool) -> None:
+        """Take in the chunk of the file at this place in their order; `tags` are those of the file."""
+        self.opened += chunk.state != "closed"
+        self.of_others += chunk.state == "unknown"
+        reported = chunk.state in {"closed", "log"} or named or chunk.path.endswith(_LINE_SUFFIXES)
+        if chunk.problems and reported:
+            self._problems[place] = chunk.problems
+        if chunk.state != "log":
+            return
+        self.formats[chunk.reader] += 1
+        self.without_calls += len(chunk.columns) == 0
+        if len(chunk.columns):
+            tagged(chunk.columns, self.rules, tags)
+            self._places.append((place, len(chunk.columns)))
+            self._waiting.append(chunk.columns)
+            self._calls_waiting += len(chunk.columns)
+        if self._calls_waiting >= _CALLS or len(self._waiting) >= _FILES:
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._waiting:
+            self._pieces.append(Columns.concat(self._waiting))
+        self._waiting, self._calls_waiting = [], 0
+
+    def problems(self) -> list[Problem]:
+        """The problems in the order of the files."""
+        return [problem for place in sorted(self._problems) for problem in self._problems[place]]
+
+    def columns(self) -> Columns:
+        """All calls in the order of the files. What was taken in is used up."""
+        self._settle()
+        columns = Columns.concat(self._pieces)
+        self._pieces = []
+        order = _file_order(self._places)
+        if order is not None:
+            columns.keep(order)
+        columns.sort_pool()
+        return columns
+
+
+def _file_order(places: list[tuple[int, int]]) -> NDArray[np.int64] | None:
+    """Rows in the order of files, from (file, rows) as they came; None where they came in order."""
+    files = [place for place, _ in places]
+    if files == sorted(files):
+        return None
+    ends = np.cumsum([count for _, count in places], dtype=np.int64).tolist()
+    spans = sorted((place, end - count, end) for (place, count), end in zip(places, ends, strict=True))
+    return np.concatenate([np.arange(start, end, dtype=np.int64) for _, start, end in spans])
+
+
+def tagged(columns: Columns, rules: TagRules, tags: Tags) -> None:
+    """Tell calls what they do not know themselves: whose they are."""
+    if not rules.can_tell(tags):
+        return
+    host, engineer = CODED.index("host"), CODED.index("engineer")
+    known = list(zip(columns.codes[host].tolist(), columns.codes[engineer].tolist(), strict=True))
+    pool = Pool()
+    pool.table(columns.pool)
+    texts = [*columns.pool, None]
+    told = {pair: rules.tags_of(Tags(engineer=texts[pair[1]], host=texts[pair[0]]), tags) for pair in set(known)}
+    codes = {pair: (pool.number(tag.host), pool.number(tag.engineer)) for pair, tag in told.items()}
+    columns.codes = columns.codes.astype(code_type(len(pool.numbers)))
+    columns.codes[[host, engineer]] = np.array([codes[pair] for pair in known]).T
+    columns.pool = pool.texts

@@ -1,0 +1,172 @@
+"""Each call once, on columns: only what may be a copy or another record of a call is made into objects.
+
+The rules are those of `merge` for copies and of `join` for records of several sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.ingest.join import whole_call
+from latprof.ingest.match import Record, match
+from latprof.ingest.merge import Merger, Owner
+from latprof.model import Call
+from latprof.trace import Columns
+from latprof.trace.columns import CODED, keys_of
+
+__all__ = ["drop_copies", "join_sources"]
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+# So many calls are objects at a time.
+_BATCH: Final = 2048
+
+
+def drop_copies(columns: Columns) -> int:
+    """Keep the best copy of each call of each source, in the place of its first one; how many were dropped."""
+    groups = _alike(columns)
+    if not groups:
+        return 0
+    ends = _ends(columns)
+    rows, dropped, owners = np.arange(len(columns)), np.zeros(len(columns), dtype=np.bool_), {}
+    for batch in _batches(groups):
+        merger, numbers, places = Merger(ends), {}, []
+        calls = _calls(columns, batch)
+        for row, call, reader in calls:
+            numbers[id(call)] = row
+            if merger.add(call, reader):
+                places.append(row)
+            else:
+                dropped[row] = True
+        for place, (_, best, owner) in zip(places, merger.settled(), strict=True):
+            rows[place] = numbers[id(best)]
+            if owner is not None:
+                owners[numbers[id(best)]] = owner
+    _set_owners(columns, owners)
+    columns.keep(rows[~dropped])
+    return int(dropped.sum())
+
+
+def _alike(columns: Columns) -> list[Ints]:
+    """Rows whose keys are equal, in groups of two and more, each in order."""
+    order = np.argsort(columns.keys, kind="stable")
+    keys = columns.keys[order]
+    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.empty(0, np.int64)
+    sizes = np.diff(starts, append=len(keys))
+    some = np.flatnonzero(sizes > 1)
+    return [order[start : start + size] for start, size in zip(starts[some], sizes[some], strict=True)]
+
+
+def _batches(groups: list[Ints]) -> Iterator[Ints]:
+    """Whole groups, about so many calls at a time."""
+    waiting: list[Ints] = []
+    count = 0
+    for group in groups:
+        waiting.append(group)
+        count += len(group)
+        if count >= _BATCH:
+            yield np.sort(np.concatenate(waiting))
+            waiting, count = [], 0
+    if waiting:
+        yield np.sort(np.concatenate(waiting))
+
+
+def _calls(columns: Columns, rows: Ints) -> list[tuple[int, Call, str]]:
+    part = columns.take(rows)
+    return list(zip(rows.tolist(), part.calls(), (text or "" for text in part.texts("reader")), strict=True))
+
+
+def _ends(columns: Columns) -> dict[str | Owner, int]:
+    """When sessions and their owners put out their last, in whole ms; those without any are left out."""
+    last = columns.number("last_output_at")
+    known = np.flatnonzero(~np.isnan(last))
+    parts = [columns.code(name)[known].astype(np.int64) + 1 for name in ("session_id", "engineer", "host")]
+    size = len(columns.pool) + 1
+    owners, number = np.unique((parts[0] * size + parts[1]) * size + parts[2], return_inverse=True)
+    latest = np.full(len(owners), -np.inf)
+    np.maximum.at(latest, number, np.rint(last[known] * 1000))
+    texts = [None, *columns.pool]
+    ends: dict[str | Owner, int] = {}
+    for owner, end in zip(owners.tolist(), latest.tolist(), strict=True):
+        session = texts[owner // size // size] or ""
+        whole = Owner(session, texts[owner // size % size], texts[owner % size])
+        ends[whole] = int(end)
+        ends[session] = max(int(end), ends.get(session, int(end)))
+    return ends
+
+
+def _set_owners(columns: Columns, owners: dict[int, Owner]) -> None:
+    numbers = {text: number for number, text in enumerate(columns.pool)}
+    if owners:
+        columns.codes = columns.codes.copy()
+    for row, owner in owners.items():
+        for name, text in owner._asdict().items():
+            columns.codes[CODED.index(name), row] = -1 if text is None else numbers[text]
+
+
+def join_sources(columns: Columns) -> tuple[Columns, int]:
+    """One call for the records of several sources that tell of it; and how many were taken into another one."""
+    source = _sources(columns)
+    if not len(source) or (source == source[0]).all():
+        return columns, 0
+    rows = np.flatnonzero(_meeting(columns, source))
+    records = [Record(f"{reader}/{call.told_by}", call) for _, call, reader in _calls(columns, rows)]
+    places = {id(record): row for record, row in zip(records, rows.tolist(), strict=True)}
+    sizes = _session_sizes(columns)
+    target, dropped = np.arange(len(columns)), np.zeros(len(columns), dtype=np.bool_)
+    wholes: list[Call] = []
+    for group in match(records):
+        if len(group) > 1:
+            first, *others = (places[id(record)] for record in group)
+            target[first] = len(columns) + len(wholes)
+            dropped[others] = True
+            wholes.append(whole_call(group, sizes))
+    if not wholes:
+        return columns, 0
+    joined = Columns.concat([columns, Columns.of(wholes)])
+    joined.keep(target[~dropped])
+    return joined, int(dropped.sum())
+
+
+def _sources(columns: Columns) -> Ints:
+    """A number per kind of source that told a call: the reader, and the kind of record it was read from."""
+    reader, told_by = (columns.code(name).astype(np.int64) + 1 for name in ("reader", "told_by"))
+    numbers: Ints = np.unique(reader * (len(columns.pool) + 1) + told_by, return_inverse=True)[1]
+    return numbers
+
+
+def _session_sizes(columns: Columns) -> dict[str, int]:
+    counts = np.bincount(columns.code("session_id").astype(np.int64) + 1, minlength=len(columns.pool) + 1)
+    return dict(zip(("", *columns.pool), counts.tolist(), strict=True))
+
+
+def _meeting(columns: Columns, source: Ints) -> Mask:
+    """Calls that some key of `match` could bring together with one of another source.
+
+    Those that share an id, a session or both counts with one; and all others of these sessions, since a session may
+    turn out to go by two names.
+    """
+    size = len(columns.pool) + 1
+    agent, session = (columns.code(name).astype(np.int64) + 1 for name in ("agent", "session_id"))
+    own = agent * size + session
+    tokens = [columns.number(name) for name in ("input_tokens", "output_tokens")]
+    counts = np.nan_to_num(tokens[0]).astype(np.int64) * 1_000_003 + np.nan_to_num(tokens[1]).astype(np.int64)
+    found = _shared(columns.keys.astype(np.int64), source) | _shared(own, source)
+    found |= _shared(counts * size + agent, source) & ~np.isnan(tokens[0]) & ~np.isnan(tokens[1])
+    ids = [text or "" for name in ("message_id", "request_id") for text in columns.texts(name)]
+    alike = _shared(keys_of(ids).astype(np.int64), np.tile(source, 2)) & np.array([text != "" for text in ids])
+    found |= alike[: len(columns)] | alike[len(columns) :]
+    return found | np.isin(own, own[found])
+
+
+def _shared(values: Ints, source: Ints) -> Mask:
+    """Where a value is one that another source has, too."""
+    _, number = np.unique(values, return_inverse=True)
+    pairs = np.unique(number * (int(source.max()) + 1) + source)
+    sources: NDArray[Any] = np.bincount(pairs // (int(source.max()) + 1))
+    return sources[number] > 1

@@ -1,0 +1,64 @@
+"""One source -> the chunk of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from latprof.formats import Format, Source
+from latprof.ingest.chunk import Chunk
+from latprof.model import Call, Problem
+from latprof.trace import Columns
+
+__all__ = ["read_source"]
+
+# So many calls of one file are objects at a time.
+_BATCH: Final = 4096
+# UTF-32 with its low byte first begins like UTF-16.
+_WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+_LOOKED_AT_BYTES: Final = 256
+
+
+def read_source(source: Source, known: Sequence[Format]) -> Chunk:
+    """What the first of the known formats that claims the source reads in it.
+
+    The problem of an empty or unknown file is in the chunk, too; whether it is worth a word is decided later.
+    """
+    try:
+        head = source.head()
+    except Exception as error:  # noqa: BLE001 - any decompressor may fail in its own way on bad bytes
+        kind = "no_permission" if isinstance(error, PermissionError) else "unreadable"
+        problem = Problem(kind, source.path, None, type(error).__name__)
+        return Chunk(source.path, "closed", Columns.none(), [problem])
+    if not head.strip():
+        return Chunk(source.path, "empty", Columns.none(), [Problem("empty_file", source.path)])
+    claimed = next((item for item in known if item.sniff(source.path, head)), None)
+    if claimed is None:
+        return Chunk(source.path, "unknown", Columns.none(), [_unknown(source, head)])
+    return _read(source, claimed)
+
+
+def _read(source: Source, claimed: Format) -> Chunk:
+    parts: list[Columns] = []
+    calls: list[Call] = []
+    problems: list[Problem] = []
+    for item in claimed.read(source):
+        if isinstance(item, Call):
+            calls.append(item)
+            if len(calls) == _BATCH:
+                parts.append(Columns.of(calls, claimed.name))
+                calls = []
+        else:
+            problems.append(item)
+    columns = Columns.concat([*parts, Columns.of(calls, claimed.name)])
+    return Chunk(source.path, "log", columns, problems, claimed.name)
+
+
+def _unknown(source: Source, head: bytes) -> Problem:
+    """What no format claims: told apart whether it is text in two or four bytes per sign, as editors may save it."""
+    marked = head.startswith(_WIDE_MARKS)
+    start = head[:_LOOKED_AT_BYTES]
+    wide = start.count(0) * 3 >= len(start) and head.lstrip(b"\x00")[:1] in {b"{", b"["}
+    if marked or wide:
+        return Problem("unsupported_encoding", source.path, None, "UTF-16 or UTF-32: save it as UTF-8")
+    return Problem("unknown_format", source.path)

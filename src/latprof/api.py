@@ -69,15 +69,17 @@ def read(
     progress: Callable[[int, int], None] | None = None,
     rename: Callable[[str], str] | None = None,
     rules: TagRules | None = None,
+    jobs: int | None = 1,
 ) -> Loaded:
     """Read files, folders, globs or `-`; without paths the agents' own folders.
 
     A path may say whose logs they are: `ana=DIR`, `ana@mac1=DIR`, `@mac1=DIR`; `rules` say it of folders.
-    `rename` turns a project's folder into its name; filters see the name.
+    `rename` turns a project's folder into its name; filters see the name. `jobs` processes read, None: as many
+    as pay; with another number than 1 a script on Windows and macOS needs its `if __name__ == "__main__"`.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing could be read.
     """
-    reading = read_inputs(paths, progress=progress, rules=rules)
+    reading = read_inputs(paths, progress=progress, rules=rules, jobs=jobs)
     trace = Trace.from_columns(reading.columns)
     reading.columns = Columns.none()
     if rename is not None:

@@ -62,6 +62,10 @@ EngineerOption = Annotated[
     list[str] | None, typer.Option("--engineer", metavar="NAME", help="Only the logs of these engineers.")
 ]
 HostOption = Annotated[list[str] | None, typer.Option("--host", metavar="NAME", help="Only the logs of these hosts.")]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", min=1, help="Processes that read the logs. [as many as pay for themselves]"),
+]
 TzOption = Annotated[
     str | None,
     typer.Option("--tz", metavar="ZONE", help="Time zone for days, hours and times: UTC, Europe/Berlin, local. [UTC]"),
@@ -77,6 +81,7 @@ class Selection:
     zone: tzinfo
     effective: Effective | None = None
     config: str | None = None
+    jobs: int | None = None
 
     def setting(self, name: str) -> Any:
         """A setting that a file or a variable gives; None where none does."""
@@ -98,6 +103,7 @@ class Selection:
                 progress=progress,
                 rename=self._project_names(),
                 rules=self._tag_rules(others),
+                jobs=self.jobs or self.setting("jobs"),
             )
         if not loaded.reading.files:
             raise NothingReadable(_nothing(loaded.reading.problem_counts()))
@@ -171,6 +177,7 @@ def _selection(  # noqa: PLR0913 - one argument per option
     host: HostOption = None,
     tz: TzOption = None,
     config: ConfigOption = None,
+    jobs: JobsOption = None,
 ) -> Selection:
     """Turn the options' texts into values. Raises UsageError."""
     from latprof.stats import Filters
@@ -194,7 +201,7 @@ def _selection(  # noqa: PLR0913 - one argument per option
         from latprof.ingest.tags import map_path
 
         paths = [map_path(text, in_force.path) for text in in_force.settings.paths]
-    return Selection(paths or [], filters, zone, in_force, config)
+    return Selection(paths or [], filters, zone, in_force, config, jobs)
 
 
 def _triggers(texts: Sequence[str] | None) -> tuple[str, ...]:

@@ -229,6 +229,9 @@ class Settings(_Strict):
         default_factory=lambda: [10.0, 50.0, 90.0, 99.0], description="percentiles of `analyze`"
     )
     method: _MethodName = Field(default="best", description="which times and speeds `analyze` shows")
+    jobs: int | None = Field(
+        default=None, ge=1, description="processes that read logs; without it as many as pay for themselves"
+    )
     team: Team = Field(default=Team(), description="the team")
     engineers: dict[str, Engineer] = Field(default_factory=dict, description="the people, by name")
     hosts: dict[str, Host] = Field(default_factory=dict, description="the computers, by name")

@@ -11,10 +11,10 @@ from latprof.formats import Format, formats
 from latprof.ingest.chunk import Chunk
 from latprof.ingest.crew import processes, read_together
 from latprof.ingest.find import Found, find
-from latprof.ingest.gather import Gathering
+from latprof.ingest.gather import Gathering, tagged
 from latprof.ingest.once import drop_copies, join_sources
 from latprof.ingest.one_file import read_source
-from latprof.ingest.tags import TagRules
+from latprof.ingest.tags import NO_TAGS, TagRules
 from latprof.model import Call, Problem
 from latprof.trace import Columns
 
@@ -70,7 +70,8 @@ def read_inputs(
     Raises UsageError for a path that does not exist, NothingReadable when nothing given could be
     read at all.
     """
-    gathering = Gathering(rules or TagRules())
+    rules = rules or TagRules()
+    gathering = Gathering(rules)
     found = find(paths, formats() if known is None else known)
     _read_all(found, known, gathering, progress, jobs)
     reading = Reading(
@@ -85,6 +86,9 @@ def read_inputs(
     reading.records = len(columns)
     reading.copies = drop_copies(columns)
     reading.columns, reading.joined = join_sources(columns)
+    if rules.others != NO_TAGS:
+        tagged(reading.columns, TagRules(works_on=rules.works_on), rules.others)
+        reading.columns.sort_pool()
     if not gathering.opened and reading.problems:
         first = reading.problems[0]
         advice = "check its permissions" if first.kind == "no_permission" else "give a plain file, or pipe it in as -"

@@ -56,7 +56,7 @@ def map_path(text: str, change: Callable[[str], str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TagRules:
-    """What settings and options say: (folder, name) pairs, who works on a host, and what all others get.
+    """What settings and options say: (folder, name) pairs, who works on a host, and what calls get that no copy tags.
 
     Of several folders that hold a file, the longest path counts.
     """
@@ -75,13 +75,12 @@ class TagRules:
 
     def can_tell(self, tags: Tags) -> bool:
         """Whether anything is said that a call could lack."""
-        return bool(self.works_on) or self.others != NO_TAGS or tags != NO_TAGS
+        return bool(self.works_on) or tags != NO_TAGS
 
     def tags_of(self, own: Tags, tags: Tags) -> Tags:
-        """The tags of a call: what it says itself, then what is said of its file, then of all."""
-        host = own.host or tags.host or self.others.host
-        known = own.engineer or tags.engineer
-        return Tags(known or self.works_on.get(host or "") or self.others.engineer, host)
+        """The tags of a call: what it says itself, then what is said of its file."""
+        host = own.host or tags.host
+        return Tags(own.engineer or tags.engineer or self.works_on.get(host or ""), host)
 
 
 def _name(place: str, folders: _Folders) -> str | None:

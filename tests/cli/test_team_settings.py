@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 import latprof
+from claude_code_lines import Log, text
 from cli_run import Run
 from latprof.config.schema import Settings
 
@@ -128,3 +129,49 @@ def test_catalogue_files_of_the_settings_are_laid_over_the_catalogue(run: Run, t
     done = run("catalogue", "list")
     assert done.returncode == 2
     assert b"gone.toml" in done.stderr
+
+
+PEOPLE = """
+[team]
+name = "platform"
+[working_hours]
+days = ["Mon", "Tue", "Wed", "Thu"]
+start = "08:00"
+end = "16:30"
+[subscriptions.max]
+provider = "anthropic"
+usd_per_month = 200
+[subscriptions.spare]
+provider = "nobody"
+[engineers.ada]
+subscription = "max"
+[engineers.bob]
+[engineers.cem]
+subscription = "max"
+"""
+
+
+def test_compare_names_the_team_its_hours_and_who_is_paid(run: Run, tmp_path: Path) -> None:
+    """Two of three work with the subscription: 400 USD; 4 days of 8.5 hours are 34 hours a week."""
+    written(tmp_path, PEOPLE)
+    done = run("compare", LOGS, COLUMNS="100")
+    shown = " ".join(done.stdout.decode().split())
+    assert shown.startswith("latprof compare, platform: ")
+    assert "of 34 working hours" in shown
+    assert "It costs 400 USD a month (subscriptions of anthropic)." in shown
+    found = json.loads(run("compare", LOGS, "--json").stdout)
+    assert found["today"]["usd_per_month"] == 400
+    team = found["team"]
+    assert (team["name"], team["days_per_week"], team["hours_per_day"]) == ("platform", 4, 8.5)
+
+
+def test_days_are_those_of_the_working_hours_zone(run: Run, tmp_path: Path) -> None:
+    """Two calls around midnight in Tokyo, 15:00 UTC, are of two days there and of one in UTC."""
+    log = Log()
+    for number, at in enumerate((4.9 * 3600, 5.1 * 3600)):  # T0 is 10:00 UTC
+        log.prompt(at)
+        log.answer(at + 3, f"m{number}", text(), stop="end_turn")
+    (tmp_path / "a.jsonl").write_bytes(log.data())
+    assert json.loads(run("compare", "a.jsonl", "--json").stdout)["active_days"] == 1
+    written(tmp_path, '[working_hours]\ntz = "Asia/Tokyo"\n')
+    assert json.loads(run("compare", "a.jsonl", "--json").stdout)["active_days"] == 2

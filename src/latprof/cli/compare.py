@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latprof.cli import drawing, options
-from latprof.cli.catalogue import CatalogueFiles
-from latprof.cli.selection import Selection, selects_calls, split
+from latprof.cli.catalogue import CatalogueFiles, chosen_catalogue
+from latprof.cli.selection import Selection, selects_calls, split, zone_of
+from latprof.cli.team_settings import span_h
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,11 +81,9 @@ def compare(  # noqa: PLR0913 - one argument per option
 
     By time per call, cost per month, and what fits.
     """
-    from latprof.catalogue import load_catalogue
-
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
     options.check_targets(output, csv, inputs=selection.paths, force=force)
-    loaded = load_catalogue(catalogue_files or ())
+    loaded = chosen_catalogue(catalogue_files, selection.effective)
     if measured is not None:
         if against or what_if:
             raise UsageError("--measured has percentiles, no calls: leave --against and --what-if out.")
@@ -122,7 +121,9 @@ def _compared(
     team_of(0)  # a number out of range is told before anything is read
     trace = with_estimates(selection.read()).trace
     team = team_of(named_engineers(trace))
-    usage = usage_of(trace, people=team.logs_of, days_per_week=team.days_per_week, calls_per_week=calls_per_week)
+    usage = usage_of(
+        trace, people=team.logs_of, days_per_week=team.days_per_week, calls_per_week=calls_per_week, zone=team.zone
+    )
     found = compared(usage, team, entries, catalogue)
     few = not set(names) & {"hosted", "self-hosted"}
     return comparison_document(found, what_ifs(ideas, trace, usage, catalogue), everything=everything or few)
@@ -149,29 +150,44 @@ def _team(
     """Options over settings over what the logs name. Raises UsageError for a number out of range."""
     from latprof.compare import Team
 
-    settings = None if selection.effective is None else selection.effective.settings
+    in_force = selection.effective
+    settings = None if in_force is None else in_force.settings
     stated = engineers
     if stated is None and settings is not None:
         stated = settings.team.engineers or len(settings.engineers) or None
     people = stated if stated is not None else named or 1
     rest["named_in_logs"] = stated is None and named > 0
-    if settings is None:
+    if in_force is None or settings is None:
         return Team(people, subscription_usd=subscription, budget_usd=budget, **rest)
     hours = settings.working_hours
-    span = (hours.end.hour - hours.start.hour) + (hours.end.minute - hours.start.minute) / 60
     paid = subscription if subscription is not None else _seats(settings, people)
     allowed = budget if budget is not None else settings.team.budget_usd_per_month
     return Team(
-        people, days_per_week=float(len(hours.days)), hours_per_day=span, subscription_usd=paid, budget_usd=allowed,
-        **rest,
+        people, days_per_week=float(len(hours.days)), hours_per_day=span_h(hours), subscription_usd=paid,
+        budget_usd=allowed, name=settings.team.name, hours_given=in_force.given("working_hours"),
+        paid_to=_paid_to(settings) if subscription is None else (), zone=zone_of(hours.tz or settings.tz), **rest,
     )  # fmt: skip
 
 
 def _seats(settings: Any, engineers: int) -> float | None:
     """What an engineer pays on average by the subscriptions of the settings; None where none has a price."""
     paid = [
-        plan.usd_per_month * (engineers if plan.seats is None else plan.seats)
-        for plan in settings.subscriptions.values()
+        plan.usd_per_month * _seats_of(settings, name, engineers)
+        for name, plan in settings.subscriptions.items()
         if plan.usd_per_month is not None
     ]
     return sum(paid) / engineers if paid else None
+
+
+def _seats_of(settings: Any, name: str, engineers: int) -> int:
+    """Seats that are paid: as many as stated, else those who work with it, else one for each engineer."""
+    stated = settings.subscriptions[name].seats
+    if stated is not None:
+        return int(stated)
+    return sum(person.subscription == name for person in settings.engineers.values()) or engineers
+
+
+def _paid_to(settings: Any) -> tuple[str, ...]:
+    """The providers of the subscriptions that have a price."""
+    plans = settings.subscriptions.values()
+    return tuple(dict.fromkeys(plan.provider for plan in plans if plan.provider and plan.usd_per_month is not None))

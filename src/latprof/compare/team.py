@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Final
 
 from latprof.errors import UsageError
@@ -16,7 +17,8 @@ WEEKS_PER_MONTH: Final = 365.25 / 7 / 12
 class Team:
     """`engineers` share what is compared; the logs are those of `logs_of` people, None: as many as they name.
 
-    `named_in_logs` says that the logs gave the number of engineers.
+    `named_in_logs` says that the logs gave the number of engineers, `hours_given` that the working hours are the
+    team's own, not the defaults. `zone` is where a day begins; `paid_to` names who is paid for subscriptions.
 
     `subscription_usd` is one engineer's for a month, `budget_usd` the whole team's. Bought hardware lives for
     `life_months` and pays `usd_per_kwh`; rent is paid for `rent_hours` of a month. Raises UsageError for a number
@@ -33,6 +35,10 @@ class Team:
     life_months: float = 36.0
     usd_per_kwh: float = 0.30
     named_in_logs: bool = False
+    name: str | None = None
+    paid_to: tuple[str, ...] = ()
+    hours_given: bool = False
+    zone: tzinfo = UTC
 
     def __post_init__(self) -> None:
         for name, value, least, most in (

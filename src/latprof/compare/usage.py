@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Texts = NDArray[np.object_]
 
-_DAY_S: Final = 86_400.0
+# Every zone's midnight is at a whole quarter of an hour.
+_QUARTER_S: Final = 900.0
 # Longer pauses between the calls of a session are no work with the agent.
 _PAUSE_S: Final = 300.0
 
@@ -78,11 +80,17 @@ class Usage:
 
 
 def usage_of(
-    trace: Trace, *, people: int | None = None, days_per_week: float = 5.0, calls_per_week: float | None = None
+    trace: Trace,
+    *,
+    people: int | None = None,
+    days_per_week: float = 5.0,
+    calls_per_week: float | None = None,
+    zone: tzinfo = UTC,
 ) -> Usage:
     """The calls of a team; load tests are none. `calls_per_week` of one engineer is counted unless given.
 
     Without `people` they are as many as the calls name, else one. Calls that name nobody are then one more person's.
+    Working days are days of `zone`.
 
     Raises UsageError when no call has a time and token counts.
     """
@@ -97,10 +105,10 @@ def usage_of(
         )
     cached, written = real.numbers["cache_read_tokens"][rows], real.numbers["cache_write_tokens"][rows]
     first = real.column("ttft_s")[rows]
-    days = _active_days(real)
+    days = _active_days(real, zone)
     is_named = people is None and named_engineers(real) > 0
     owners = traces_by(real, "engineer").values() if is_named else ()
-    worked = sum(map(_active_days, owners)) if is_named else days * (people or 1)
+    worked = sum(_active_days(mine, zone) for mine in owners) if is_named else days * (people or 1)
     counted = len(real) / worked * days_per_week if worked else None
     _, session = np.unique(real.texts["session_id"][rows].astype(str), return_inverse=True)
     return Usage(
@@ -139,10 +147,11 @@ def _exact_share(exact: Floats, known: Floats) -> float:
     return float((~np.isnan(exact)).sum()) / count if count else 0.0
 
 
-def _active_days(trace: Trace) -> int:
-    """Days (UTC) on which a call was sent; 0 where the log has no dates."""
+def _active_days(trace: Trace, zone: tzinfo) -> int:
+    """Days of this zone on which a call was sent; 0 where the log has no dates."""
     sent = trace.column("sent_at")
-    return len(np.unique(np.floor(sent[~np.isnan(sent)] / _DAY_S)))
+    hours = np.unique(np.floor(sent[~np.isnan(sent)] / _QUARTER_S)) * _QUARTER_S
+    return len({datetime.fromtimestamp(float(at), zone).date() for at in hours})
 
 
 def _streams(trace: Trace) -> float:

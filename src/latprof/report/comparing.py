@@ -40,8 +40,9 @@ def comparison_document(found: Comparison, what_ifs: Sequence[WhatIf] = (), *, e
     words = (*verdict_words(found, shown), *conflict_words(shown), legend_words(found, shown))
     sections.append(Section("In words", tuple(Note(text) for text in words)))
     usage = found.usage
+    team = "" if found.team.name is None else f", {found.team.name}"
     title = (
-        f"latprof compare: {format_counted(len(usage), 'call')} of {format_counted(usage.sessions, 'session')}, "
+        f"latprof compare{team}: {format_counted(len(usage), 'call')} of {format_counted(usage.sessions, 'session')}, "
         f"{format_counted(found.team.engineers, 'engineer')}, {format_counted(len(found.felt), 'row')} that can be felt"
     )
     return Document(title, tuple(sections), comparison_data(found, what_ifs), comparison_grid(found))

@@ -36,6 +36,7 @@ def comparison_data(found: Comparison, what_ifs: Sequence[WhatIf]) -> dict[str, 
         "calls_per_engineer_week": _rounded(usage.calls_per_week),
         "streams": _rounded(found.streams),
         "team": {
+            "name": team.name,
             "engineers": team.engineers,
             "logs_of": usage.people,
             "days_per_week": team.days_per_week,

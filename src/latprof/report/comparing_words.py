@@ -50,8 +50,20 @@ def _today(found: Comparison) -> str:
         part = f"; {format_share(usage.first_share)} of it before the first token ({kind})"
     money = ""
     if today.cost_usd is not None:
-        money = f" It costs {today.cost_usd:,.0f} USD a month ({today.cost_how})."
-    return f"Today an engineer waits {sign}{today.waiting.value:.1f} hours a week for the model{ends}{part}.{money}"
+        paid_to = found.team.paid_to if today.cost_how == "subscriptions" else ()
+        how = f"{today.cost_how} of {', '.join(paid_to)}" if paid_to else today.cost_how
+        money = f" It costs {today.cost_usd:,.0f} USD a month ({how})."
+    hours = f"{today.waiting.value:.1f} hours a week for the model{_of_work(found)}"
+    return f"Today an engineer waits {sign}{hours}{ends}{part}.{money}"
+
+
+def _of_work(found: Comparison) -> str:
+    """The waiting as a share of the team's own working hours."""
+    team, waiting = found.team, found.today.waiting.value
+    if not team.hours_given or waiting is None:
+        return ""
+    week = team.days_per_week * team.hours_per_day
+    return f", {format_share(waiting / week)} of {week:g} working hours"
 
 
 def _fastest(found: Comparison, rows: Sequence[Row]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import Final
 
 from latprof.formats.claude_code.pairing import Pairing
@@ -13,6 +14,11 @@ from latprof.model import Block, Call
 __all__ = ["call_of"]
 
 _CLOCK_TOLERANCE_S: Final = 0.05
+# In the order in which a call bears them.
+_FLAGS: Final = (
+    "interrupted", "retried", "non_streamed", "burst", "server_tools", "multi_iteration", "sidechain", "embedded",
+    "timestamp_unreliable", "clock_step", "suspended", "fast",
+)  # fmt: skip
 _PROVIDER_OF_ID: Final = {"msg_bdrk_": "aws.bedrock", "msg_vrtx_": "gcp.vertex_ai"}
 
 
@@ -65,9 +71,8 @@ def _provider(message_id: str, request_id: str | None, model: str | None) -> str
 
 
 def _set_tokens(call: Call, usage: Usage, source: str | None) -> None:
-    parts = (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
-    known = [value for value in parts if value is not None]
-    call.input_tokens = sum(known) if known and sum(known) > 0 else None
+    total = (usage.input_tokens or 0) + (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+    call.input_tokens = total or None
     call.cache_read_tokens = usage.cache_read_tokens
     call.cache_write_tokens = usage.cache_write_tokens
     call.output_tokens_source = source
@@ -98,23 +103,23 @@ def _set_thoughts(blocks: list[Block], usage: Usage, *, final: bool) -> None:
 def _flags(
     response: Response, pairing: Pairing, usage: Usage, *, broken: bool, non_streamed: bool, stepped: bool
 ) -> tuple[str, ...]:
-    first_at = response.first.at
-    late = pairing.trigger_at is not None and first_at is not None and pairing.trigger_at > first_at
-    raised = {
-        "interrupted": broken,
-        "retried": pairing.attempts > 1,
-        "non_streamed": non_streamed,
-        "burst": not non_streamed and response.is_burst(),
-        "server_tools": usage.server_tools,
-        "multi_iteration": usage.iterations > 1,
-        "sidechain": response.thread is not None,
-        "embedded": response.first.embedded,
-        "timestamp_unreliable": response.shared_stamp,
-        "clock_step": stepped or late or response.steps_back() or _ends_before_sent(response, pairing),
-        "suspended": pairing.attempts == 1 and not non_streamed and response.sleeps(pairing.sent_at),
-        "fast": usage.speed == "fast",
-    }
-    return tuple(name for name, on in raised.items() if on)
+    first = response.first
+    late = pairing.trigger_at is not None and first.at is not None and pairing.trigger_at > first.at
+    raised = (
+        broken,
+        pairing.attempts > 1,
+        non_streamed,
+        not non_streamed and response.is_burst(),
+        usage.server_tools,
+        usage.iterations > 1,
+        response.thread is not None,
+        first.embedded,
+        response.shared_stamp,
+        stepped or late or response.steps_back() or _ends_before_sent(response, pairing),
+        pairing.attempts == 1 and not non_streamed and response.sleeps(pairing.sent_at),
+        usage.speed == "fast",
+    )
+    return tuple(compress(_FLAGS, raised)) if any(raised) else ()
 
 
 def _ends_before_sent(response: Response, pairing: Pairing) -> bool:

@@ -44,7 +44,7 @@ def pair(transcript: Transcript, response: Response) -> Pairing:
         pairing.trigger = _trigger(transcript, above, response.thread)
         pairing.trigger_at = _trigger_at(transcript, above, first)
         _send_by_chain(pairing, walked, first)
-    elif any(line.kind is LineKind.QUEUED for line in walked):
+    elif walked and any(line.kind is LineKind.QUEUED for line in walked):
         pairing.trigger = "user"
         _send_by_chain(pairing, walked, first)
     if response.thread is not None and response.thread.startswith(_COMPACTION_THREAD):
@@ -132,12 +132,13 @@ def _apply_errors(
     transcript: Transcript, pairing: Pairing, above: Line | None, walked: list[Line], first: Line
 ) -> None:
     """Failed attempts: the next one starts when the wait that the error line names is over."""
+    of_thread = transcript.errors_of.get(first.thread)
+    if not of_thread:
+        return
     in_chain = {id(line) for line in walked if line.kind is LineKind.API_ERROR}
     since = above.number if above is not None else None
     errors = [
-        line
-        for line in transcript.errors_of.get(first.thread, ())
-        if id(line) in in_chain or (since is not None and since < line.number < first.number)
+        line for line in of_thread if id(line) in in_chain or (since is not None and since < line.number < first.number)
     ]
     errors = [line for line in errors if line.at is not None and (first.at is None or line.at <= first.at)]
     if not errors:
@@ -153,6 +154,8 @@ def _apply_errors(
 
 def _apply_requests(transcript: Transcript, pairing: Pairing, above: Line | None, response: Response) -> None:
     """Request lines, one per attempt, give the send time itself and the attempts before it."""
+    if not transcript.requests:
+        return
     request = transcript.requests.get(response.request_ref or "")
     if request is None or request.at is None:
         return

@@ -17,6 +17,7 @@ __all__ = ["BlockFacts", "Part", "Usage", "part_of"]
 
 # More than this is damage: float columns hold whole numbers exactly up to 2^53.
 _MOST_TOKENS: Final = 10**12
+_DURATION_KEYS: Final = ("thinkingDurationMs", "toolInputStreamMs")
 _TYPES: Final[dict[str, BlockType]] = {
     "thinking": "thinking",
     "redacted_thinking": "thinking",
@@ -98,9 +99,11 @@ def part_of(record: dict[str, Any], message: dict[str, Any]) -> Part | None:
 
 def _duration_s(record: dict[str, Any]) -> float | None:
     """How long the block of this line was streamed, where the version writes it."""
-    for key in ("thinkingDurationMs", "toolInputStreamMs"):
+    if record.keys().isdisjoint(_DURATION_KEYS):
+        return None
+    for key in _DURATION_KEYS:
         value = record.get(key)
-        if value is not None and isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
             return value / 1000
     return None
 
@@ -135,16 +138,14 @@ def _usage(record: object) -> Usage:
     if not isinstance(record, dict):
         return _NO_USAGE
     look = record.get
-    details = look("output_tokens_details")
-    tools = look("server_tool_use")
-    iterations = look("iterations")
+    details, tools, iterations = look("output_tokens_details"), look("server_tool_use"), look("iterations")
     return Usage(
         _count(look("input_tokens")),
         _count(look("cache_read_input_tokens")),
         _written(look("cache_creation_input_tokens"), look("cache_creation")),
         _count(look("output_tokens")),
         _count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
-        isinstance(tools, dict) and any(_count(value) for value in tools.values()),
+        isinstance(tools, dict) and any(map(_count, tools.values())),
         len(iterations) if isinstance(iterations, list) else 0,
         _text(look("speed")),
     )
@@ -152,10 +153,8 @@ def _usage(record: object) -> Usage:
 
 def _written(total: object, by_lifetime: object) -> int | None:
     """Tokens written to the cache: the total, or the sum over lifetimes where that is more."""
-    flat, nested = _count(total), 0
-    if isinstance(by_lifetime, dict):
-        for value in by_lifetime.values():
-            nested += _count(value) or 0
+    flat = _count(total)
+    nested = sum([_count(value) or 0 for value in by_lifetime.values()]) if isinstance(by_lifetime, dict) else 0
     return max(flat or 0, nested) if flat is not None or nested else None
 
 

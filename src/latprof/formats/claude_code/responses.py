@@ -89,10 +89,12 @@ class Response:
     @property
     def whole(self) -> bool:
         """More than one block on a line: the response was not streamed."""
-        return any(len(part.blocks) > 1 for part in self.parts)
+        return max([len(part.blocks) for part in self.parts]) > 1
 
     def usage(self) -> Usage:
         """The largest count of each field over the lines."""
+        if len(self.parts) == 1:
+            return self.parts[0].usage
         usages = [part.usage for part in self.parts]
         last = usages[-1]
         if usages.count(last) == len(usages):
@@ -145,10 +147,12 @@ class Response:
             return habit.always_stops
         if habit.has_stop_details and not any(part.has_stop_details for part in parts):
             return True
-        return any(_thought_without_tokens(part) for part in parts)
+        return any(map(_thought_without_tokens, parts))
 
     def is_burst(self) -> bool:
         """Whether a block of some size ended within 20 ms of the one before it."""
+        if len(self.lines) == 1:
+            return False
         previous: float | None = None
         for line, part in zip(self.lines, self.parts, strict=True):
             near = previous is not None and line.at is not None and line.at - previous < _BURST_GAP_S
@@ -176,12 +180,17 @@ class Response:
 
     def steps_back(self) -> bool:
         """Whether the clock went backwards between its blocks."""
+        if len(self.lines) == 1:
+            return False
         ends = self.ends
         return any(after < before - _CLOCK_TOLERANCE_S for before, after in pairwise(ends))
 
     def sleeps(self, sent_at: float | None) -> bool:
         """Whether more than ten minutes lie between two of its instants."""
         instants = self.ends if sent_at is None else [sent_at, *self.ends]
+        # No two instants of a span are further apart than its borders.
+        if not instants or max(instants) - min(instants) <= LONG_GAP_S:
+            return False
         return any(after - before > LONG_GAP_S for before, after in pairwise(instants))
 
 

@@ -39,6 +39,7 @@ package:
 
 # Write generated pages anew.
 write-docs:
+    {{python}} tools/format_table.py
     {{python}} tools/docs.py
 
 # Put the code into shape.

@@ -100,8 +100,8 @@ class _Session:
                 "role": "assistant",
                 "content": [content],
             }
-            message |= {"stop_reason": "end_turn" if last else "tool_use", "stop_sequence": None, "usage": usage}
-            yield self._line("assistant", at, message=message, requestId="req_" + identity[4:])
+            end: Record = {"stop_reason": "end_turn" if last else "tool_use", "stop_sequence": None, "usage": usage}
+            yield self._line("assistant", at, message=message | end, requestId="req_" + identity[4:])
         self.calls += 1
         self.at = at
         self.cached, self.context = self.context, min(160_000, self.context + total)

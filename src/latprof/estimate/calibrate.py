@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TYPES", "BlockTable", "Calibration", "Shares", "calibrate", "spread"]
+__all__ = ["TYPES", "BlockTable", "Calibration", "Shares", "calibrate", "calibrate_on", "spread"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,6 +72,10 @@ class BlockTable:
         rows[self.type == TOOL, _TOOL_SIZE] = self.characters[self.type == TOOL]
         return rows
 
+    def features_of_calls(self) -> Floats:
+        """One row of the regression per call."""
+        return np.asarray(np.add.reduceat(self.features(), self.start, axis=0))
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -97,9 +101,13 @@ class Calibration:
 
 def calibrate(blocks: BlockTable, totals: Floats, weights: Floats | None = None) -> Calibration:
     """Fit tokens per block and character on the calls' total output tokens."""
+    return calibrate_on(blocks.features_of_calls(), totals, weights)
+
+
+def calibrate_on(rows: Floats, totals: Floats, weights: Floats | None = None) -> Calibration:
+    """The same on calls' features, which several fits may share."""
     if len(totals) < _MIN_CALLS:
         return Calibration(_USUAL.copy(), _USUAL_ERROR, len(totals), fitted=False)
-    rows = np.add.reduceat(blocks.features(), blocks.start, axis=0)
     columns = np.flatnonzero((rows > 0).sum(axis=0) >= min(_MIN_CALLS, len(totals)) // 3)
     base = np.ones(len(totals)) if weights is None else weights
     theta, factor, error = _USUAL[columns].copy(), np.ones(len(totals)), _USUAL_ERROR

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.calibrate import Calibration, calibrate
+from latprof.estimate.calibrate import Calibration, calibrate, calibrate_on
 from latprof.estimate.check import Misfit, misfit, places
 from latprof.estimate.fit import Fit, fit, refit, start
 from latprof.estimate.likelihood import Evidence, Parameters
@@ -73,9 +73,11 @@ def fitted(sample: Sample) -> Fitted:
         rng.permutation(len(observed))  # keeps the folds of small groups what they always were
     part, levels = take(observed, chosen), tuple(level[chosen] for level in sample.levels)
     evidence = _precise(evidence_of(observed, calibration, sample.levels).take(chosen), sample)
-    best = fit(evidence, start(evidence, sample.counts), rounds=6, shape_steps=4, rough=_ROUGH if sample.part else 1)
+    rough = _ROUGH if sample.part else 1
+    best = fit(evidence, start(evidence, sample.counts), rounds=6, shape_steps=4, rough=rough)
     folds = _folds(part.session, rng)
-    refits = [_refit(part, levels, folds != fold, best, sample) for fold in range(folds.max() + 1)]
+    features = part.blocks.features_of_calls()
+    refits = [_refit(part, features, levels, folds != fold, best, sample) for fold in range(folds.max() + 1)]
     checks = _checks(evidence, [item for _, item in refits], folds)
     wrong = ", ".join(item.name for item in checks if not item.fits)
     found = Fitted(calibration, len(chosen), None, best.parameters, best.grid, checks)
@@ -109,12 +111,12 @@ def _folds(sessions: Ints, rng: np.random.Generator) -> Ints:
 
 
 def _refit(
-    part: Observed, levels: tuple[Ints, ...], keep: NDArray[np.bool_], best: Fit, sample: Sample
+    part: Observed, features: Floats, levels: tuple[Ints, ...], keep: NDArray[np.bool_], best: Fit, sample: Sample
 ) -> tuple[Calibration, Fit]:
     """The fit without one fold, calibration included, begun at the full fit."""
     rows = np.flatnonzero(keep)
     kept = take(part, rows)
-    calibration = calibrate(kept.blocks, kept.tokens)
+    calibration = calibrate_on(features[rows], kept.tokens)
     evidence = evidence_of(kept, calibration, tuple(level[rows] for level in levels))
     before, after = (1, 2) if sample.part else (3, 3)  # the full fit is near
     return calibration, refit(_precise(evidence, sample), best, before=before, after=after)
@@ -139,6 +141,9 @@ def _parameter_errors(
     Kott, The delete-a-group jackknife, Journal of Official Statistics 17, 2001.
     """
     rows = []
+    if sample.part:  # what moves is the model, so half of the calls show it
+        some = np.arange(0, len(part), 2)
+        part, levels = take(part, some), tuple(level[some] for level in levels)
     for calibration, item in refits:
         found = read(_precise(evidence_of(part, calibration, levels), sample), item.parameters, best.grid)
         rows.append(

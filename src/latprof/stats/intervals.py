@@ -78,7 +78,8 @@ def _batch(samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]])
     own, p = np.array([k for k, _, _ in asked]), np.array([probability for _, _, probability in asked])
     joined = _Joined.of(samples)
     tests = _Tests.of(joined, own, p)
-    centres = np.array([quantiles_of(samples[k].values, [probability])[0] for k, _, probability in asked])
+    each = {k: quantiles_of(samples[k].values, probabilities[k]) for k in dict.fromkeys(own.tolist())}
+    centres = np.array([each[k][j] for k, j, _ in asked])
     ranks = [np.searchsorted(samples[k].values, centre, "right") for k, centre in zip(own, centres, strict=True)]
     thin = tests.tail_sessions(np.array(ranks)) < MIN_TAIL_SESSIONS
     low = np.flatnonzero((tests.excess(np.zeros_like(own)) < 0) & ~(thin & (p <= 0.5)))
@@ -213,7 +214,8 @@ class _Tests:
         score = self._below(ranks) - self.expected
         squared = score * score
         total, squares = np.add.reduceat(score, self.starts), np.add.reduceat(squared, self.starts)
-        fourth = np.add.reduceat(squared * squared, self.starts)
+        squared *= squared
+        fourth = np.add.reduceat(squared, self.starts)
         variance = (squares * self.counts - total * total) / (self.counts - 1)
         degrees = score_test_degrees(self.p, squares, fourth, self.counts)
         limit = np.where(variance > 0, _upper_points(int(self.counts.max()))[degrees], 0.0)

@@ -1,0 +1,178 @@
+"""Groups of more calls than a model is fitted on: which calls are chosen, and what is kept between runs."""
+
+from __future__ import annotations
+
+import io
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from estimated_calls import Made, made
+from latprof.estimate import Estimation, estimate
+from latprof.estimate.calibrate import calibrate
+from latprof.estimate.fit import Fit, _by_probability, _by_time, _parts, start
+from latprof.estimate.likelihood import posterior
+from latprof.estimate.observe import observe, usable
+from latprof.estimate.readings import evidence_of, read
+from latprof.estimate.sample import FIT_CALLS, choose, chunks, settled
+from latprof.trace import Trace
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Files(dict[str, Arrays]):
+    """A shelf that goes through bytes as a file would, without objects, and counts what it did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+
+    def __setitem__(self, key: str, arrays: Arrays) -> None:
+        file = io.BytesIO()
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as stored:
+            super().__setitem__(key, {name: stored[name] for name in stored.files})
+        self.written.append(key.split("-")[2])
+
+
+def same(one: Estimation, other: Estimation) -> bool:
+    """Every value of every call, to the last bit."""
+    pairs = [(getattr(one.estimates, name), getattr(other.estimates, name)) for name in ("values", "ends", "errors")]
+    return all(np.array_equal(a[key], b[key], equal_nan=True) for a, b in pairs for key in a)
+
+
+@pytest.fixture(scope="module")
+def large() -> Made:
+    return made(1300, sessions=40, seed=11)
+
+
+@pytest.fixture(scope="module")
+def plain(large: Made) -> Estimation:
+    return estimate(Trace.from_calls(large.calls))
+
+
+def test_percentiles_of_a_large_group_come_back(large: Made, plain: Estimation) -> None:
+    """A fit to 800 of the calls gives the percentiles of all."""
+    assert plain.groups[0].fitted_on == FIT_CALLS
+    for key, truth in (("ttft_s", large.ttft_s), ("decode_tps", large.decode_tps)):
+        for q, most in ((0.1, 0.08), (0.5, 0.04), (0.9, 0.08)):
+            value = np.nanquantile(plain.estimates.values[key], q)
+            assert value == pytest.approx(np.quantile(truth, q), rel=most), (key, q)
+
+
+def test_a_large_group_does_not_depend_on_order_or_cores(
+    large: Made, plain: Estimation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls turned round, one core or seven."""
+    for cores in (1, 7):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        assert same(plain, estimate(Trace.from_calls(large.calls[::-1])))
+
+
+def test_a_shelf_changes_nothing_but_the_work(large: Made, plain: Estimation) -> None:
+    """Empty, full, and after it lost entries."""
+    trace, shelf = Trace.from_calls(large.calls), Files()
+    first = estimate(trace, shelf=shelf)
+    steps = len(shelf.written)
+    assert shelf.written.count("fit") == 1
+    again = estimate(trace, shelf=shelf)
+    assert len(shelf.written) == steps
+    for key in list(shelf)[::2]:
+        del shelf[key]
+    after_loss = estimate(trace, shelf=shelf)
+    assert len(shelf.written) > steps
+    assert all(same(plain, found) for found in (first, again, after_loss))
+    assert again.groups[0].refused is None
+    assert np.array_equal(again.groups[0].first_error, first.groups[0].first_error)  # type: ignore[arg-type]
+    assert again.groups[0].checks == first.groups[0].checks
+
+
+def test_a_refused_fit_is_kept_too() -> None:
+    """With its reason."""
+    shelf, trace = Files(), Trace.from_calls(made(60, sessions=3).calls)
+    before, after = estimate(trace, shelf=shelf), estimate(trace, shelf=shelf)
+    assert shelf.written.count("fit") == 1
+    assert before.groups[0].refused == after.groups[0].refused
+    assert same(before, after)
+
+
+def test_some_later_calls_leave_the_fit_as_it_is(large: Made) -> None:
+    """The latest calls wait: what was fitted and read before stands, to the last bit."""
+    shelf = Files()
+    size = settled(1300) + 5
+    short = estimate(Trace.from_calls(large.calls[:size]), shelf=shelf)
+    longer = estimate(Trace.from_calls(large.calls[: size + 20]), shelf=shelf)
+    assert shelf.written.count("fit") == 1
+    known = short.estimates.values["ttft_s"]
+    assert np.array_equal(known, longer.estimates.values["ttft_s"][:size])
+    assert same(longer, estimate(Trace.from_calls(large.calls[: size + 20])))
+
+
+def test_what_differs_is_not_taken_from_the_shelf(large: Made, plain: Estimation) -> None:
+    """Another seed, and calls with other times, are other inputs."""
+    shelf = Files()
+    trace = Trace.from_calls(large.calls)
+    estimate(trace, shelf=shelf)
+    estimate(trace, seed=1, shelf=shelf)
+    estimate(trace, over_time=False, shelf=shelf)
+    assert shelf.written.count("fit") == 3
+
+
+@pytest.mark.parametrize("n", [1, 40, FIT_CALLS, FIT_CALLS + 1, 1000, 5491, 21772, 100_000])
+def test_at_most_a_sixteenth_of_the_calls_waits(n: int) -> None:
+    """No call of a small group does."""
+    old = settled(n)
+    assert n - old <= n / 16
+    assert old == n or n > FIT_CALLS
+
+
+def test_the_choice_is_spread_evenly_over_time() -> None:
+    """Each tenth of the settled calls holds a tenth of the choice; in any order of the calls."""
+    order = np.random.default_rng(0).permutation(10_000)
+    choice = choose(order)
+    when = np.argsort(order)[choice.calls[choice.fitted]]
+    assert len(set(when.tolist())) == FIT_CALLS
+    counts = np.histogram(when, bins=10, range=(0, settled(10_000)))[0]
+    assert counts.min() >= FIT_CALLS // 10 - 1
+    assert when.max() < settled(10_000)
+
+
+def test_chunks_hold_every_call_once_and_stay_where_they_are() -> None:
+    """A call in between moves the edges of its own chunk only, as a rule; no chunk is large."""
+    sent = np.sort(np.random.default_rng(3).uniform(1.7e9, 1.71e9, 20_000))
+    edges = chunks(sent)
+    assert edges[0][0] == 0
+    assert edges[-1][1] == len(sent)
+    assert all(one[1] == other[0] for one, other in pairwise(edges))
+    assert max(end - begin for begin, end in edges) <= 4096
+    with_one = np.insert(sent, 9_000, (sent[8_999] + sent[9_000]) / 2)
+    before = {tuple(sent[begin:end]) for begin, end in edges}
+    after = {tuple(with_one[begin:end]) for begin, end in chunks(with_one)}
+    assert len(after - before) <= 2
+    assert chunks(np.empty(0)) == []
+    assert max(end - begin for begin, end in chunks(np.zeros(10_000))) <= 4096
+
+
+def test_single_precision_gives_the_same_readings(large: Made) -> None:
+    """To a thousandth, from the same parameters; so do both ways to spread a cell's weight."""
+    trace = Trace.from_calls(large.calls)
+    observed = observe(trace, np.flatnonzero(usable(trace)))
+    evidence = evidence_of(observed, calibrate(observed.blocks, observed.tokens), ())
+    begin: Fit = start(evidence, ())
+    exact = read(evidence, begin.parameters, begin.grid)
+    single = read(evidence.single(), begin.parameters, begin.grid)
+    assert single.first_s.dtype == np.float32
+    for probability in (0.1, 0.5, 0.9):
+        for name in ("first_s", "speed_tps"):
+            wanted = np.quantile(getattr(exact, name), probability)
+            assert np.quantile(getattr(single, name), probability) == pytest.approx(wanted, rel=1e-3)
+    hidden, _ = _parts(evidence)
+    after = posterior(hidden, begin.parameters, begin.grid)
+    masses = [spread(begin.parameters, after, after.weight)[0] for spread in (_by_probability, _by_time)]
+    assert masses[1].sum() == pytest.approx(masses[0].sum(), rel=1e-2)
+    below = [np.cumsum(mass) / mass.sum() for mass in masses]
+    assert np.abs(below[0] - below[1]).max() < 0.01

@@ -7,7 +7,7 @@ from pathlib import Path
 from latprof import api
 from latprof.formats import formats
 from latprof.report.doctor import doctor_document
-from latprof.share.advice import ADVICE
+from latprof.share.advice import ADVICE, NO_ADVICE
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
@@ -15,6 +15,20 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 def test_every_advice_belongs_to_a_format() -> None:
     """A renamed reader would lose its advice silently."""
     assert set(ADVICE) <= {item.name for item in formats()}
+
+
+def test_every_agent_with_a_place_of_its_own_has_advice_or_a_reason() -> None:
+    """One of the two, never both."""
+    placed = {item.name for item in formats() if item.roots and not item.refusal}
+    assert placed <= set(ADVICE) | set(NO_ADVICE)
+    assert set(NO_ADVICE) <= placed
+    assert not set(ADVICE) & set(NO_ADVICE)
+
+
+def test_settings_are_exact() -> None:
+    """Each names a variable, an option, a key or a file that can be typed as it stands."""
+    for advice in ADVICE.values():
+        assert any(sign in advice.setting for sign in ("=", "--")), advice.setting
 
 
 def test_the_setting_of_what_was_found_is_named() -> None:

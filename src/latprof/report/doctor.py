@@ -8,7 +8,7 @@ from typing import Any
 from latprof.ingest.survey import Holding
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
 from latprof.report.support import SHOWN
-from latprof.share.advice import ADVICE
+from latprof.share.advice import ADVICE, NO_ADVICE
 from latprof.units import format_count, format_counted
 
 __all__ = ["doctor_document"]
@@ -38,11 +38,18 @@ def _lines(item: Holding) -> tuple[Table | Note, ...]:
     notes = [Note(item.format.refusal)] if item.format.refusal else []
     if advice is not None:
         notes.append(Note(f"Switch on: {advice.setting}. It gives {advice.gives}, from then on."))
-    elif item.format.observes.get("ttft_s") == "exact":
-        notes.append(Note("Nothing to switch on: the log itself shows exact first tokens, where the provider streams."))
     elif not item.format.refusal:
-        notes.append(Note("No setting is known that records more."))
+        notes.append(Note(f"Nothing to switch on: {_why_nothing(item)}."))
     return (Table(f"{item.format.title}: what the logs can tell", heads, (row,)), *notes)
+
+
+def _why_nothing(item: Holding) -> str:
+    """The agent's own reason; load generators, gateways and exports have none to give."""
+    own = NO_ADVICE.get(item.format.name)
+    if own is not None:
+        return own
+    shows = item.format.observes.get("ttft_s") == "exact"
+    return "it shows exact first tokens, where they are recorded" if shows else "what it records is all that is known"
 
 
 def _described(item: Holding) -> dict[str, Any]:
@@ -55,4 +62,5 @@ def _described(item: Holding) -> dict[str, Any]:
         **{key: item.format.observes.get(key) for key in SHOWN},
         "setting": advice.setting if advice else None,
         "gives": advice.gives if advice else None,
+        "nothing_to_switch_on": None if advice or item.format.refusal else _why_nothing(item),
     }

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate import POOLING_CALLS
 from latprof.metrics import METRICS, Metric
 from latprof.model import Kind
 from latprof.stats.grouping import group_rows
@@ -231,6 +230,9 @@ def _with_model(estimates: Estimates | None, metric: Metric, row: MetricRow, row
         error = model_error(estimates, metric.key, probability, rows)
         intervals[probability] = widened(centre, found[probability] or 0.0, row.intervals[probability], error)
         found[probability] = centre
+    # The estimator is loaded where there are estimates, and not to start.
+    from latprof.estimate import POOLING_CALLS
+
     return replace(row, quantiles=found, intervals=intervals, borrowed=POOLING_CALLS / (len(rows) + POOLING_CALLS))
 
 

@@ -161,15 +161,16 @@ def _plant_database(path: Path) -> None:
         connection.execute("PRAGMA wal_autocheckpoint=0")
         for table in [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]:
             columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{table}")')]
-            for rowid, *values in connection.execute(f'SELECT rowid, * FROM "{table}"').fetchall():
+            for rowid, *values in connection.execute(f'SELECT rowid, * FROM "{table}"').fetchall():  # noqa: S608
                 for name, value in zip(columns, values, strict=True):
                     if isinstance(value, str) and (changed := _text(value, name)) != value:
-                        connection.execute(f'UPDATE "{table}" SET "{name}" = ? WHERE rowid = ?', (changed, rowid))
+                        update = f'UPDATE "{table}" SET "{name}" = ? WHERE rowid = ?'  # noqa: S608
+                        connection.execute(update, (changed, rowid))
         connection.execute(f"CREATE TABLE drafts_{MARKER} (body TEXT DEFAULT '{MARKER}' /* {MARKER} */)")
         rows = [(f"{MARKER} {number}",) for number in range(50)]
-        connection.executemany(f"INSERT INTO drafts_{MARKER} VALUES (?)", rows)
+        connection.executemany(f"INSERT INTO drafts_{MARKER} VALUES (?)", rows)  # noqa: S608
         connection.commit()
-        connection.execute(f"DELETE FROM drafts_{MARKER} WHERE body LIKE '%7%'")
+        connection.execute(f"DELETE FROM drafts_{MARKER} WHERE body LIKE '%7%'")  # noqa: S608
         connection.commit()
         # A copy taken while the program runs has its log beside it.
         kept = {name: Path(f"{path}{name}").read_bytes() for name in ("", "-wal")}

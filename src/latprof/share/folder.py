@@ -14,9 +14,10 @@ from latprof.errors import UsageError
 from latprof.formats import Format, Source, formats
 from latprof.ingest import Reading, read_inputs
 from latprof.ingest.find import find
+from latprof.model import Call
 from latprof.share.ids import UNIT
 from latprof.share.masking import Masker
-from latprof.share.scrub import figures_of, ids_of, names_of, same_figures, scrubbed_bytes
+from latprof.share.scrub import figures_of, ids_of, names_of, scrubbed_bytes, shows
 
 __all__ = ["Scrubbed", "scrub_folder"]
 
@@ -45,6 +46,8 @@ class _Task:
     reader: Format | None
     packing: str = ""
     target: Path = Path()
+    calls: int = 0
+    figures: list[tuple[str, ...]] = field(default_factory=list)
 
 
 def scrub_folder(
@@ -145,6 +148,8 @@ def _look(task: _Task, masker: Masker, result: Scrubbed, told: _Told) -> bool:
     try:
         if task.reader is not None:
             items = list(task.reader.read(task.source))
+            task.figures = [figures_of(item) for item in items]
+            task.calls = sum(isinstance(item, Call) for item in items)
             masker.stay |= names_of(items)
             masker.ids.ordered |= {unit for text in ids_of(items) for unit in UNIT.findall(text)}
         scrubbed_bytes(task.source, masker)
@@ -174,8 +179,11 @@ def _write(task: _Task, masker: Masker, result: Scrubbed, told: _Told) -> bool:
     except Exception as error:  # noqa: BLE001 - as above
         result.refused.append((task.source.path, f"it cannot be rewritten ({type(error).__name__})."))
         return False
-    task.target.parent.mkdir(parents=True, exist_ok=True)
-    task.target.write_bytes(data)
+    try:
+        task.target.parent.mkdir(parents=True, exist_ok=True)
+        task.target.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"Cannot write {task.target} ({error.strerror}): choose another place.") from None
     return True
 
 
@@ -184,13 +192,13 @@ def _keep_the_same(tasks: Sequence[_Task], result: Scrubbed) -> None:
     for task in tasks:
         if task.reader is None:
             result.others += 1
-        elif not same_figures(task.reader, task.source, Source.from_path(task.target)):
+        elif not shows(task.reader, Source.from_path(task.target), task.figures):
             task.target.unlink()
             result.refused.append((task.source.path, _CHANGES))
         else:
             result.files += 1
             result.formats[task.reader.name] = result.formats.get(task.reader.name, 0) + 1
-            result.calls += sum(1 for _ in task.reader.calls(task.source))
+            result.calls += task.calls
     _remove_empty(tasks)
 
 

@@ -28,10 +28,14 @@ _STAMPED: Final = re.compile(r"([a-z]{3,4}_[0-9a-f]{12})(\w+)")
 _UUID7: Final = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-7)([0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})", re.IGNORECASE)
 _HEX: Final = re.compile(r"[0-9a-f-]*[0-9][0-9a-f-]*")
 _LONGEST: Final = 64
+_FIRST_OF_UUID: Final = 8
+_SHORT: Final = 0
 _SHORTEST_MIXED: Final = 12
 _SHORTEST_HEX: Final = 3
+_LONGEST_SHORT: Final = 12
 _DIGITS: Final = "0123456789"
 _LOWER: Final = "abcdefghijklmnopqrstuvwxyz"
+_KINDS: Final = (_DIGITS, "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ", "abcdef", "ghijklmnopqrstuvwxyz")
 
 
 @dataclass(slots=True)
@@ -40,46 +44,53 @@ class _Tree:
 
     below: dict[str, _Tree] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
+    pins: set[str] = field(default_factory=set)
 
-    def add(self, text: str) -> None:
+    def add(self, text: str, *, pinned: bool = False) -> None:
+        """An id that is there; a pinned one stays what it is."""
         node = self
         for sign in text:
+            if pinned:
+                node.pins.add(sign)
             node = node.below.setdefault(sign, _Tree())
 
-    def of(self, text: str, salt: bytes, *, hexadecimal: bool) -> str:
+    def of(self, text: str, salt: bytes) -> str:
         """As many signs of the same kinds, in the same order as those of other ids."""
         node, out = self, []
         for place, sign in enumerate(text):
             if not node.others:
-                node.others = _drawn(node.below, salt + text[:place].encode(), hexadecimal=hexadecimal)
-            out.append(node.others.get(sign) or node.late(sign, hexadecimal=hexadecimal))
+                node.others = _drawn(node.below, node.pins, salt + text[:place].encode())
+            out.append(node.others.get(sign) or node.late(sign))
             node = node.below[sign]
         return "".join(out)
 
-    def late(self, sign: str, *, hexadecimal: bool) -> str:
+    def late(self, sign: str) -> str:
         """For an id that was not looked at before: a sign that none has yet."""
         taken = set(self.others.values())
-        self.others[sign] = next(other for other in _alphabet(sign, hexadecimal=hexadecimal) if other not in taken)
+        self.others[sign] = next(other for other in _alphabet(sign) if other not in taken)
         return self.others[sign]
 
 
-def _drawn(signs: Iterable[str], seed: bytes, *, hexadecimal: bool) -> dict[str, str]:
-    others: dict[str, str] = {}
+def _drawn(signs: Iterable[str], pins: set[str], seed: bytes) -> dict[str, str]:
+    others = {sign: sign for sign in pins}
     source = random.Random(hashlib.sha256(seed).digest())  # noqa: S311 - seeded by a secret through a hash
-    for alphabet, members in groupby(sorted(signs), lambda sign: _alphabet(sign, hexadecimal=hexadecimal)):
-        old = list(members)
-        others |= dict(zip(old, sorted(source.sample(alphabet, len(old))), strict=True))
+    low = ""
+    for is_pin, run in groupby(sorted(signs), lambda sign: sign in pins):
+        members = list(run)
+        if is_pin:
+            low = members[-1]
+            continue
+        high = min((pin for pin in pins if pin > members[-1]), default="\x7f")
+        for alphabet, same in groupby(members, _alphabet):
+            old = list(same)
+            free = [sign for sign in alphabet if low < sign < high]
+            others |= dict(zip(old, sorted(source.sample(free, len(old))), strict=True))
     return others
 
 
-def _alphabet(sign: str, *, hexadecimal: bool) -> str:
-    if sign in _DIGITS:
-        return _DIGITS
-    if not sign.isalnum():
-        return sign
-    if hexadecimal:
-        return "abcdef"
-    return _LOWER if sign.islower() else _LOWER.upper()
+def _alphabet(sign: str) -> str:
+    """The signs of one kind; hexadecimal ones stay hexadecimal."""
+    return next((kind for kind in _KINDS if sign in kind), sign)
 
 
 @dataclass(slots=True)
@@ -89,31 +100,44 @@ class Ids:
     salt: bytes
     ordered: set[str] = field(default_factory=set)
     looking: bool = False
-    _hexadecimal: _Tree = field(default_factory=_Tree)
-    _mixed: _Tree = field(default_factory=_Tree)
+    _trees: dict[int, _Tree] = field(default_factory=dict)
     _known: dict[str, str] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
     _seen: set[str] = field(default_factory=set)
 
     def look(self, unit: str) -> None:
         """Take note of an id before any is changed."""
-        if unit in self._seen:
-            return
         self._seen.add(unit)
-        rest = _rest(unit)
-        if _is_hexadecimal(rest):
-            self._hexadecimal.add(rest)
-        elif _is_mixed(rest):
-            self._mixed.add(rest)
 
     def settle(self, kept: Iterable[str]) -> None:
         """End looking; `kept` are words that stay and hold their places among the ordered ones."""
         self.looking = False
         pins = set(kept)
-        words = sorted(word for word in self.ordered if not _is_hexadecimal(word) and not _is_mixed(word))
+        for unit in self._seen:
+            self._add(unit)
+        for unit in self.ordered & pins:
+            self._trees.setdefault(_SHORT, _Tree()).add(unit, pinned=True)
+        words = sorted(word for word in self.ordered if not _is_id(word) and not self._is_short(word))
         for _, members in groupby(words, lambda word: _class(word[0])):
             self._known |= _ranked(list(members), pins, self.salt)
         self._used |= set(self._known.values())
+
+    def _add(self, unit: str) -> None:
+        rest = _rest(unit)
+        if _is_id(rest) or self._is_short(rest):
+            self._trees.setdefault(self._group(rest), _Tree()).add(rest)
+
+    def _is_short(self, rest: str) -> bool:
+        """Names with a number that are put in order among words and plain numbers, such as those of projects."""
+        short = len(rest) <= _LONGEST_SHORT and len(rest) != _FIRST_OF_UUID
+        return short and rest in self.ordered and any(sign.isdigit() for sign in rest)
+
+    def _group(self, rest: str) -> int:
+        """Ids of one length stand together: the fewer there are, the less their order tells."""
+        if self._is_short(rest):
+            return _SHORT
+        # The first part of a UUID is used as a short id too.
+        return _FIRST_OF_UUID if "-" in rest else len(rest)
 
     def of(self, unit: str) -> str:
         """The other id, the same one wherever it stands."""
@@ -124,11 +148,12 @@ class Ids:
     def _other(self, unit: str) -> str:
         rest = _rest(unit)
         begin = unit[: len(unit) - len(rest)]
-        self.look(unit)
-        if _is_hexadecimal(rest):
-            return begin + self._hexadecimal.of(rest, self.salt + b"hex", hexadecimal=True)
-        if _is_mixed(rest):
-            return begin + self._mixed.of(rest, self.salt + b"mixed", hexadecimal=False)
+        if _is_id(rest) or self._is_short(rest):
+            if unit not in self._seen:
+                self._seen.add(unit)
+                self._add(unit)
+            group = self._group(rest)
+            return begin + self._trees[group].of(rest, self.salt + f"{group} ".encode())
         for attempt in range(10_000):
             other = begin + _of_same_kind(rest, hashlib.sha512(self.salt + f"{attempt}/{unit}".encode()).digest())
             if other not in self._used and other != unit:
@@ -141,6 +166,10 @@ def _rest(unit: str) -> str:
     """What follows the time inside an id."""
     match = _STAMPED.fullmatch(unit) or _UUID7.fullmatch(unit)
     return match[2] if match else unit
+
+
+def _is_id(rest: str) -> bool:
+    return _is_hexadecimal(rest) or _is_mixed(rest)
 
 
 def _is_hexadecimal(unit: str) -> bool:

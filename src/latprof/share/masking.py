@@ -67,7 +67,9 @@ class Masker:
 
     def settle(self) -> None:
         """From now on ids become others; before, they were only looked at."""
-        self.ids.settle({*parts_of_names(), *(unit for unit in self.ids.ordered if _PART_OF_TIME.fullmatch(unit))})
+        self.ids.settle(
+            {*parts_of_names(), *(unit for unit in self.ids.ordered if len(unit) == 1 or _PART_OF_TIME.fullmatch(unit))}
+        )
 
     @staticmethod
     def number(value: float) -> float:

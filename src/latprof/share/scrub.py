@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import Any, Final
+from typing import Final
 
 from latprof.formats.base import SQLITE_MAGIC, Format, Source
-from latprof.model import Call
+from latprof.model import Call, Problem
 from latprof.share.documents import as_document, masked_value, parsed
 from latprof.share.lines import masked_lines
 from latprof.share.masking import Masker
 from latprof.share.tables import masked_csv, masked_database, masked_parquet
 
-__all__ = ["figures_of", "ids_of", "names_of", "same_figures", "scrubbed_bytes"]
+__all__ = ["figures_of", "ids_of", "names_of", "scrubbed_bytes", "shows"]
 
 _STAYING: Final = (
     "agent", "agent_version", "provider", "model", "requested_model", "effort", "speed_mode", "load", "stop_reason",
@@ -36,20 +36,20 @@ def ids_of(calls: Iterable[object]) -> set[str]:
     return {text for call in calls if isinstance(call, Call) for name in _IDS if (text := getattr(call, name))}
 
 
-def same_figures(reader: Format, before: Source, after: Source) -> bool:
-    """Whether the reader finds the same calls with the same numbers in both files."""
+def shows(reader: Format, source: Source, figures: list[tuple[str, ...]]) -> bool:
+    """Whether the reader takes the file for its own, and finds calls and problems with these figures."""
     try:
-        if not reader.sniff(after.path, after.head()):
+        if not reader.sniff(source.path, source.head()):
             return False
     except Exception:  # noqa: BLE001 - a file that cannot be opened shows no figures
         return False
-    return [figures_of(item) for item in reader.read(before)] == [figures_of(item) for item in reader.read(after)]
+    return [figures_of(item) for item in reader.read(source)] == figures
 
 
-def figures_of(item: object) -> tuple[Any, ...]:
+def figures_of(item: Call | Problem) -> tuple[str, ...]:
     """What must stay the same of a call or a problem: all but ids and paths."""
-    if not isinstance(item, Call):
-        return (getattr(item, "kind", None), getattr(item, "line", None))
+    if isinstance(item, Problem):
+        return (item.kind, str(item.line))
     return tuple(repr(getattr(item, field.name)) for field in fields(Call) if field.name not in _IDS)
 
 

@@ -182,6 +182,7 @@ class _Tests:
     starts: _Ints
     counts: _Ints
     session: _Ints
+    row: _Ints
     expected: _Floats
 
     @classmethod
@@ -190,7 +191,8 @@ class _Tests:
         counts = joined.session_counts[own]
         starts = np.cumsum(counts) - counts
         session = np.repeat(joined.session_starts[own] - starts, counts) + np.arange(counts.sum())
-        return cls(joined, own, p, starts, counts, session, np.repeat(p, counts) * joined.session_sizes[session])
+        row = session * (_MARKS + 1)
+        return cls(joined, own, p, starts, counts, session, row, np.repeat(p, counts) * joined.session_sizes[session])
 
     def take(self, rows: _Ints) -> _Tests:
         """Some of the tests."""
@@ -199,19 +201,24 @@ class _Tests:
     def _below(self, ranks: _Ints) -> _Floats:
         """How many of each cell's calls are among the smallest `ranks` of their sample."""
         joined = self.joined
-        mark = np.minimum(ranks // joined.widths[self.own], _MARKS)
-        known = joined.marks.ravel()[self.session * (_MARKS + 1) + np.repeat(mark, self.counts)]
-        left = ranks - mark * joined.widths[self.own]
-        begin = joined.starts[self.own] + ranks - left
-        calls = np.repeat(begin - (np.cumsum(left) - left), left) + np.arange(left.sum())
-        cell = joined.sessions[calls] + np.repeat(self.starts - joined.session_starts[self.own], left)
-        return np.asarray(known + np.bincount(cell, minlength=len(self.session)), dtype=np.float64)
+        width = joined.widths[self.own]
+        mark = ranks // width
+        below = joined.marks.take(self.row + np.repeat(mark, self.counts)).astype(np.float64)
+        left = ranks - mark * width
+        many = int(left.sum())
+        if many:
+            begin = joined.starts[self.own] + ranks - left
+            calls = np.repeat(begin - (np.cumsum(left) - left), left) + np.arange(many)
+            cell = joined.sessions.take(calls) + np.repeat(self.starts - joined.session_starts[self.own], left)
+            below += np.bincount(cell, minlength=len(below))
+        return below
 
     def excess(self, ranks: _Ints) -> _Floats:
         """By how much each sum of scores lies outside what chance allows: below 0 too few calls, above too many."""
         if not len(ranks):
             return np.empty(0)
-        score = self._below(ranks) - self.expected
+        score = self._below(ranks)
+        score -= self.expected
         squared = score * score
         total, squares = np.add.reduceat(score, self.starts), np.add.reduceat(squared, self.starts)
         squared *= squared

@@ -68,7 +68,7 @@ _BLOCK_TYPES: Final[dict[str, BlockType]] = {
 _TRIGGERS: Final[dict[str, Trigger]] = {name: name for name in TRIGGERS}
 # Two instants are each good to half a millisecond, and a duration to half a microsecond.
 _STAMP_S: Final = 0.00101
-_DUST_S: Final = 0.0000015
+_DUST_S: Final = 0.0000006
 
 _Span = tuple[str, str, float]
 
@@ -181,10 +181,11 @@ def _known_instants(row: Record, blocks: tuple[Block, ...]) -> _Instants:
     if undated:
         ends = any(until == "last_output" for _, until, _ in spans)
         stated["last_output" if ends else "sent"] = _stamp_in_id(row)
-    at = _sharpened(stated, spans)
+    sharp = _sharpened(stated, spans)
     is_reckoned = text_of(row, "sent_source") == "retry_adjusted" and "first_block" not in stated
     lonely = is_reckoned and [span[:2] for span in spans] == [("sent", "first_block")]
-    return _Instants(_block_as_logged(at) if lonely else at, undated)
+    whole = {name: round(instant, 6) for name, instant in (_block_as_logged(sharp) if lonely else sharp).items()}
+    return _Instants(whole, undated)
 
 
 def _block_as_logged(at: dict[str, float]) -> dict[str, float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from latprof.formats import Format, Source
 from latprof.ingest.chunk import Chunk
 from latprof.model import Call, Problem
@@ -12,6 +14,8 @@ from latprof.trace import Columns
 
 __all__ = ["read_source"]
 
+_RECKONED: Final = ("sent_at", "first_output_at", "last_output_at")
+_DIGITS: Final = 6
 # So many calls of one file are objects at a time.
 _BATCH: Final = 4096
 # UTF-32 with its low byte first begins like UTF-16.
@@ -51,7 +55,17 @@ def _read(source: Source, claimed: Format) -> Chunk:
         else:
             problems.append(item)
     columns = Columns.concat([*parts, Columns.of(calls, claimed.name)])
+    _round_instants(columns)
     return Chunk(source.path, "log", columns, problems, claimed.name)
+
+
+def _round_instants(columns: Columns) -> None:
+    """To whole microseconds: an instant that was reckoned has more digits than an export can hold."""
+    for name in _RECKONED:
+        column = columns.numbers.get(name)
+        if column is not None:
+            known = ~np.isnan(column)
+            column[known] = np.round(column[known], _DIGITS)
 
 
 def _unknown(source: Source, head: bytes) -> Problem:

@@ -27,7 +27,7 @@ from latprof.model import Call, Problem
 __all__ = ["Decoded", "calls_of", "decode_lines", "packed", "unpacked"]
 
 _AGENT_FILE: Final = re.compile(r"^agent-(?P<id>[^.]+)\.jsonl")
-_CHUNK_BYTES: Final = 1 << 18
+_CHUNK_BYTES: Final = 1 << 20
 # Above this length a line is skimmed first; below, the full decode costs no more.
 _LONG_BYTES: Final = 1200
 # How assistant lines go on; where it stands skimming would be in vain, and where it misleads nothing is lost.
@@ -150,7 +150,7 @@ class _Decoder:
     def take_lines(self, stream: IO[bytes]) -> None:
         """Line by line, so that of a damaged packed file all is used that can be unpacked."""
         for raw in stream:
-            self._take(raw, ended=raw.endswith(b"\n"), skim=len(raw) >= self._long_bytes)
+            self._take(raw, ended=raw.endswith(b"\n"), skim=self._is_worth_skimming(raw))
 
     def take_chunks(self, stream: IO[bytes]) -> None:
         """Many lines at once, which costs less; a line longer than a chunk is put together."""
@@ -160,11 +160,16 @@ class _Decoder:
             if not first_end:
                 begun.append(chunk)
                 continue
-            self._take(b"".join([*begun, chunk[:first_end]]), ended=True)
+            joined = b"".join([*begun, chunk[:first_end]])
+            self._take(joined, ended=True, skim=self._is_worth_skimming(joined))
             end = self._take_whole_lines(chunk, first_end)
             begun = [chunk[end:]] if end < len(chunk) else []
         if begun:
-            self._take(b"".join(begun), ended=False)
+            joined = b"".join(begun)
+            self._take(joined, ended=False, skim=self._is_worth_skimming(joined))
+
+    def _is_worth_skimming(self, raw: bytes) -> bool:
+        return len(raw) >= self._long_bytes and raw.find(_ASSISTANT_HINT, 0, _HINT_BYTES) < 0
 
     def _take_whole_lines(self, chunk: bytes, start: int) -> int:
         """Take the lines that lie whole in the chunk; the offset where the last one ends."""

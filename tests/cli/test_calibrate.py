@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -37,6 +39,79 @@ def test_a_prediction_moves_to_the_measured_load_and_narrows(run: Run, tmp_path:
     for name in ("ttft", "tpot"):
         width = [read[f"{name}_high_ms"] / read[f"{name}_low_ms"] for read in (plain, near)]
         assert 1 < width[1] < width[0]
+
+
+def _metrics(folder: Path, requests: int) -> str:
+    """A vLLM exposition after so many requests of 8,000 tokens in, 501 out; 8 at once, 0.6 s and 20 ms per token."""
+    tokens, label = 501 * requests, '{model_name="MiniMaxAI/MiniMax-M2.5"'
+    lines = [
+        "# TYPE vllm:time_to_first_token_seconds histogram",
+        f'vllm:time_to_first_token_seconds_bucket{label},le="0.5"}} 0',
+        f'vllm:time_to_first_token_seconds_bucket{label},le="0.7"}} {requests}',
+        f'vllm:time_to_first_token_seconds_bucket{label},le="+Inf"}} {requests}',
+        f"vllm:time_to_first_token_seconds_count{label}}} {requests}",
+        f"vllm:time_to_first_token_seconds_sum{label}}} {0.6 * requests}",
+        f'vllm:inter_token_latency_seconds_bucket{label},le="+Inf"}} {tokens}',
+        f"vllm:inter_token_latency_seconds_count{label}}} {tokens}",
+        f"vllm:inter_token_latency_seconds_sum{label}}} {0.02 * tokens}",
+        f"vllm:prompt_tokens_total{label}}} {8000 * requests}",
+        f"vllm:generation_tokens_total{label}}} {tokens}",
+        f"vllm:num_requests_running{label}}} 8",
+    ]
+    path = folder / f"metrics-{requests}.prom"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def test_a_servers_metrics_move_a_prediction(run: Run, tmp_path: Path) -> None:
+    """Two scrapes with 60 requests between them; the band gets narrower and the words say how many."""
+    plain = json.loads(run("predict", *POINT, "--json").stdout)
+    files = f"{_metrics(tmp_path, 1000)},{_metrics(tmp_path, 1060)}"
+    near = json.loads(run("predict", *POINT, "--json", "--calibrate", files).stdout)
+    assert near["calibrated_by_calls"] == 60
+    assert abs(near["tpot_ms"] / 20 - 1) < 0.1
+    assert near["tpot_high_ms"] / near["tpot_low_ms"] < plain["tpot_high_ms"] / plain["tpot_low_ms"]
+    shown = " ".join(run("predict", *POINT, "--calibrate", files).stdout.decode().split())
+    assert "Calibrated by the metrics of this server (medians, means of tokens; 60 requests of 8,000 tokens in" in shown
+
+
+def test_rows_of_the_tested_server_are_moved(run: Run, tmp_path: Path) -> None:
+    """All rows of one server follow its test; rows of two servers do not say which was tested."""
+    head = "model,precision,gpu,n_gpu,engine,isl,osl,concurrency\n"
+    (tmp_path / "one.csv").write_text(head + "MiniMax-M2.5,fp8,H200,4,vllm,8000,501,8\n", encoding="utf-8")
+    (tmp_path / "two.csv").write_text(
+        head + "MiniMax-M2.5,fp8,H200,4,vllm,8000,501,8\nMiniMax-M2.5,fp8,H200,8,vllm,8000,501,8\n", encoding="utf-8"
+    )
+    done = run("predict", "--rows", "one.csv", "-o", "out.csv", "--calibrate", _result(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert b"30 calls" in done.stderr
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text(encoding="utf-8")))
+    assert abs(float(row["tpot_ms"]) / 20 - 1) < 0.1
+    both = run("predict", "--rows", "two.csv", "--calibrate", _result(tmp_path))
+    assert both.returncode == 2
+    assert b"2 servers" in both.stderr
+
+
+def test_a_sweep_follows_the_tested_cluster(run: Run, tmp_path: Path) -> None:
+    """A server three times as slow is swept with slower streams; an open choice is asked for."""
+    base = (
+        "sweep", str(ROOT / "fixtures" / "proxy-csv"), "--model", "MiniMax-M2.5", "--engineers", "2", "--draws", "2",
+        "--hours", "0.05", "--jobs", "1", "--json",
+    )  # fmt: skip
+    slow = _result(tmp_path, tpot_s=0.045)
+    rates = []
+    for more in ((), ("--calibrate", slow)):
+        done = run(*base, "--gpu", "4xH200", *more)
+        assert done.returncode == 0, done.stderr
+        read = json.loads(done.stdout)
+        rates.append(read["answers"][0]["paces"]["as measured"]["figures"]["decode_tps_p50"]["p50"])
+    assert read["calibrated_by_calls"] == 30
+    assert rates[1] < 0.7 * rates[0]
+    named = run(*base, "--gpu", "4xH200,8xH200", "--calibrate", f"4xH200={slow}")
+    assert named.returncode == 0, named.stderr
+    unclear = run(*base, "--gpu", "4xH200,8xH200", "--calibrate", slow)
+    assert unclear.returncode == 2
+    assert b"say which was tested" in unclear.stderr
 
 
 def test_the_measured_medians_are_shown(run: Run, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from latprof.cli.selection import Selection
     from latprof.config.load import Effective
     from latprof.replay.calibrate import LoadTest
-    from latprof.replay.plan import Hardware
+    from latprof.replay.plan import Hardware, Plan
     from latprof.replay.question import Conditions
     from latprof.replay.workload import Workload
 
@@ -34,6 +35,7 @@ __all__ = [
     "KvPrecision",
     "Precision",
     "SessionsAtOnce",
+    "calibrated_by",
     "check_counts",
     "conditions_of",
     "hardware_of",
@@ -43,11 +45,16 @@ __all__ = [
     "workload_from",
 ]
 
+_MOST_METRICS: Final = 20_000_000
 # 21 days of 8 hours.
 _HOURS_PER_MONTH: Final = 168.0
 Calibrate = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="A load test of this very server: moves the model to it, narrows the bands."),
+    typer.Option(
+        metavar="FILES",
+        help="A load test of this very server, or its saved metrics (two scrapes with a comma): "
+        "moves the model to it, narrows the bands.",
+    ),
 ]
 Engine = Annotated[
     str | None, typer.Option(metavar="NAME", help="vllm, sglang or trtllm. [the settings' cluster's, else vllm]")
@@ -139,12 +146,42 @@ def workload_from(selection: Selection) -> tuple[Workload, bool]:
     return workload_of(trace), bool(len(trace)) and float(trace.wall_exactly.mean()) < 0.5
 
 
-def load_tests(path: str, model: str) -> list[LoadTest]:
-    """The loads of a load generator's result file. Raises UsageError, NothingReadable."""
-    from latprof.api import load
-    from latprof.replay.calibrate import load_tests_of
+def load_tests(paths: str, model: str = "") -> list[LoadTest]:
+    """The loads of a load generator's results, or of a server's saved metrics; several files with commas.
 
-    return load_tests_of(load([path]), model)
+    Raises UsageError, NothingReadable.
+    """
+    from latprof.api import load
+    from latprof.cli.selection import split
+    from latprof.replay.calibrate import load_tests_of, metrics_test
+
+    files = split([paths])
+    texts = [text for path in files if (text := _metrics_text(path)) is not None]
+    if not texts:
+        return load_tests_of(load(files), model)
+    if len(texts) < len(files):
+        raise UsageError("--calibrate mixes results of load tests with metrics: give either.")
+    return [metrics_test(texts, model)]
+
+
+def calibrated_by(tests: list[LoadTest], conditions: Conditions, plan: Plan) -> Conditions:
+    """The conditions with the model's errors as tests of this plan's deployment show them."""
+    from latprof.replay.calibrate import calibrated
+
+    deployment = plan.deployment
+    return replace(conditions, residuals=calibrated(deployment, deployment.engine, tests, conditions.parameters))
+
+
+def _metrics_text(path: str) -> str | None:
+    """The text of a file with a server's metrics; None for anything else."""
+    from latprof.replay.scrape import is_scrape
+
+    try:
+        with Path(path).expanduser().open(encoding="utf-8") as file:
+            begins = file.read(_MOST_METRICS)
+    except (OSError, UnicodeDecodeError):
+        return None
+    return begins if not begins.lstrip().startswith(("{", "[")) and is_scrape(begins) else None
 
 
 def check_counts(*named: tuple[str, int | None]) -> None:

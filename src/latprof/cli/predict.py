@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from latprof.cli import cluster, options, talk
 from latprof.cli.drawing import AsJson, FormatName, chosen_format, show
 from latprof.errors import NothingReadable, UsageError
+
+if TYPE_CHECKING:
+    from latprof.serving.predict import Point
+    from latprof.serving.residual import Residuals
 
 __all__ = ["predict"]
 
@@ -40,6 +44,9 @@ def predict(  # noqa: PLR0913 - one option each
     draft_tokens: Annotated[int, typer.Option(metavar="N", help="Tokens drafted per step; 0 is none.")] = 0,
     acceptance: Annotated[float, typer.Option(metavar="SHARE", help="Share of drafted tokens accepted.")] = 0.7,
     calibrate: cluster.Calibrate = None,
+    oracle: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A second opinion beside latprof's: aiconfigurator.")
+    ] = None,
     output: options.Output = None,
     format_name: FormatName = None,
     as_json: AsJson = False,  # noqa: FBT002
@@ -53,9 +60,9 @@ def predict(  # noqa: PLR0913 - one option each
     osl, concurrency, and for models that latprof does not know params_total_b and params_active_b.
     """
     if rows is not None:
-        if gpu or model or calibrate:
-            raise UsageError("Give --rows or one operating point (with --calibrate, if wanted), not both.")
-        _rows(rows, output, force=force)
+        if gpu or model or oracle:
+            raise UsageError("Give --rows (with --calibrate, if wanted) or one operating point, not both.")
+        _rows(rows, output, calibrate, force=force)
         return
     row: dict[str, object] = {
         "gpu": gpu, "model": model, "isl": isl, "osl": osl, "concurrency": concurrency, "engine": engine,
@@ -68,12 +75,21 @@ def predict(  # noqa: PLR0913 - one option each
     if not 0 <= acceptance <= 1:
         raise UsageError("--acceptance is a share: give a number from 0 to 1.")
     chosen = chosen_format(format_name, as_json=as_json, output=output)
-    _one(row, chosen, output, calibrate, force=force)
+    _one(row, chosen, output, calibrate, oracle, force=force)
 
 
-def _one(row: Mapping[str, object], chosen: str, output: str | None, calibrate: str | None, *, force: bool) -> None:
+def _one(
+    row: Mapping[str, object],
+    chosen: str,
+    output: str | None,
+    calibrate: str | None,
+    oracle: str | None,
+    *,
+    force: bool,
+) -> None:
     from latprof.replay.calibrate import calibrated
     from latprof.report.predict import predict_document
+    from latprof.serving.oracle import second_opinion
     from latprof.serving.parameters import default_parameters
     from latprof.serving.predict import point_of
     from latprof.serving.predict import predict as predictions
@@ -83,20 +99,41 @@ def _one(row: Mapping[str, object], chosen: str, output: str | None, calibrate: 
     parameters = default_parameters()
     residuals = calibrated(point.deployment, point.version, tests, parameters) if tests else None
     (found,) = predictions([point], parameters, residuals)
-    show(predict_document(point, found, parameters, tests), chosen, output, force=force)
+    second = second_opinion(point, oracle) if oracle else None
+    show(predict_document(point, found, parameters, tests, second), chosen, output, force=force)
 
 
-def _rows(path: str, output: str | None, *, force: bool) -> None:
+def _rows(path: str, output: str | None, calibrate: str | None, *, force: bool) -> None:
     from latprof.report.predict import row_grid
+    from latprof.serving.parameters import default_parameters
     from latprof.serving.predict import points_of
     from latprof.serving.predict import predict as predictions
 
     options.check_targets(output, inputs=[path], force=force)
     rows = _read(path)
-    found = predictions(points_of(rows))
+    points = points_of(rows)
+    residuals = _row_residuals(points, calibrate) if calibrate else None
+    found = predictions(points, default_parameters(), residuals)
     options.write_output(_csv(row_grid(rows, found)), output, force=force)
     refused = sum(1 for item in found if item.reason)
     talk.note(f"{len(rows) - refused} of {len(rows)} rows predicted, {refused} refused")
+
+
+def _row_residuals(points: Sequence[Point | str], calibrate: str) -> dict[str, Residuals]:
+    """What a test of the rows' server tells. Raises UsageError when the rows are of several servers."""
+    from latprof.replay.calibrate import calibrated
+    from latprof.report.calibration_words import calibration_words
+    from latprof.serving.parameters import default_parameters
+
+    good = [point for point in points if not isinstance(point, str)]
+    servers = {(point.deployment, point.version) for point in good}
+    if len(servers) != 1:
+        raise UsageError(
+            f"The rows are of {len(servers)} servers and a load test is of one: keep the rows of the tested one."
+        )
+    tests = cluster.load_tests(calibrate, good[0].deployment.model.name)
+    talk.note(calibration_words(tests))
+    return calibrated(good[0].deployment, good[0].version, tests, default_parameters())
 
 
 def _read(path: str) -> list[dict[str, str]]:

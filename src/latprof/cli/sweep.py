@@ -16,6 +16,7 @@ from latprof.errors import UsageError
 
 if TYPE_CHECKING:
     from latprof.config.load import Effective
+    from latprof.replay.calibrate import LoadTest
     from latprof.replay.plan import Hardware, Wish
     from latprof.replay.question import Answer, Conditions
     from latprof.replay.workload import Workload
@@ -58,6 +59,14 @@ def sweep(  # noqa: PLR0913 - one argument per option
     hours: cluster.Hours = 1.0,
     hours_per_month: cluster.HoursPerMonth = None,
     jobs: cluster.Jobs = None,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[GPUS=]FILES",
+            help="A load test, or saved metrics, of one of these: 4xH200=result.json. GPUs or cluster may be left out "
+            "when there is one.",
+        ),
+    ] = None,
     format_name: drawing.FormatName = None,
     as_json: drawing.AsJson = False,  # noqa: FBT002
     output: options.Output = None,
@@ -94,11 +103,43 @@ def sweep(  # noqa: PLR0913 - one argument per option
         raise UsageError("Nothing to sweep: name at least one model, and GPUs or a cluster.")
     workload, _ = cluster.workload_from(selection)
     asked = [(item, wish, team) for item, wish in wishes for team in teams]
+    tests, conditions = _calibrated(calibrate, asked, conditions, workload)
     with cluster.replay_bar() as progress:
         found, refused = answers(workload, asked, conditions, progress)
     teams_served = _break_even(found, workload, conditions, wishes) if find_break_even else None
-    document = sweep_document(found, refused, workload, conditions, budget_usd=budget, break_even=teams_served)
+    document = sweep_document(
+        found, refused, workload, conditions, budget_usd=budget, break_even=teams_served, tests=tests
+    )
     drawing.show(document, chosen, output, force=force)
+
+
+def _calibrated(
+    given: str | None, asked: Sequence[tuple[Hardware, Wish, int]], conditions: Conditions, workload: Workload
+) -> tuple[list[LoadTest], Conditions]:
+    """The tests, and the conditions that follow from them. Raises UsageError when it is open what was tested."""
+    from latprof.replay.calibrate import tested_model
+    from latprof.replay.plan import plan_for
+    from latprof.replay.question import fitted
+
+    if given is None:
+        return [], conditions
+    place, _, files = given.rpartition("=")
+    tests = cluster.load_tests(files)
+    name, model = place.strip().casefold(), tested_model(tests)
+    chosen = [
+        (hardware, wish, team)
+        for hardware, wish, team in asked
+        if (not name or name in {hardware.name.casefold(), f"{hardware.count}x{hardware.gpu.name}".casefold()})
+        and (not model or model == wish.model.name)
+    ]
+    servers = {(hardware.name, wish.model.name) for hardware, wish, _ in chosen}
+    if len(servers) != 1:
+        raise UsageError(
+            f"--calibrate fits {len(servers)} of what is swept: say which was tested, such as 4xH200={files}, "
+            "and have its model in --model."
+        )
+    hardware, wish, team = chosen[0]
+    return tests, cluster.calibrated_by(tests, conditions, plan_for(hardware, fitted(wish, workload, team)))
 
 
 def _hardware(gpus: Sequence[str], names: Sequence[str], settings: Effective | None) -> list[Hardware]:

@@ -1,4 +1,4 @@
-"""The step model's scale for one cluster, from a load test of that cluster."""
+"""The step model's scale for one cluster, from a load test of that cluster or from its server's metrics."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.errors import UsageError
+from latprof.replay.scrape import scraped, window
 from latprof.serving import Deployment, Parameters
 from latprof.serving.predict import Point, modelled
 from latprof.serving.residual import Residuals, default_residuals, features_of
@@ -19,7 +20,7 @@ from latprof.serving.steady import Load
 from latprof.serving.tables import model_named
 from latprof.trace import Trace
 
-__all__ = ["LEAST_CALLS", "LoadTest", "calibrated", "load_tests_of"]
+__all__ = ["LEAST_CALLS", "LoadTest", "calibrated", "load_tests_of", "metrics_test", "tested_model"]
 
 LEAST_CALLS: Final = 5
 # Standard error of a median by that of a mean, for a normal distribution: sqrt(pi / 2).
@@ -28,7 +29,10 @@ _MEDIAN: Final = 1.2533
 
 @dataclass(frozen=True, slots=True)
 class LoadTest:
-    """Medians of one load (ms, tokens), and the standard errors of their logarithms."""
+    """Medians of one load (ms, tokens), and the standard errors of their logarithms.
+
+    `metrics`: from a server's metrics, whose tokens are means. `model` as it was named there.
+    """
 
     load: Load
     ttft_ms: float
@@ -36,9 +40,25 @@ class LoadTest:
     ttft_error: float
     tpot_error: float
     calls: int
+    model: str = ""
+    metrics: bool = False
 
 
-def load_tests_of(trace: Trace, model: str) -> list[LoadTest]:
+def metrics_test(texts: Sequence[str], model: str = "") -> LoadTest:
+    """The load of a server of `model` from one or two expositions of its metrics. Raises UsageError."""
+    if len(texts) > 2:
+        raise UsageError("--calibrate takes one scrape of a server's metrics, or the first and last of a window.")
+    seen = window([scraped(text) for text in texts])
+    _check_names([seen.model], model)
+    if seen.requests < LEAST_CALLS:
+        raise UsageError(f"The metrics hold {seen.requests} finished requests: {LEAST_CALLS} are needed.")
+    load = Load(seen.isl, seen.osl, seen.concurrency, seen.cached)
+    return LoadTest(
+        load, seen.ttft_ms, seen.tpot_ms, seen.ttft_error, seen.tpot_error, seen.requests, seen.model, metrics=True
+    )
+
+
+def load_tests_of(trace: Trace, model: str = "") -> list[LoadTest]:
     """The loads of a load generator's results. Raises UsageError where they cannot calibrate a server of `model`."""
     _check_model(trace, model)
     usable = _usable(trace)
@@ -57,9 +77,13 @@ def load_tests_of(trace: Trace, model: str) -> list[LoadTest]:
 
 
 def _check_model(trace: Trace, model: str) -> None:
-    """Raises UsageError when the load test is known to be of another model."""
-    wanted = model_named(model)
-    for name in dict.fromkeys(trace.texts["model"]):
+    _check_names([name or "" for name in dict.fromkeys(trace.texts["model"])], model)
+
+
+def _check_names(names: Sequence[str], model: str) -> None:
+    """Raises UsageError when the load test is known to be of another model than `model`."""
+    wanted = model_named(model) if model else None
+    for name in names:
         tested = model_named(name) if name else None
         if wanted is not None and tested is not None and tested.name != wanted.name:
             raise UsageError(f"The load test is of {tested.name}, not of {wanted.name}: test the server in question.")
@@ -77,7 +101,8 @@ def _load_test(trace: Trace) -> LoadTest:
     ttft = trace.ttft_s * 1e3
     tpot = (trace.wall_s - trace.ttft_s) * 1e3 / (outputs - 1)
     load = Load(float(np.median(trace.numbers["input_tokens"])), float(np.median(outputs)), _at_once(trace))
-    return LoadTest(load, float(np.median(ttft)), float(np.median(tpot)), _error(ttft), _error(tpot), len(trace))
+    model = str(trace.texts["model"][0] or "")
+    return LoadTest(load, float(np.median(ttft)), float(np.median(tpot)), _error(ttft), _error(tpot), len(trace), model)
 
 
 def _error(values: NDArray[np.float64]) -> float:
@@ -117,3 +142,9 @@ def calibrated(
         )
         for target, (measured, error, model) in values.items()
     }
+
+
+def tested_model(tests: Sequence[LoadTest]) -> str:
+    """The table's name of the model that was tested; '' when it is not said or not known."""
+    cards = [model_named(test.model) for test in tests if test.model]
+    return next((card.name for card in cards if card is not None), "")

@@ -8,13 +8,14 @@ from typing import Final
 
 import numpy as np
 
-from latprof.replay.bands import Band, Outlook, Pace, Spread, Study
+from latprof.replay.bands import Band, Outlook, Pace, Study, spread_of_calls
 from latprof.replay.cluster import Routing
 from latprof.replay.measured import MeasuredRow, nearest_rows
 from latprof.replay.plan import Hardware, Impossible, Plan, Wish, plan_for
 from latprof.replay.run import run_studies
 from latprof.replay.workload import Workload
 from latprof.serving import Parameters
+from latprof.serving.residual import Residuals
 
 __all__ = ["PACES", "Answer", "Conditions", "Refusal", "answers", "break_even", "costs", "fitted", "pareto"]
 
@@ -25,10 +26,13 @@ _LARGEST_TEAM: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What holds for every replay of a question. `hours_per_month` is the time in which a team works."""
+    """What holds for every replay of a question. `hours_per_month` is the time in which a team works.
+
+    `residuals` by 'tpot' and 'ttft' replace the package's measured deviations (a calibration).
+    """
 
     parameters: Parameters
-    spread: Spread | None = None
+    residuals: Mapping[str, Residuals] | None = None
     gap_cap_s: float = 60.0
     sessions_at_once: int = 1
     routing: Routing = "sticky"
@@ -103,9 +107,11 @@ def answers(
 
 
 def _study(plan: Plan, workload: Workload, engineers: int, pace: Pace, conditions: Conditions) -> Study:
+    known = conditions.residuals
+    spread = spread_of_calls(plan.deployment, workload, conditions.parameters, known) if known else None
     return Study(
         plan, workload, conditions.parameters, engineers, pace, conditions.gap_cap_s, conditions.sessions_at_once,
-        conditions.routing, conditions.spread, conditions.warm_up_s, conditions.measured_s,
+        conditions.routing, spread, conditions.warm_up_s, conditions.measured_s,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from latprof.replay.calibrate import LoadTest
 from latprof.report.calibration_words import calibration_words
 from latprof.report.cells import spreadsheet_safe
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
+from latprof.serving.oracle import Opinion
 from latprof.serving.parameters import Parameters
 from latprof.serving.predict import Point, Prediction
 from latprof.units import UNKNOWN, format_count, format_value
@@ -18,6 +19,10 @@ __all__ = ["FIELDS", "predict_document", "row_grid"]
 FIELDS: Final = (
     "ttft_ms", "ttft_low_ms", "ttft_high_ms", "tpot_ms", "tpot_low_ms", "tpot_high_ms",
 )  # fmt: skip
+_SECOND: Final = (
+    "The last column is an estimate of another program from measured kernels: means, without queueing, engine overhead "
+    "before the first token, or a band."
+)
 _READ: Final = (
     "TTFT is the wait for the first token, TPOT the time per further token, both the median of one stream. The band "
     "holds the measured value in 80 % of cases. All streams together: concurrency x OSL over TTFT + (OSL - 1) TPOT."
@@ -25,32 +30,59 @@ _READ: Final = (
 
 
 def predict_document(
-    point: Point, found: Prediction, parameters: Parameters, tests: Sequence[LoadTest] = ()
+    point: Point,
+    found: Prediction,
+    parameters: Parameters,
+    tests: Sequence[LoadTest] = (),
+    second: Opinion | None = None,
 ) -> Document:
-    """One operating point: the figures of a stream beside those of all streams. `tests` calibrated it."""
+    """One operating point: the figures of a stream beside those of all streams. `tests` calibrated it.
+
+    `second` is another program's opinion, shown beside.
+    """
     used, load = point.deployment, point.load
     title = (
         f"latprof: {point.name or used.model.name} in {used.precision} on {used.n_gpu}x{used.gpu.name}, {used.engine}, "
         f"{format_count(round(load.isl))} tokens in, {format_count(round(load.osl))} out, "
         f"concurrency {format_count(round(load.concurrency))}"
     )
-    rows = _rows(point, found)
+    rows = _with_second(_rows(point, found), point, second)
     columns = (
         Column("metric", "left"), Column("unit", "left"), Column("kind", "left"), Column("value"),
-        Column("80 % band"),
+        Column("80 % band"), *([Column(second.source)] if second else []),
     )  # fmt: skip
     table = Table("A steady state of this load", columns, tuple(tuple(Cell(text) for text in row) for row in rows))
     basis = f"Estimates of a step-time model fitted on {parameters.date} to {parameters.source}."
     notes = [Note(_READ), *(Note(text + ".") for text in found.remarks), Note(basis)]
     notes += [Note(calibration_words(tests))] if tests else []
+    notes += [Note(_SECOND)] if second else []
     data: dict[str, Any] = {
         "schema_version": 1, "model": used.model.name, "precision": used.precision, "gpu": used.gpu.name,
         "n_gpu": used.n_gpu, "engine": used.engine, "isl": load.isl, "osl": load.osl, "concurrency": load.concurrency,
         "kind": "estimate", **_values(found), "remarks": list(found.remarks), "parameters_date": parameters.date,
-        "calibrated_by_calls": sum(test.calls for test in tests),
+        "calibrated_by_calls": sum(test.calls for test in tests), **_second_data(second),
     }  # fmt: skip
     keys = tuple(key for key in data if key not in {"remarks", "schema_version"})
     return Document(title, (Section("Prediction", (table, *notes)),), data, Grid(keys, (tuple(data[k] for k in keys),)))
+
+
+def _with_second(rows: Sequence[tuple[str, ...]], point: Point, second: Opinion | None) -> list[tuple[str, ...]]:
+    """The rows with the other program's figure of each."""
+    if second is None:
+        return list(rows)
+    t, p, load = second.ttft_ms, second.tpot_ms, point.load
+    figures = (t / 1e3, p, 1e3 / p, 1e3 * load.concurrency * load.osl / (t + (load.osl - 1) * p))
+    return [(*row, format_value(figure, "s")) for row, figure in zip(rows, figures, strict=True)]
+
+
+def _second_data(second: Opinion | None) -> dict[str, Any]:
+    if second is None:
+        return {}
+    return {
+        "oracle": second.source,
+        "oracle_ttft_ms": float(f"{second.ttft_ms:.5g}"),
+        "oracle_tpot_ms": float(f"{second.tpot_ms:.5g}"),
+    }
 
 
 def _values(found: Prediction) -> dict[str, float | None]:

@@ -86,6 +86,7 @@ def sweep_document(
     *,
     budget_usd: float | None = None,
     break_even: Mapping[str, str] | None = None,
+    tests: Sequence[LoadTest] = (),
 ) -> Document:
     """Many configurations, those that no other beats marked, and what a budget buys."""
     title = (
@@ -102,6 +103,7 @@ def sweep_document(
         *budget_words(found, budget_usd),
         *team_words(found, break_even),
         *layout_words(found),
+        *([f"{calibration_words(tests)} The others follow as far as they have traits in common."] if tests else []),
         sweep_legend(conditions),
     ]
     sections.append(Section("In words", tuple(Note(text) for text in words)))
@@ -110,6 +112,7 @@ def sweep_document(
         "answers": [answer_data(answer) for answer in found],
         "refused": [refused_data(item) for item in refused],
         "break_even": dict(break_even or {}),
+        "calibrated_by_calls": sum(test.calls for test in tests),
     }
     return Document(title, tuple(sections), data, answers_grid(found))
 

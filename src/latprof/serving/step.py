@@ -54,7 +54,8 @@ class Terms:
     streams_per_group: Floats
     tokens: Floats
     launches: Floats
-    several: Floats
+    reduces: Floats
+    activations_s: Floats
     prefilling: Floats
 
 
@@ -92,7 +93,8 @@ def step_terms(batch: Batch, deployment: Deployment) -> Terms:
         streams_per_group=streams / deployment.dp,
         tokens=tokens,
         launches=np.full_like(tokens, model.launches),
-        several=np.full_like(tokens, float(n > 1)),
+        reduces=np.full_like(tokens, float(model.layers * (n > 1))),
+        activations_s=tokens * model.layers * model.hidden * 2.0 / gpu.bandwidth_bytes_s,
         prefilling=np.asarray(prefill > 0, float),
     )
 
@@ -128,15 +130,15 @@ def combined_s(terms: Terms, values: Mapping[str, Any]) -> Floats:
     """Seconds of an iteration from its ideal times and fitted values, each a number or an array of shape (n,).
 
     hypot(k_weights weights, k_compute compute) + k_kv cache + k_attention attention + k_link link
-    + launches (layer + several tp_layer + prefilling eager) + step + seq streams. hypot stands for the larger of both
-    with a soft corner.
+    + k_activation activations + launches (layer + prefilling eager) + reduces tp_layer + step + seq streams. hypot
+    stands for the larger of both with a soft corner.
     """
     gemm = np.hypot(values["k_weights"] * terms.weights_s, values["k_compute"] * terms.compute_s)
     moved = values["k_kv"] * terms.kv_s + values["k_attention"] * terms.attention_s + values["k_link"] * terms.link_s
-    layer = values["layer_s"] + terms.several * values["tp_layer_s"] + terms.prefilling * values["eager_layer_s"]
-    return np.asarray(
-        gemm + moved + terms.launches * layer + values["step_s"] + values["seq_s"] * terms.streams_per_group, float
-    )
+    passes = values["k_activation"] * terms.activations_s
+    fixed = terms.launches * values["layer_s"] + terms.reduces * values["tp_layer_s"] + values["step_s"]
+    eager = terms.prefilling * terms.launches * values["eager_layer_s"]
+    return np.asarray(gemm + moved + passes + fixed + eager + values["seq_s"] * terms.streams_per_group, float)
 
 
 def step_s(batch: Batch, deployment: Deployment, parameters: Parameters) -> Floats:

@@ -40,6 +40,7 @@ from latprof.model import (
     SENT_SOURCES,
     TRIGGERS,
 )
+from latprof.outputs import OUTPUTS, output_schema
 from latprof.report.support import EVIDENCE
 from latprof.schema import ApiBlock, ApiCall, analyze_schema, call_schema
 from latprof.stats import min_calls
@@ -360,6 +361,10 @@ def generated() -> dict[Path, str]:
         REFERENCE / "call.schema.json": json.dumps(call_schema(), indent=2, sort_keys=True) + "\n",
         REFERENCE / "analyze.schema.json": json.dumps(analyze_schema(), indent=2, sort_keys=True) + "\n",
         REFERENCE / "catalogue.schema.json": json.dumps(catalogue_schema(), indent=2, sort_keys=True) + "\n",
+        **{
+            REFERENCE / f"{name}.schema.json": json.dumps(output_schema(name), indent=2, sort_keys=True) + "\n"
+            for name in OUTPUTS
+        },
         REFERENCE / "catalogue.md": catalogue(),
         REFERENCE / "settings.md": GENERATED + reference_page(),
     }

@@ -40,6 +40,7 @@ HEAVY = {
         "api.py",
     ),
     "pydantic": (
+        "outputs.py",
         "schema.py",
         "config/schema.py",
         "config/load.py",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +18,9 @@ def schema(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="call (a line of export), analyze (its JSON) or catalogue (a TOML file of facts)."
+            metavar="NAME",
+            help="call (a line of export), catalogue (a TOML file of facts), or the JSON of a command: analyze, "
+            "budget, check, diff, doctor, drift, watch, watch-event.",
         ),
     ] = "call",
 ) -> None:
@@ -24,9 +28,15 @@ def schema(
     import json
 
     from latprof.catalogue import catalogue_schema
+    from latprof.outputs import OUTPUTS, output_schema
     from latprof.schema import analyze_schema, call_schema
 
-    makers = {"call": call_schema, "analyze": analyze_schema, "catalogue": catalogue_schema}
+    makers: dict[str, Callable[[], dict[str, Any]]] = {
+        "call": call_schema,
+        "analyze": analyze_schema,
+        "catalogue": catalogue_schema,
+        **{item: partial(output_schema, item) for item in OUTPUTS},
+    }
     if name not in makers:
         raise UsageError(f"No schema is called {name}: choose from {', '.join(makers)}.")
     text = json.dumps(makers[name](), indent=2, sort_keys=True) + "\n"

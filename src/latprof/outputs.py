@@ -1,0 +1,319 @@
+"""The public shapes of what commands print as JSON, beside those of `latprof.schema`.
+
+`latprof schema NAME` prints them as JSON Schemas. A key is never left out: what is not known is null.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+__all__ = [
+    "OUTPUTS",
+    "BudgetResult",
+    "CheckResult",
+    "DiffResult",
+    "DoctorResult",
+    "DriftResult",
+    "WatchEvent",
+    "WatchPicture",
+    "output_schema",
+]
+
+_Kind = Literal["exact", "bound", "estimate", "as_logged"]
+_How = Literal["exact", "bound", "exact or bound", "as_logged"] | None
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Interval(_Strict):
+    value: float | None
+    low: float | None = Field(description="lower end of the 95 % interval; null where the data bound no side")
+    high: float | None = Field(description="upper end of the 95 % interval")
+    n: int = Field(description="calls")
+    sessions: int
+
+
+class _CheckChange(_Strict):
+    before_n: int
+    before_low: float | None
+    before_high: float | None
+    difference: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    chance: float | None = Field(description="of so much or more if nothing changed, all figures of the check together")
+
+
+class _Outcome(_Strict):
+    name: str
+    rule: Literal["budget", "baseline"]
+    status: Literal["pass", "fail", "unknown"] = Field(description="unknown: cannot be judged")
+    reason: str
+    metric: str
+    unit: str
+    kind: _Kind | None
+    group: dict[str, str | None] = Field(description="grouping key to value")
+    percentile: float
+    n: int
+    sessions: int
+    value: float | None
+    low: float | None
+    high: float | None
+    limit: float | None = Field(description="what the value is held against")
+    side: Literal["max", "min"]
+    change: _CheckChange | None = Field(description="against a baseline")
+
+
+class CheckResult(_Strict):
+    """What `latprof check --json` prints."""
+
+    schema_version: Literal[1]
+    passed: bool | None = Field(description="null: nothing could be judged")
+    judged: int = Field(description="outcomes that are not unknown")
+    strict: bool
+    calls: int
+    sessions: int
+    outcomes: list[_Outcome]
+    notes: list[str]
+
+
+class _Side(_Strict):
+    name: str
+    calls: int
+    sessions: int
+
+
+class _Cell(_Strict):
+    cell: dict[str, str | None]
+    calls: tuple[int, int]
+    share: float | None = Field(description="weight of the cell in both sides after matching")
+
+
+class _Figure(_Interval):
+    refused: str | None = Field(description="why there is no value")
+
+
+class _Change(_Strict):
+    before: _Figure
+    after: _Figure
+    difference: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+
+
+class _Difference(_Strict):
+    metric: str
+    unit: str
+    kind: _Kind
+    percentile: float
+    says: str
+    plain: _Change
+    matched: _Change | None = Field(description="with the same work on both sides; null for metrics of the work itself")
+
+
+class DiffResult(_Strict):
+    """What `latprof diff --json` prints."""
+
+    schema_version: Literal[1]
+    sides: tuple[_Side, _Side]
+    match: list[str] = Field(description="keys by which calls are matched")
+    left_out: list[float] = Field(description="share of each side's calls without a match")
+    mix: list[_Cell]
+    shared_calls: int
+    not_compared: list[str]
+    differences: list[_Difference]
+
+
+class _Shift(_Strict):
+    agent: str
+    model: str | None
+    series: str
+    unit: str
+    kind: _Kind
+    says: str
+    statistic: Literal["median", "mean"]
+    at: AwareDatetime
+    earliest: AwareDatetime | None
+    latest: AwareDatetime | None
+    before: _Interval
+    after: _Interval
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    t: float | None
+    chance: float | None
+    first_used_near: list[str]
+
+
+class _Scanned(_Strict):
+    agent: str
+    model: str | None
+    series: str
+    unit: str
+    kind: _Kind
+    n: int
+    session_days: int
+    t: float | None
+    chance: float | None
+
+
+class _FirstUse(_Strict):
+    agent: str
+    what: str
+    name: str
+    at: AwareDatetime
+
+
+class DriftResult(_Strict):
+    """What `latprof drift --json` prints."""
+
+    schema_version: Literal[1]
+    calls: int
+    false_alarms: float = Field(description="chance of any false alarm in the whole result")
+    changes: list[_Shift]
+    scanned: list[_Scanned]
+    first_uses: list[_FirstUse]
+    refused: list[str]
+
+
+class _Share(_Strict):
+    activity: str
+    name: str | None
+    seconds: float
+    by_kind_s: dict[str, float] = Field(description="kind to seconds")
+    segments: int
+    sessions: int
+
+
+class _BudgetSession(_Strict):
+    agent: str
+    session: str
+    project: str | None
+    calls: int
+    start_at: AwareDatetime
+    wall_s: float
+    seconds: dict[str, float] = Field(description="activity to seconds")
+
+
+class _BudgetGroup(_Strict):
+    by: str
+    group: str | None
+    shares: list[_Share]
+
+
+class _Slow(_Strict):
+    metric: str
+    calls_share: float
+    n: int
+    estimated: int
+    sessions: int
+    seconds: float
+    waiting_share: float
+    interval: tuple[float, float] | None
+
+
+class BudgetResult(_Strict):
+    """What `latprof budget --json` prints."""
+
+    schema_version: Literal[1]
+    calls_left_out: int
+    sessions: list[_BudgetSession]
+    wall_s: float
+    total: list[_Share]
+    groups: list[_BudgetGroup]
+    slowest: list[_Slow]
+
+
+class _Advised(_Strict):
+    name: str
+    files: int
+    calls: int
+    problems: int
+    ttft_s: _How
+    first_block_s: _How
+    decode_tps: _How
+    wall_s: _How
+    output_tokens: _How
+    setting: str | None = Field(description="what to switch on, as it is typed")
+    gives: str | None = Field(description="what it records from then on")
+    nothing_to_switch_on: str | None = Field(description="why there is no setting")
+
+
+class DoctorResult(_Strict):
+    """What `latprof doctor --json` prints."""
+
+    schema_version: Literal[1]
+    formats: list[_Advised]
+
+
+class _Usual(_Strict):
+    low_s: float | None = Field(description="p10 of earlier times, s; null below 30 of them")
+    high_s: float | None = Field(description="p90 of earlier times, s")
+    n: int
+    of: str = Field(description="what the times belong to")
+
+
+class _LastCall(_Strict):
+    call_id: str
+    model: str | None
+    ttft_s: float | None
+    first_block_s: float | None = Field(description="upper bound of the time to the first token, s")
+    wall_s: float | None
+    wall_kind: Literal["exact", "bound"] | None
+    output_tokens: int | None
+
+
+class _Running(_Strict):
+    agent: str
+    session_id: str
+    agent_id: str | None = Field(description="sub-agent, null for the main thread")
+    project: str | None
+    model: str | None
+    state: Literal["waiting", "answering", "tools", "idle", "unknown"]
+    since: AwareDatetime | None
+    seconds: float | None = Field(description="how long the state lasts, s")
+    trigger: str | None = Field(description="why the request was made, while waiting")
+    tools: list[str] = Field(description="tools without a result, the oldest first")
+    failed_attempts: int
+    usual: _Usual | None
+    longer_than_usual: bool
+    calls: int
+    last_call: _LastCall | None
+
+
+class WatchPicture(_Strict):
+    """What `latprof watch --once --json` prints."""
+
+    schema_version: Literal[1]
+    at: AwareDatetime
+    files: int
+    sessions: list[_Running]
+
+
+class WatchEvent(_Running):
+    """A line of `latprof watch --json`."""
+
+    schema_version: Literal[1]
+    event: Literal["session", "state", "long", "call", "gone"]
+    at: AwareDatetime
+
+
+OUTPUTS: Final[dict[str, type[BaseModel]]] = {
+    "budget": BudgetResult,
+    "check": CheckResult,
+    "diff": DiffResult,
+    "doctor": DoctorResult,
+    "drift": DriftResult,
+    "watch": WatchPicture,
+    "watch-event": WatchEvent,
+}
+
+
+def output_schema(name: str) -> dict[str, Any]:
+    """JSON Schema of an output by its name in `OUTPUTS`. Raises KeyError."""
+    return OUTPUTS[name].model_json_schema(mode="serialization")

@@ -1,0 +1,201 @@
+"""Columns keep every call as it is, and what is merged on them is what is merged on calls one by one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from latprof.ingest.chunk import Chunk
+from latprof.ingest.gather import Gathering
+from latprof.ingest.join import join
+from latprof.ingest.merge import Merger
+from latprof.ingest.once import drop_copies, join_sources
+from latprof.ingest.tags import NO_TAGS, TagRules
+from latprof.model import BLOCK_TYPES, FLAGS, TRIGGERS, Block, Call, Problem
+from latprof.trace import Columns, Trace
+
+ODD_TEXTS = ("", " ", "é", "模型", "\x00", "a\udc80b", "🙂", "None")
+texts = st.none() | st.sampled_from(ODD_TEXTS) | st.text(max_size=6)
+known_texts = st.sampled_from(ODD_TEXTS) | st.text(max_size=6)
+moments = st.none() | st.floats(-1e10, 1e10)
+odd_floats = moments | st.sampled_from((0.0, -0.0, math.nan, math.inf, -math.inf))
+counts = st.none() | st.integers(0, 2**53) | st.sampled_from((0, 2**24, 2**24 + 1))
+flags = st.lists(st.sampled_from(sorted(FLAGS)), unique=True, max_size=4).map(tuple)
+blocks = st.builds(
+    Block,
+    type=st.sampled_from(BLOCK_TYPES),
+    end_at=moments,
+    start_at=odd_floats,
+    characters=counts,
+    tokens=counts,
+    name=texts,
+    result_at=odd_floats,
+    signature_characters=counts,
+)
+calls = st.builds(
+    Call,
+    agent=known_texts,
+    session_id=known_texts,
+    told_by=known_texts,
+    flags=flags,
+    blocks=st.lists(blocks, max_size=3).map(tuple),
+    trigger=st.sampled_from(TRIGGERS),
+    **dict.fromkeys(("sent_at", "last_output_at"), moments),
+    **dict.fromkeys(("trigger_at", "headers_at", "first_output_at", "tool_s"), odd_floats),
+    **dict.fromkeys(
+        (
+            "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "attempts",
+        ),
+        counts,
+    ),
+    **dict.fromkeys(
+        (
+            "message_id", "request_id", "agent_version", "agent_id", "provider", "model", "requested_model", "project",
+            "host", "engineer", "effort", "speed_mode", "sent_source", "first_output_source", "last_output_source",
+            "output_tokens_source", "load", "stop_reason", "stated_id",
+        ),
+        texts,
+    ),
+)  # fmt: skip
+problems = st.builds(Problem, known_texts, known_texts, st.none() | st.integers(0, 10**9), known_texts)
+
+# Few ids, sessions, ends and counts, so that records are copies of each other, tell of one call, or nearly do.
+LONG_IDS = ("req_011CabcdefghIJKL", "req_011CmnopqrstUVWX", "msg_013AyzABCDefghij")
+alike = st.builds(
+    Call,
+    agent=st.sampled_from(("claude-code", "litellm")),
+    session_id=st.sampled_from(("", "s1", "s2", "s3")),
+    message_id=st.sampled_from((None, "m1", "m2", LONG_IDS[2])),
+    request_id=st.sampled_from((None, "r1", *LONG_IDS)),
+    model=st.sampled_from((None, "one")),
+    host=st.sampled_from((None, "mac1", "mac2")),
+    engineer=st.sampled_from((None, "ana", "bo")),
+    sent_at=st.sampled_from((None, 99.0, 100.0)),
+    sent_source=st.sampled_from((None, "span_start", "trigger_line")),
+    last_output_at=st.sampled_from((None, 103.0, 103.02, 103.5, 104.25)),
+    input_tokens=st.sampled_from((None, 10, 20)),
+    output_tokens=st.sampled_from((None, 5)),
+    flags=st.sampled_from(((), ("embedded",), ("no_date",), ("interrupted", "whole_seconds"))),
+    blocks=st.sampled_from(((), (Block("text", end_at=102.5),), (Block("text", end_at=102.5, result_at=103.0),))),
+    stated_id=st.sampled_from((None, None, "claude-code/m1/r1")),
+    told_by=st.sampled_from(("", "span", "event")),
+    trigger=st.sampled_from(("user", "unknown", "synthetic")),
+)
+readers = st.sampled_from(("claude-code", "otlp", "litellm"))
+files = st.lists(st.tuples(readers, st.lists(alike, max_size=5)), max_size=6)
+many = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def chunk_of(reader: str, items: list[Call], place: int = 0) -> Chunk:
+    return Chunk(f"{place}.jsonl", "log", Columns.of(items, reader), [Problem("bad_line", f"{place}.jsonl")], reader)
+
+
+@given(st.lists(calls, max_size=6), st.lists(problems, max_size=3), known_texts)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_calls_come_back_from_a_chunk_as_they_were(items: list[Call], found: list[Problem], reader: str) -> None:
+    """None, 0, -0.0, NaN and empty texts are told apart; `repr` shows all of that."""
+    chunk = Chunk.from_bytes(Chunk("a.jsonl", "log", Columns.of(items, reader), found, reader).to_bytes())
+    assert [repr(call) for call in chunk.columns.calls()] == [repr(call) for call in items]
+    assert (chunk.problems, chunk.reader, chunk.path, chunk.state) == (found, reader, "a.jsonl", "log")
+    assert chunk.columns.call_ids() == [call.call_id for call in items]
+
+
+@given(st.lists(st.lists(calls, max_size=3), max_size=4), st.data())
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_parts_in_a_row_and_rows_of_them_are_the_calls_of_that_order(parts: list[list[Call]], data: Any) -> None:
+    """Putting together, then choosing rows."""
+    whole = Columns.concat([Columns.of(part) for part in parts])
+    listed = [call for part in parts for call in part]
+    assert [repr(call) for call in whole.calls()] == [repr(call) for call in listed]
+    rows = data.draw(st.lists(st.integers(0, len(listed) - 1), max_size=5)) if listed else []
+    taken = whole.take(np.array(rows, dtype=np.int64))
+    taken.sort_pool()
+    assert [repr(call) for call in taken.calls()] == [repr(listed[row]) for row in rows]
+    assert len(whole) == len(listed)
+
+
+@given(files)
+@many
+def test_merging_columns_is_merging_calls(given_files: list[tuple[str, list[Call]]]) -> None:
+    """The rules are those of `Merger` and `join`, which take one call after the other."""
+    merger = Merger()
+    for reader, items in given_files:
+        for call in items:
+            merger.add(call, reader)
+    expected = join(merger.records())
+    columns = Columns.concat([Columns.of(items, reader) for reader, items in given_files])
+    assert drop_copies(columns) == merger.copies
+    whole, taken_in = join_sources(columns)
+    assert taken_in == expected.taken_in
+    assert [repr(call) for call in whole.calls()] == [repr(call) for call in expected.calls]
+
+
+@given(files, st.randoms())
+@many
+def test_the_order_in_which_chunks_arrive_does_not_matter(
+    given_files: list[tuple[str, list[Call]]], random: Any
+) -> None:
+    """Columns, counts and the order of problems are those of the files' own order, to the last byte."""
+    places = list(range(len(given_files)))
+    shuffled = random.sample(places, len(places))
+    results = []
+    for order in (places, shuffled):
+        gathering = Gathering(TagRules())
+        for place in order:
+            gathering.add(place, chunk_of(*given_files[place], place), NO_TAGS, named=False)
+        found = gathering.problems()
+        results.append((Chunk("", "log", gathering.columns(), found).to_bytes(), gathering.formats))
+    assert results[0] == results[1]
+
+
+@given(st.lists(alike, max_size=8), st.data())
+@many
+def test_a_trace_of_columns_shows_what_the_calls_say(items: list[Call], data: Any) -> None:
+    """Its rows are the calls by send time, else end, then id; NaN and None stand for what is not known."""
+    later = math.inf
+    ordered = sorted(
+        items, key=lambda c: (next((at for at in (c.sent_at, c.last_output_at) if at is not None), later), c.call_id)
+    )
+    whole = Trace.from_calls(items)
+    kept = np.array(data.draw(st.lists(st.booleans(), min_size=len(items), max_size=len(items))), dtype=np.bool_)
+    listed = [call for call, keep in zip(ordered, kept, strict=True) if keep]
+    for trace, shown in ((whole, ordered), (whole.select(kept), listed)):
+        assert trace.texts["call_id"].tolist() == [call.call_id for call in shown]
+        assert trace.texts["session_id"].tolist() == [call.session_id for call in shown]
+        assert trace.texts["request_id"].tolist() == [call.request_id for call in shown]
+        assert trace.flags.tolist() == [call.flags for call in shown]
+        assert list(trace.blocks) == [trace.blocks[row] for row in range(len(trace))] == [call.blocks for call in shown]
+        for name in ("sent_at", "first_block_at", "output_tokens"):
+            known = [None if np.isnan(value) else value for value in trace.numbers[name]]
+            assert known == [getattr(call, name) for call in shown]
+        codes, categories = trace.codes("host")
+        assert [None if code < 0 else categories[code] for code in codes] == [call.host for call in shown]
+        assert list(categories) == sorted({call.host for call in shown if call.host})
+        assert trace.flag("embedded").tolist() == ["embedded" in call.flags for call in shown]
+        columns = trace.block_columns
+        assert np.diff(columns.offsets).tolist() == [len(call.blocks) for call in shown]
+        assert [BLOCK_TYPES[kind] for kind in columns.type] == [block.type for call in shown for block in call.blocks]
+
+
+@pytest.mark.parametrize("cut", [0, 7, 20, -1])
+def test_a_damaged_chunk_is_refused(cut: int) -> None:
+    """Cut off anywhere, or with a flipped bit, it is no chunk."""
+    data = chunk_of("otlp", [Call("a", "s", message_id="m")]).to_bytes()
+    flipped = bytearray(data)
+    flipped[cut] ^= 1
+    for bad in (data[:cut], bytes(flipped)):
+        with pytest.raises(ValueError, match="a chunk"):
+            Chunk.from_bytes(bad)
+
+
+def test_a_count_that_single_precision_cannot_hold_is_kept() -> None:
+    """2 to the 24th and one is the first such number."""
+    call = replace(Call("a", "s"), input_tokens=2**24 + 1, output_tokens=2**24)
+    assert list(Columns.of([call]).calls()) == [call]
+    assert Trace.from_calls([call]).numbers["input_tokens"].tolist() == [2.0**24 + 1]

@@ -1,0 +1,137 @@
+"""Several processes read what one reads; one that dies is made up for."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from latprof.formats import Source
+from latprof.ingest import crew, read_inputs
+from latprof.ingest.chunk import Chunk
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "claude-code"
+MB = 1_000_000
+forked = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked, so that the change reaches them")
+
+
+def read(jobs: int | None) -> tuple[bytes, dict[str, int], int, list[tuple[int, int]]]:
+    """All that is read, to the last byte, and the progress that was told."""
+    told: list[tuple[int, int]] = []
+    reading = read_inputs([str(FIXTURES)], jobs=jobs, progress=lambda done, total: told.append((done, total)))
+    whole = Chunk("", "log", reading.columns, reading.problems).to_bytes()
+    return whole, dict(reading.formats), reading.copies, told
+
+
+@pytest.fixture(scope="module")
+def alone() -> tuple[bytes, dict[str, int], int, list[tuple[int, int]]]:
+    return read(1)
+
+
+@pytest.mark.parametrize("jobs", [2, 3, 50])
+def test_the_number_of_processes_changes_nothing(alone: Any, jobs: int) -> None:
+    """Calls, problems, counts; and progress goes up to all bytes."""
+    whole, formats, copies, told = read(jobs)
+    assert (whole, formats, copies) == alone[:3]
+    assert told == sorted(told)
+    assert told[-1] == alone[3][-1]
+    assert len(told) == len(alone[3])
+
+
+def test_processes_that_start_afresh_read_the_same(alone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way of Windows and macOS."""
+    monkeypatch.setattr(crew, "_method", lambda: "spawn")
+    assert read(2)[:3] == alone[:3]
+
+
+@forked
+def test_a_process_that_dies_leaves_its_files_to_us(alone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in the middle of its first file."""
+    here, reads = os.getpid(), crew._read
+
+    def dying(path: str) -> Chunk:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return reads(path)
+
+    monkeypatch.setattr(crew, "_method", lambda: "fork")
+    monkeypatch.setattr(crew, "_read", dying)
+    assert read(3)[:3] == alone[:3]
+
+
+@forked
+def test_a_file_that_a_process_cannot_read_is_read_by_us(alone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake in a reader shows in the main process, where it can be told of."""
+    here, reads = os.getpid(), crew._read
+
+    def failing(path: str) -> Chunk:
+        if os.getpid() != here:
+            raise RuntimeError
+        return reads(path)
+
+    monkeypatch.setattr(crew, "_method", lambda: "fork")
+    monkeypatch.setattr(crew, "_read", failing)
+    assert read(2)[:3] == alone[:3]
+
+
+def test_no_process_can_be_had(alone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then one reads."""
+
+    class Context:
+        @staticmethod
+        def Pipe() -> Any:  # noqa: N802 - its name in multiprocessing
+            return multiprocessing.Pipe()
+
+        class Process:
+            def __init__(self, **_: Any) -> None: ...
+
+            def start(self) -> None:
+                raise BlockingIOError
+
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: Context)
+    assert read(4)[:3] == alone[:3]
+
+
+def test_an_interruption_ends_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the main process reads."""
+    started: list[Any] = []
+    member = crew._Member
+
+    def kept(process: Any, connection: Any) -> Any:
+        started.append(process)
+        return member(process, connection)
+
+    def interrupted(_: Source, __: Any) -> Chunk:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(crew, "_Member", kept)
+    monkeypatch.setattr(crew, "read_source", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read(3)
+    assert len(started) == 2
+    assert not any(process.is_alive() for process in started)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "cores", "expected"),
+    [
+        ([MB] * 20, 8, 1),
+        ([200 * MB] * 5, 2, 2),
+        ([200 * MB] * 5, 1, 1),
+        ([900 * MB, MB], 8, 1),
+        ([30 * MB] * 40, 64, 8),
+    ],
+)
+def test_more_processes_only_where_they_pay(
+    monkeypatch: pytest.MonkeyPatch, sizes: list[int], cores: int, expected: int
+) -> None:
+    """Few bytes, one core, or one file that holds nearly all of them: one process. Never more than eight."""
+    monkeypatch.setattr(crew, "_cores", lambda: cores)
+    monkeypatch.setattr(crew, "_method", lambda: "fork")
+    assert crew.processes(sizes, None) == expected
+    assert crew.processes(sizes, 3) == min(3, len(sizes))

@@ -26,7 +26,7 @@ from latprof.ingest.one_file import read_source
 
 __all__ = ["processes", "read_together"]
 
-# What a process more must have to read before it is worth its start, see decision 0018.
+# What a process more must have to read before it is worth its start, see decision 0020.
 _BYTES_EACH: Final[dict[str, int]] = {"fork": 24_000_000, "spawn": 160_000_000}
 _MOST: Final = 8
 # What a process is given at a time, and how often it is given something before it has answered.

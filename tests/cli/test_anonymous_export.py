@@ -66,7 +66,7 @@ def test_doctor_names_the_setting_of_each_agent(run: Run, fixtures: Path) -> Non
     """As words on the screen and for programs."""
     said = run("doctor", str(fixtures / "claude-code"), str(fixtures / "codex")).stdout.decode()
     assert "CLAUDE_CODE_ENABLE_TELEMETRY=1" in said.replace("\n", " ")
-    assert "[otel]" in said
+    assert "[otel.exporter" in said
     data = json.loads(run("doctor", str(fixtures / "codex"), "--json").stdout)
     assert [item["name"] for item in data["formats"]] == ["codex"]
 

@@ -18,7 +18,7 @@ def test_every_command_shows_the_same_of_the_copies(agent: str, fixtures: Path, 
     """Apart from ids and paths, which are renamed one for one."""
     logs, copies = fixtures / agent, tmp_path / "out"
     scrub_folder(logs, copies)
-    sessions = [sorted(api.load([str(folder)]).texts["session_id"])[0] for folder in (logs, copies)]
+    sessions = [min(api.load([str(folder)]).texts["session_id"]) for folder in (logs, copies)]
     for command in ("analyze", "budget", "drivers"):
         assert differences(output_of(logs, command), output_of(copies, command)) == []
     shown = [output_of(folder, "session", name) for folder, name in zip((logs, copies), sessions, strict=True)]

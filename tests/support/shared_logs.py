@@ -15,8 +15,8 @@ COMMANDS = (("analyze",), ("budget",), ("drivers",), ("session", "1"))
 # Where ids and paths may stand in an output, by the last name on the way.
 IDS = frozenset(
     {
-        "agent_id", "agents", "call", "call_id", "file", "group", "message_id", "path", "paths", "project", "request_id",
-        "session", "session_id", "sessions",
+        "agent_id", "agents", "call", "call_id", "file", "group", "message_id", "path", "paths", "project",
+        "request_id", "session", "session_id", "sessions",
     }
 )  # fmt: skip
 

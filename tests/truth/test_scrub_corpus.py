@@ -13,7 +13,7 @@ from latprof.report import build_document
 from latprof.share.folder import scrub_folder
 
 # Of each agent as many files as fit; bench/scrub.py goes through all of them.
-LIMIT_BYTES = 2_500_000
+LIMIT_BYTES = 1_500_000
 AGENTS = ("benchmarks", "claude-code", "cline-sdk", "codex", "gemini-cli", "kimi-code", "openhands", "pi", "qwen-code")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -131,6 +130,8 @@ def _packing(source: Source) -> str:
 def _packed(data: bytes, packing: str) -> bytes:
     """Packed as the log was, without its name and time."""
     if packing == "gz":
+        import gzip
+
         return gzip.compress(data, mtime=0)
     if packing == "zst":
         import zstandard

@@ -19,6 +19,7 @@ _STAYING: Final = (
     "agent", "agent_version", "provider", "model", "requested_model", "effort", "speed_mode", "load", "stop_reason",
 )  # fmt: skip
 _IDS: Final = ("session_id", "message_id", "request_id", "agent_id", "project", "stated_id", "told_by")
+_SHOWN: Final = tuple(field.name for field in fields(Call) if field.name not in _IDS)
 
 
 def names_of(calls: Iterable[object]) -> set[str]:
@@ -50,7 +51,7 @@ def figures_of(item: Call | Problem) -> tuple[str, ...]:
     """What must stay the same of a call or a problem: all but ids and paths."""
     if isinstance(item, Problem):
         return (item.kind, str(item.line))
-    return tuple(repr(getattr(item, field.name)) for field in fields(Call) if field.name not in _IDS)
+    return tuple([repr(getattr(item, name)) for name in _SHOWN])
 
 
 def scrubbed_bytes(source: Source, masker: Masker) -> bytes:

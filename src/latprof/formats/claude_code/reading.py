@@ -27,7 +27,7 @@ from latprof.model import Call, Problem
 __all__ = ["Decoded", "calls_of", "decode_lines", "packed", "unpacked"]
 
 _AGENT_FILE: Final = re.compile(r"^agent-(?P<id>[^.]+)\.jsonl")
-_CHUNK_BYTES: Final = 1 << 20
+_CHUNK_BYTES: Final = 1 << 18
 # Above this length a line is skimmed first; below, the full decode costs no more.
 _LONG_BYTES: Final = 1200
 # How assistant lines go on; where it stands skimming would be in vain, and where it misleads nothing is lost.

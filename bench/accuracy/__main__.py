@@ -31,6 +31,9 @@ PAIRS = ("claude-opus-4-5-20251101", "claude-sonnet-4-5-20250929")
 # Seeds below were looked at while the method was made; these were not.
 FIRST_SEED = 1000
 MANY_CALLS = 9000
+LARGE_CALLS = 5000
+LARGE_SEEDS = range(5000, 5008)
+LARGE_LAWS = ("plain", "speed by type", "two humps", "speed by context", "half with first token")
 NAMES = {"ttft_s": "TTFT", "decode_tps": "decode"}
 
 
@@ -40,12 +43,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--calls", type=int, default=400)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--only", choices=["recorded", "laws", "small", "predictive", "wire", "speed"])
+    parser.add_argument("--only", choices=["recorded", "laws", "small", "large", "predictive", "wire", "speed"])
     chosen = parser.parse_args()
     parts: dict[str, Callable[[], Iterator[str]]] = {
         "recorded": recorded_part,
         "laws": partial(laws_part, repeats=chosen.repeats, calls=chosen.calls, processes=chosen.processes),
         "small": partial(small_part, repeats=chosen.repeats, processes=chosen.processes),
+        "large": partial(large_part, processes=chosen.processes),
         "predictive": predictive_part,
         "wire": wire_part,
         "speed": speed_part,
@@ -144,6 +148,20 @@ def small_part(repeats: int, processes: int) -> Iterator[str]:
                 f"| {law} | {repeats - len(good)} | {100 * within[0]:.0f} % | {100 * within[1]:.0f} % "
                 f"| {100 * worst[0]:.0f} % / {100 * worst[1]:.0f} % |"
             )
+    yield ""
+
+
+def large_part(processes: int) -> Iterator[str]:
+    """Groups of more calls than a model is fitted on; intervals against the percentile of the very calls."""
+    yield f"### Groups of {LARGE_CALLS} calls ({len(LARGE_SEEDS)} repeats a row)\n"
+    heads = [f"{NAMES[key]} p{100 * q:.0f}" for key in METRICS for q in QUANTILES]
+    yield "| pairs | law | refused | " + " | ".join(heads) + " | intervals hold |"
+    yield "|---|---|---:|" + "---:|" * (len(heads) + 1)
+    with ProcessPoolExecutor(processes) as pool:
+        for law in LARGE_LAWS:
+            for model in PAIRS:
+                found = list(pool.map(_one, [(model, law, LARGE_CALLS, seed) for seed in LARGE_SEEDS]))
+                yield _row(model, law, found, [item.truth for item in found])
     yield ""
 
 

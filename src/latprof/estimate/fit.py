@@ -35,6 +35,7 @@ _LEAST_FIRST_WIDTH: Final = 0.22
 _LEAST_SPEED_WIDTH: Final = 0.05
 _LEAST_MASS: Final = 1e-5
 _LEAST_PRIOR: Final = 1e-6
+_PRECISE_ROUNDS: Final = 2
 # Name, first step, lower and upper limit, deviation of the prior around its neutral value.
 _SEARCHED: Final = (
     ("type_0", 0.08, -1.5, 1.5, 0.5),
@@ -93,14 +94,14 @@ def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
 def fit(evidence: Evidence, begin: Fit, *, rounds: int, shape_steps: int, rough: int = 1) -> Fit:
     """Alternate EM steps of the shapes and effects with line searches of the numbers.
 
-    All rounds but the last go over every `rough`-th call only, which brings them near for less.
+    All rounds but the last two go over every `rough`-th call only, which brings them near for less.
     """
     current, grid = begin.parameters, begin.grid
     step = {name: first for name, first, *_ in _SEARCHED}
     curvature: dict[str, float] = {}
     hidden, known = _parts(evidence.take(slice(None, None, rough)))
     for turn in range(rounds):
-        if rough > 1 and turn == rounds - 1:
+        if rough > 1 and turn == rounds - _PRECISE_ROUNDS:
             hidden, known = _parts(evidence)
             grid = _narrowed(grid, current)
         for _ in range(shape_steps):

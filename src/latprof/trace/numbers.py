@@ -24,6 +24,8 @@ __all__ = [
 
 Numbers = NDArray[np.floating[Any]]
 
+# Beyond this a cast to single precision could overflow, which would be told to the user.
+_LARGE: Final = 2.0**100
 _STATED_NAN: Final = np.uint64(0x7FFC_0000_0000_0000)
 
 
@@ -44,9 +46,11 @@ def counts_of(values: Sequence[int | None]) -> Numbers | None:
     if values.count(None) == len(values):
         return None
     column = np.array(values, dtype=np.float64)
-    with np.errstate(over="ignore"):
-        short = column.astype(np.float32)
-    return short if np.array_equal(short, column, equal_nan=True) else column
+    if not -_LARGE < np.fmin.reduce(column) <= np.fmax.reduce(column) < _LARGE:
+        return column
+    short = column.astype(np.float32)
+    exact = (short.astype(np.float64).view(np.int64) == column.view(np.int64)).all()
+    return short if exact else column
 
 
 def floats_of(column: Numbers) -> list[float | None]:

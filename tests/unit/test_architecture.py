@@ -36,6 +36,7 @@ HEAVY = {
         "report/",
         "serving/",
         "share/names.py",
+        "store/",
         "timeline/",
         "api.py",
     ),

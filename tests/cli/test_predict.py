@@ -15,6 +15,7 @@ DeepSeek-R1,fp8,H200-SXM,8,tp8,SGLang 0.5.9,8192,1024,16,,
 Qwen/Qwen3-235B-A22B-FP8,fp8,H100-SXM,2,tp2,vLLM,1024,1024,4,,
 brand-new,fp8,B200,4,tp4,vllm,1024,1024,4,300,20
 gpt-oss-120b,mxfp4,H100,4,tp4,vllm,1024,1024,,,
+gpt-oss-120b,mxfp4,,4,tp4,vllm,1024,1024,8,,
 """
 
 
@@ -36,13 +37,14 @@ def test_a_table_keeps_its_rows_and_their_order(run: Run, tmp_path: Path) -> Non
     (tmp_path / "rows.csv").write_text(TABLE, encoding="utf-8")
     done = run("predict", "--rows", "rows.csv", "-o", "out.csv")
     assert done.returncode == 0, done.stderr
-    assert b"2 of 4 rows" in done.stderr
+    assert b"2 of 5 rows" in done.stderr
     read = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text(encoding="utf-8"))))
     assert [row["model"] for row in read] == [line.split(",")[0] for line in TABLE.splitlines()[1:]]
-    assert [bool(row["tpot_ms"]) for row in read] == [True, False, True, False]
-    assert [bool(row["reason"]) for row in read] == [False, True, False, True]
+    assert [bool(row["tpot_ms"]) for row in read] == [True, False, True, False, False]
+    assert [bool(row["reason"]) for row in read] == [False, True, False, True, True]
     assert "does not fit" in read[1]["reason"]
     assert "concurrency" in read[3]["reason"]
+    assert "gpu is missing" in read[4]["reason"]
 
 
 def test_what_is_missing_is_one_sentence(run: Run, tmp_path: Path) -> None:

@@ -112,6 +112,8 @@ def point_of(row: Mapping[str, object]) -> Point:
     engine, params_total_b, params_active_b, draft_tokens, acceptance. Raises UsageError with what is wrong.
     """
     count, gpu_name = _gpus(_text(row, "gpu"))
+    if not gpu_name:
+        raise UsageError("gpu is missing: name it, such as 8xH200.")
     gpu = gpu_named(gpu_name)
     model = _model(row)
     layout = _text(row, "parallelism").casefold()

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from latprof.formats import Source
 from latprof.ingest import crew, read_inputs
 from latprof.ingest.chunk import Chunk
+from latprof.ingest.entry import Entry
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "claude-code"
 MB = 1_000_000
@@ -54,10 +54,10 @@ def test_a_process_that_dies_leaves_its_files_to_us(alone: Any, monkeypatch: pyt
     """Killed in the middle of its first file."""
     here, reads = os.getpid(), crew._read
 
-    def dying(path: str) -> Chunk:
+    def dying(path: str, **options: Any) -> Entry:
         if os.getpid() != here:
             os.kill(os.getpid(), signal.SIGKILL)
-        return reads(path)
+        return reads(path, **options)
 
     monkeypatch.setattr(crew, "_method", lambda: "fork")
     monkeypatch.setattr(crew, "_read", dying)
@@ -69,10 +69,10 @@ def test_a_file_that_a_process_cannot_read_is_read_by_us(alone: Any, monkeypatch
     """A mistake in a reader shows in the main process, where it can be told of."""
     here, reads = os.getpid(), crew._read
 
-    def failing(path: str) -> Chunk:
+    def failing(path: str, **options: Any) -> Entry:
         if os.getpid() != here:
             raise RuntimeError
-        return reads(path)
+        return reads(path, **options)
 
     monkeypatch.setattr(crew, "_method", lambda: "fork")
     monkeypatch.setattr(crew, "_read", failing)
@@ -106,11 +106,11 @@ def test_an_interruption_ends_all_processes(monkeypatch: pytest.MonkeyPatch) -> 
         started.append(process)
         return member(process, connection)
 
-    def interrupted(_: Source, __: Any) -> Chunk:
+    def interrupted(*_: Any, **__: Any) -> Entry:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(crew, "_Member", kept)
-    monkeypatch.setattr(crew, "read_source", interrupted)
+    monkeypatch.setattr(crew, "read_entry", interrupted)
     with pytest.raises(KeyboardInterrupt):
         read(3)
     assert len(started) == 2

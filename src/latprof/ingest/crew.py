@@ -17,12 +17,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any, Final, Literal
 
-from latprof.formats import Source, formats
-from latprof.ingest.chunk import Chunk
-from latprof.ingest.one_file import read_source
+from latprof.formats import formats
+from latprof.ingest.entry import Entry, read_entry
 
 __all__ = ["processes", "read_together"]
 
@@ -34,7 +32,7 @@ _BATCH_BYTES: Final = 4_000_000
 _BATCH_FILES: Final = 32
 _AHEAD: Final = 2
 
-Take = Callable[[int, Chunk], None]
+Take = Callable[[int, Entry], None]
 
 
 def processes(sizes: Sequence[int], jobs: int | None) -> int:
@@ -58,10 +56,10 @@ def _method() -> Literal["fork", "spawn"]:
     return "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
 
 
-def read_together(paths: Sequence[str], sizes: Sequence[int], count: int, take: Take) -> None:
-    """Read the files with so many processes, this one included; `take` gets each file's number and chunk."""
+def read_together(paths: Sequence[str], sizes: Sequence[int], count: int, take: Take, *, watching: bool) -> None:
+    """Read the files with so many processes, this one included; `take` gets each file's number and entry."""
     queue = deque(sorted(range(len(paths)), key=lambda place: -sizes[place]))
-    with _crew(paths, count - 1) as crew:
+    with _crew(paths, count - 1, watching=watching) as crew:
         while queue or any(member.outstanding for member in crew):
             for member in crew:
                 member.feed(queue, sizes)
@@ -69,7 +67,7 @@ def read_together(paths: Sequence[str], sizes: Sequence[int], count: int, take: 
                 queue.append(place)
             if queue:
                 place = queue.pop()
-                take(place, _read(paths[place]))
+                take(place, _read(paths[place], watching=watching))
 
 
 @dataclass(slots=True, eq=False)
@@ -108,7 +106,7 @@ class _Member:
             if data is None:
                 refused.append(place)
             else:
-                take(place, Chunk.from_bytes(data))
+                take(place, Entry.from_bytes(data))
         return refused
 
 
@@ -120,7 +118,7 @@ def _answers(crew: list[_Member], take: Take, *, may_wait: bool) -> Iterator[int
 
 
 @contextmanager
-def _crew(paths: Sequence[str], count: int) -> Iterator[list[_Member]]:
+def _crew(paths: Sequence[str], count: int, *, watching: bool) -> Iterator[list[_Member]]:
     """So many processes, or as many as can be had; none of them outlives the context."""
     context: Any = multiprocessing.get_context(_method())
     crew: list[_Member] = []
@@ -129,7 +127,7 @@ def _crew(paths: Sequence[str], count: int) -> Iterator[list[_Member]]:
             here, there = context.Pipe()
             # Forked processes inherit our ends of all pipes, and would keep them open after our end.
             inherited = [here, *(member.connection for member in crew)] if _method() == "fork" else []
-            process = context.Process(target=_work, args=(there, tuple(paths), inherited), daemon=True)
+            process = context.Process(target=_work, args=(there, tuple(paths), inherited, watching), daemon=True)
             try:
                 process.start()
             except (OSError, RuntimeError):
@@ -146,23 +144,28 @@ def _crew(paths: Sequence[str], count: int) -> Iterator[list[_Member]]:
             member.process.join()
 
 
-def _work(connection: Connection, paths: Sequence[str], inherited: Sequence[Connection]) -> None:
+def _work(
+    connection: Connection,
+    paths: Sequence[str],
+    inherited: Sequence[Connection],
+    watching: bool,  # noqa: FBT001 - what a process is started with has no names
+) -> None:
     """What another process does: read the files it is told the numbers of, until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends us
     for other in inherited:
         other.close()
     with suppress(EOFError, OSError):
         while True:
-            connection.send([(place, _bytes(paths[place])) for place in connection.recv()])
+            connection.send([(place, _bytes(paths[place], watching=watching)) for place in connection.recv()])
 
 
-def _bytes(path: str) -> bytes | None:
-    """The chunk of a file; None after a mistake in a reader, which the main process will meet and tell of."""
+def _bytes(path: str, *, watching: bool) -> bytes | None:
+    """The entry of a file; None after a mistake in a reader, which the main process will meet and tell of."""
     try:
-        return _read(path).to_bytes()
+        return _read(path, watching=watching).to_bytes()
     except Exception:  # noqa: BLE001
         return None
 
 
-def _read(path: str) -> Chunk:
-    return read_source(Source.from_path(Path(path)), formats())
+def _read(path: str, *, watching: bool) -> Entry:
+    return read_entry(path, formats(), watching=watching)

@@ -6,20 +6,21 @@ Chunks may come in any order; what comes of them is the same as if they came in 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.ingest.chunk import Chunk
+from latprof.ingest.chunk import Chunk, State
 from latprof.ingest.tags import TagRules, Tags
 from latprof.model import Problem
 from latprof.trace import Columns
 from latprof.trace.columns import CODED
 from latprof.trace.pool import Pool, code_type
 
-__all__ = ["Gathering", "tagged"]
+__all__ = ["Gathering", "KeptFile", "tagged"]
 
 # So many calls or files are made one piece before more are taken in: few pieces cost little memory.
 _CALLS: Final = 8192
@@ -27,6 +28,18 @@ _FILES: Final = 256
 # A file of this kind that is empty or unknown is most likely a log that suffered; of the others
 # (settings, caches, indexes) a folder holds many that are none of our business.
 _LINE_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file of which everything is known before it is read; `rows` of some columns are its calls."""
+
+    place: int
+    path: str
+    state: State
+    reader: str
+    rows: int
+    problems: list[Problem]
 
 
 @dataclass(slots=True)
@@ -46,22 +59,33 @@ class Gathering:
 
     def add(self, place: int, chunk: Chunk, tags: Tags, *, named: bool) -> None:
         """Take in the chunk of the file at this place in their order; `tags` are those of the file."""
-        self.opened += chunk.state != "closed"
-        self.of_others += chunk.state == "unknown"
-        reported = chunk.state in {"closed", "log"} or named or chunk.path.endswith(_LINE_SUFFIXES)
-        if chunk.problems and reported:
-            self._problems[place] = chunk.problems
-        if chunk.state != "log":
-            return
-        self.formats[chunk.reader] += 1
-        self.without_calls += len(chunk.columns) == 0
-        if len(chunk.columns):
+        file = KeptFile(place, chunk.path, chunk.state, chunk.reader, len(chunk.columns), chunk.problems)
+        self._count(file, named=named)
+        if file.rows:
             tagged(chunk.columns, self.rules, tags)
-            self._places.append((place, len(chunk.columns)))
             self._waiting.append(chunk.columns)
             self._calls_waiting += len(chunk.columns)
         if self._calls_waiting >= _CALLS or len(self._waiting) >= _FILES:
             self._settle()
+
+    def add_kept(self, files: Iterable[KeptFile], columns: Columns, named: Sequence[bool]) -> None:
+        """Take in many files at once, whose calls are in the columns, one file after the other and tagged already."""
+        self._settle()
+        for file in files:
+            self._count(file, named=named[file.place])
+        self._pieces.append(columns)
+
+    def _count(self, file: KeptFile, *, named: bool) -> None:
+        self.opened += file.state != "closed"
+        self.of_others += file.state == "unknown"
+        reported = file.state in {"closed", "log"} or named or file.path.endswith(_LINE_SUFFIXES)
+        if file.problems and reported:
+            self._problems[file.place] = file.problems
+        if file.state == "log":
+            self.formats[file.reader] += 1
+            self.without_calls += file.rows == 0
+        if file.rows:
+            self._places.append((file.place, file.rows))
 
     def _settle(self) -> None:
         if self._waiting:

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 
 from latprof.errors import NothingReadable
 from latprof.formats import Format, formats
-from latprof.ingest.chunk import Chunk
 from latprof.ingest.crew import processes, read_together
+from latprof.ingest.entry import Entry, read_entry
 from latprof.ingest.find import Found, find
 from latprof.ingest.gather import Gathering, tagged
+from latprof.ingest.keeper import Keeper
 from latprof.ingest.once import drop_copies, join_sources
 from latprof.ingest.one_file import read_source
 from latprof.ingest.tags import NO_TAGS, TagRules
 from latprof.model import Call, Problem
+from latprof.store.cache import Cache
 from latprof.trace import Columns
 
 __all__ = ["Reading", "read_inputs"]
@@ -60,12 +62,14 @@ def read_inputs(
     progress: Progress | None = None,
     rules: TagRules | None = None,
     jobs: int | None = 1,
+    cache: Cache | None = None,
 ) -> Reading:
     """Read all given paths; `progress` is called with bytes done and bytes in all.
 
     `rules` tell engineer and host of calls that do not know them. `jobs` is the number of processes that read;
     None: as many as pay. A number other than 1 needs `if __name__ == "__main__"` in scripts on Windows and macOS.
     The result does not depend on it. Formats given as `known` are read by one process.
+    What a `cache` knows of files that did not change is not read again; the result is the same with any and none.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing given could be
     read at all.
@@ -73,7 +77,8 @@ def read_inputs(
     rules = rules or TagRules()
     gathering = Gathering(rules)
     found = find(paths, formats() if known is None else known)
-    _read_all(found, known, gathering, progress, jobs)
+    keeper = Keeper(cache, found, rules, paths) if cache is not None and known is None else None
+    _read_all(found, known, gathering, keeper, progress=progress, jobs=jobs)
     reading = Reading(
         problems=[*found.problems, *gathering.problems()],
         files=gathering.formats.total(),
@@ -83,6 +88,8 @@ def read_inputs(
         formats=gathering.formats,
     )
     columns = gathering.columns()
+    if keeper is not None:
+        keeper.finish(columns)
     reading.records = len(columns)
     reading.copies = drop_copies(columns)
     reading.columns, reading.joined = join_sources(columns)
@@ -97,25 +104,49 @@ def read_inputs(
 
 
 def _read_all(
-    found: Found, known: Sequence[Format] | None, gathering: Gathering, progress: Progress | None, jobs: int | None
+    found: Found,
+    known: Sequence[Format] | None,
+    gathering: Gathering,
+    keeper: Keeper | None,
+    *,
+    progress: Progress | None,
+    jobs: int | None,
 ) -> None:
     total, done = sum(found.sizes), 0
 
-    def take(place: int, chunk: Chunk) -> None:
+    def take(place: int, entry: Entry) -> None:
         nonlocal done
-        tags = gathering.rules.of_file(chunk.path, found.tags[place])
-        gathering.add(place, chunk, tags, named=found.named[place])
+        tags = gathering.rules.of_file(entry.chunk.path, found.tags[place])
+        gathering.add(place, entry.chunk, tags, named=found.named[place])
         done += found.sizes[place]
         if progress is not None:
             progress(done, total)
 
+    def take_new(place: int, entry: Entry) -> None:
+        if keeper is not None:
+            keeper.keep(place, entry)
+        take(place, entry)
+
     here = list(range(len(found.sources)))
     files = [place for place in here if found.sources[place].path != "-"] if known is None else []
+    here = [place for place in here if found.sources[place].path == "-"] if known is None else here
+    if keeper is not None:
+        files = keeper.give(files, gathering, take)
+        done = total - sum(found.sizes[place] for place in [*files, *here])
+    _read_files(found, files, jobs, take_new, watching=keeper is not None)
+    for place in here:
+        take(place, Entry(read_source(found.sources[place], formats() if known is None else known)))
+
+
+def _read_files(
+    found: Found, files: list[int], jobs: int | None, take: Callable[[int, Entry], None], *, watching: bool
+) -> None:
+    """Read files on disk, alone or with other processes."""
     sizes = [found.sizes[place] for place in files]
     count = processes(sizes, jobs) if files else 1
+    paths = [found.sources[place].path for place in files]
     if count > 1:
-        paths = [found.sources[place].path for place in files]
-        read_together(paths, sizes, count, lambda number, chunk: take(files[number], chunk))
-        here = [place for place in here if found.sources[place].path == "-"]
-    for place in here:
-        take(place, read_source(found.sources[place], formats() if known is None else known))
+        read_together(paths, sizes, count, lambda number, entry: take(files[number], entry), watching=watching)
+        return
+    for place, path in zip(files, paths, strict=True):
+        take(place, read_entry(path, formats(), watching=watching))

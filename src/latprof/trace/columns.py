@@ -145,9 +145,11 @@ class Columns:
         self.blocks = self.blocks.take(rows)
 
     def sort_pool(self) -> None:
-        """Put the pool in the order of its texts, so that equal calls have equal columns however they came together."""
-        order = sorted(range(len(self.pool)), key=self.pool.__getitem__)
-        table = np.empty(len(order) + 1, dtype=code_type(len(order) + 1))
+        """Put the texts in use in order, so that equal calls have equal columns however they came together."""
+        used = np.zeros(len(self.pool) + 1, dtype=np.bool_)
+        used[self.codes.ravel()] = used[self.blocks.coded.ravel()] = True
+        order = sorted(np.flatnonzero(used[:-1]).tolist(), key=self.pool.__getitem__)
+        table = np.empty(len(self.pool) + 1, dtype=code_type(len(order) + 1))
         table[order] = np.arange(len(order))
         table[-1] = -1
         self.pool = tuple(self.pool[code] for code in order)

@@ -1,0 +1,81 @@
+"""What one file gave together with what was looked at for it, as one value that can be sent or kept.
+
+Bytes of an entry: the lengths of its three parts as 32-bit little-endian numbers; the looks as JSON (null where the
+file changed while it was read); the chunk; what a reader needs to go on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from latprof.formats import Format, Source
+from latprof.ingest.chunk import Chunk
+from latprof.ingest.one_file import read_source
+from latprof.model import Problem
+from latprof.store.looks import Look, Looks, watched
+
+__all__ = ["Entry", "looks_from", "read_entry"]
+
+_PREFIX: Final = struct.Struct("<III")
+# Failures of reading that are the content's fault, and come again as long as it is the same.
+_LASTING: Final = frozenset({"BadGzipFile", "DatabaseError", "EOFError", "ValueError", "ZstdError", "error"})
+_PASSING: Final = frozenset({"busy_database", "no_permission", "unreadable"})
+
+
+@dataclass(slots=True)
+class Entry:
+    """A chunk; `looks` are None where it must not be kept. `begun` lets a reader go on when the file has grown."""
+
+    chunk: Chunk
+    looks: tuple[Look, ...] | None = None
+    begun: bytes = b""
+    _data: bytes | None = field(default=None, repr=False)
+
+    def to_bytes(self) -> bytes:
+        """The entry as the bytes that the module's docstring describes."""
+        if self._data is None:
+            parts = (json.dumps(self.looks).encode(), self.chunk.to_bytes(), self.begun)
+            self._data = _PREFIX.pack(*map(len, parts)) + b"".join(parts)
+        return self._data
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Entry:
+        """The entry of these bytes. Raises ValueError when they are damaged or of another version."""
+        if len(data) < _PREFIX.size:
+            raise ValueError("an entry is cut off")
+        sizes = _PREFIX.unpack_from(data)
+        first, second = _PREFIX.size + sizes[0], _PREFIX.size + sizes[0] + sizes[1]
+        looks = json.loads(data[_PREFIX.size : first])
+        chunk = Chunk.from_bytes(data[first:second])
+        return cls(chunk, None if looks is None else looks_from(looks), data[second:], data)
+
+
+def looks_from(listed: Sequence[Sequence[Any]]) -> tuple[Look, ...]:
+    """Looks as JSON gives them back."""
+    return tuple(
+        Look(path, None if identity is None else tuple(identity), digest, is_folder)
+        for path, identity, digest, is_folder in listed
+    )
+
+
+def read_entry(path: str, known: Sequence[Format], *, watching: bool) -> Entry:
+    """Read a file; only when `watching` it is noted what was looked at."""
+    if not watching:
+        return Entry(read_source(Source.from_path(Path(path)), known))
+    looks = Looks()
+    chunk = read_source(watched(Path(path), looks), known)
+    return Entry(chunk, looks.settled() if _is_lasting(chunk) else None)
+
+
+def _is_lasting(chunk: Chunk) -> bool:
+    """Whether the same file would give the same chunk again."""
+    return chunk.state != "closed" and not any(_may_pass(problem) for problem in chunk.problems)
+
+
+def _may_pass(problem: Problem) -> bool:
+    return problem.kind in _PASSING and problem.detail not in _LASTING

@@ -1,0 +1,162 @@
+"""Files that did not change since they were read are taken from the cache, at best all of them in one piece.
+
+Each file has an entry of its own. All files of one run together have a snapshot: a list that says of each file what
+was looked at and which rows are its own, and the columns of all of them. A run with few changed files takes one large
+piece and replaces few rows of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from latprof.ingest.chunk import Chunk
+from latprof.ingest.entry import Entry, looks_from
+from latprof.ingest.find import Found
+from latprof.ingest.gather import Gathering, KeptFile
+from latprof.ingest.tags import TagRules
+from latprof.model import Problem
+from latprof.store.cache import Cache
+from latprof.store.looks import Look, still
+from latprof.trace import Columns
+
+__all__ = ["Keeper"]
+
+# A snapshot is written anew when more than this share of its rows, or so many of its files, are not in use any more.
+_STALE_ROWS: Final = 0.1
+_STALE_FILES: Final = 64
+# Fewer files than these are as quick to take one by one.
+_FEW_FILES: Final = 4
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Gives what is known of the files of one run, and keeps what is read."""
+
+    cache: Cache
+    found: Found
+    rules: TagRules
+    asked: Sequence[str]
+    looks: dict[int, tuple[Look, ...] | None] = field(default_factory=dict)
+    _meta: dict[int, KeptFile] = field(default_factory=dict)
+    _changed_rows: int = 0
+    _changed_files: int = 0
+    _is_news: bool = False
+
+    def give(self, places: Iterable[int], gathering: Gathering, take: Callable[[int, Entry], None]) -> list[int]:
+        """Give what is known of these files; the others come back."""
+        left = self._from_snapshot(list(places), gathering)
+        names = {place: self._file_name(place) for place in left}
+        kept = self.cache.get_all(names.values())
+        unknown: list[int] = []
+        for place in left:
+            entry = _entry(kept.get(names[place]))
+            current = None if entry is None or entry.looks is None else still(entry.looks)
+            if entry is None or current is None:
+                unknown.append(place)
+                continue
+            entry.looks, is_news = current
+            self._note(place, entry)
+            if is_news:
+                self.cache.put("file", names[place], Entry(entry.chunk, entry.looks, entry.begun).to_bytes())
+            take(place, entry)
+        return unknown
+
+    def keep(self, place: int, entry: Entry) -> None:
+        """Keep what was read."""
+        self._note(place, entry)
+        if entry.looks is not None:
+            self.cache.put("file", self._file_name(place), entry.to_bytes())
+
+    def finish(self, columns: Columns) -> None:
+        """Keep the columns of all files in their order, before they are changed, if that pays."""
+        places = sorted(self._meta)
+        total = sum(self._meta[place].rows for place in places)
+        is_stale = self._changed_rows > _STALE_ROWS * total or self._changed_files > _STALE_FILES or self._is_news
+        if not is_stale or len(places) < _FEW_FILES or total != len(columns):
+            return
+        data = Chunk("", "log", columns).to_bytes()
+        listed = [
+            [
+                self.found.sources[place].path, self.looks[place], self._meta[place].state, self._meta[place].reader,
+                self._meta[place].rows, [list(item) for item in map(_plain, self._meta[place].problems)],
+                list(self.found.tags[place]),
+            ]
+            for place in places
+        ]  # fmt: skip
+        body = self.cache.name("columns", data)
+        self.cache.put("columns", body, data)
+        self.cache.put("snapshot", self._set_name(), json.dumps([body.hex(), listed]).encode())
+
+    def _note(self, place: int, entry: Entry) -> None:
+        chunk = entry.chunk
+        self.looks[place] = entry.looks
+        self._meta[place] = KeptFile(place, chunk.path, chunk.state, chunk.reader, len(chunk.columns), chunk.problems)
+        self._changed_rows += len(chunk.columns)
+        self._changed_files += 1
+
+    def _file_name(self, place: int) -> bytes:
+        path = self.found.sources[place].path
+        return self.cache.name("file", _bytes(path), _bytes(os.path.abspath(path)))  # noqa: PTH100
+
+    def _set_name(self) -> bytes:
+        parts = [*self.asked, os.getcwd(), repr(self.rules)]  # noqa: PTH109
+        return self.cache.name("snapshot", *map(_bytes, parts))
+
+    def _from_snapshot(self, places: list[int], gathering: Gathering) -> list[int]:
+        if len(places) < _FEW_FILES:
+            return places
+        listed = self.cache.get(self._set_name())
+        if listed is None:
+            return places
+        body, files = json.loads(listed)
+        data = self.cache.get(bytes.fromhex(body))
+        try:
+            columns = Chunk.from_bytes(data).columns if data is not None else None
+        except ValueError:
+            columns = None
+        return places if columns is None else self._use(places, files, columns, gathering)
+
+    def _use(self, places: list[int], files: list[list[Any]], columns: Columns, gathering: Gathering) -> list[int]:
+        """Take from the columns the rows of files that are as they were."""
+        ends = np.cumsum([item[4] for item in files], dtype=np.int64).tolist()
+        by_path = {item[0]: (item, end - item[4]) for item, end in zip(files, ends, strict=True)}
+        left: list[int] = []
+        chosen: list[tuple[KeptFile, int]] = []
+        for place in places:
+            item, first = by_path.get(self.found.sources[place].path, (None, 0))
+            usable = item is not None and item[1] is not None and item[6] == list(self.found.tags[place])
+            current = still(looks_from(item[1])) if item is not None and usable else None
+            if item is None or current is None:
+                left.append(place)
+                continue
+            self.looks[place], is_news = current
+            self._is_news |= is_news
+            kept = KeptFile(place, item[0], item[2], item[3], item[4], [Problem(*found) for found in item[5]])
+            self._meta[place] = kept
+            chosen.append((kept, first))
+        rows = [np.arange(first, first + kept.rows) for kept, first in chosen if kept.rows]
+        if sum(map(len, rows)) != len(columns):
+            columns.keep(np.concatenate([np.empty(0, dtype=np.int64), *rows]))
+        gathering.add_kept([kept for kept, _ in chosen], columns, self.found.named)
+        return left
+
+
+def _plain(problem: Problem) -> tuple[str, str, int | None, str]:
+    return problem.kind, problem.path, problem.line, problem.detail
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _entry(data: bytes | None) -> Entry | None:
+    try:
+        return None if data is None else Entry.from_bytes(data)
+    except (ValueError, KeyError, TypeError):
+        return None

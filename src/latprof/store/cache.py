@@ -1,0 +1,202 @@
+"""Bytes that can be made again, kept in one database that may be lost, damaged or full at any time.
+
+Every value carries a checksum over itself and its name, so that damage that SQLite does not see is a miss.
+No error ever leaves this module: after the first one the cache is closed, and a note says why.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+from zlib import crc32
+
+__all__ = ["CACHE_FILE", "MOST_BYTES", "Cache", "remove"]
+
+CACHE_FILE: Final = "cache.sqlite"
+MOST_BYTES: Final = 512_000_000
+# After this much room was made at once, the next runs do not have to make any.
+_ROOM: Final = 0.9
+_BUSY_S: Final = 1.0
+# A use is noted when the last note is older, which keeps most runs from writing.
+_USE_S: Final = 3600.0
+_ENDINGS: Final = ("-wal", "-shm", "")
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_LAYOUT: Final = """
+CREATE TABLE IF NOT EXISTS kept (
+    name BLOB PRIMARY KEY, kind TEXT NOT NULL, used REAL NOT NULL, size INTEGER NOT NULL, value BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS kept_by_use ON kept (kind, used, size, name);
+"""
+
+
+@dataclass(slots=True)
+class Cache:
+    """Values of some kinds by name. What is put is written by `flush`, all of it or nothing.
+
+    `version` is part of every name: another version never sees these values. `most_of` bounds the number of values
+    of a kind, `most_bytes` the size of all; those that were not used for longest go first.
+    """
+
+    folder: Path
+    version: bytes
+    most_bytes: int = MOST_BYTES
+    most_of: Mapping[str, int] = field(default_factory=dict)
+    clock: Callable[[], float] = time.time
+    note: str = ""
+    hits: int = 0
+    _connection: sqlite3.Connection | None = None
+    _closed: bool = False
+    _new: dict[bytes, tuple[str, bytes]] = field(default_factory=dict)
+    _used: set[bytes] = field(default_factory=set)
+
+    @property
+    def path(self) -> Path:
+        """The file of the database."""
+        return self.folder / CACHE_FILE
+
+    def name(self, kind: str, *parts: bytes) -> bytes:
+        """The name of what depends on these parts and nothing else."""
+        state = blake2b(digest_size=20)
+        for part in (self.version, kind.encode(), *parts):
+            state.update(len(part).to_bytes(8, "little"))
+            state.update(part)
+        return state.digest()
+
+    def get(self, name: bytes) -> bytes | None:
+        """The value of that name."""
+        return self.get_all([name]).get(name)
+
+    def get_all(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The values that there are."""
+        asked = list(names)
+        found = {name: self._new[name][1] for name in asked if name in self._new}
+        connection = self._open(create=False)
+        if connection is None:
+            return found
+        now = self.clock()
+        try:
+            for name in asked:
+                row = connection.execute("SELECT value, used FROM kept WHERE name = ?", (name,)).fetchone()
+                if row is None or name in found:
+                    continue
+                value = _checked(name, row[0])
+                if value is not None:
+                    found[name] = value
+                    if abs(now - row[1]) > _USE_S:
+                        self._used.add(name)
+        except (sqlite3.Error, TypeError) as error:
+            self._give_up(error)
+        self.hits += len(found)
+        return found
+
+    def put(self, kind: str, name: bytes, value: bytes) -> None:
+        """Take a value, to be written later."""
+        if len(value) < self.most_bytes // 4:
+            self._new[name] = kind, value
+
+    def flush(self) -> None:
+        """Write what was put and used since the last time, and make room."""
+        if not self._new and not self._used:
+            return
+        connection = self._open(create=bool(self._new))
+        new, used, self._new, self._used = self._new, self._used, {}, set()
+        if connection is None:
+            return
+        now = self.clock()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("UPDATE kept SET used = ? WHERE name = ?", [(now, name) for name in used])
+            connection.executemany(
+                "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)",
+                ((name, kind, now, len(value), _sealed(name, value)) for name, (kind, value) in new.items()),
+            )
+            self._make_room(connection, {kind for kind, _ in new.values()})
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._give_up(error)
+
+    def close(self) -> None:
+        """Write what is left and let go of the file."""
+        self.flush()
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection, self._closed = None, True
+
+    def _make_room(self, connection: sqlite3.Connection, kinds: Iterable[str]) -> None:
+        for kind in kinds:
+            if kind in self.most_of:
+                connection.execute(
+                    "DELETE FROM kept WHERE name IN "
+                    "(SELECT name FROM kept WHERE kind = ? ORDER BY used DESC, rowid DESC LIMIT -1 OFFSET ?)",
+                    (kind, self.most_of[kind]),
+                )
+        total = connection.execute("SELECT coalesce(sum(size), 0) FROM kept").fetchone()[0]
+        if total <= self.most_bytes:
+            return
+        for name, size in connection.execute("SELECT name, size FROM kept ORDER BY used, rowid").fetchall():
+            if total <= self.most_bytes * _ROOM:
+                break
+            connection.execute("DELETE FROM kept WHERE name = ?", (name,))
+            total -= size
+
+    def _open(self, *, create: bool) -> sqlite3.Connection | None:
+        if self._connection is not None or self._closed:
+            return self._connection
+        try:
+            if not self.path.exists():
+                if not create:
+                    return None
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # Made by us, so that nobody else may read it, whatever the usual mode of new files is.
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            # Off the usual transactions of the module: begun and ended by hand.
+            connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            self._connection = connection
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_LAYOUT)
+        except (sqlite3.Error, OSError) as error:
+            self._give_up(error)
+        return self._connection
+
+    def _give_up(self, error: Exception) -> None:
+        """No cache from here on; a damaged one is removed for the sake of the next run."""
+        self.note = f"the cache is not used: {type(error).__name__}: {error}"
+        code = getattr(error, "sqlite_errorcode", None) or 0
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection, self._closed = None, True
+        if code & 0xFF in _DAMAGE or isinstance(error, TypeError):
+            remove(self.folder)
+
+
+def remove(folder: Path) -> int:
+    """Delete the database; the bytes that it took. Raises nothing: what cannot be deleted stays."""
+    freed = 0
+    for ending in _ENDINGS:
+        path = folder / (CACHE_FILE + ending)
+        with suppress(OSError):
+            size = path.stat().st_size
+            path.unlink()
+            freed += size
+    return freed
+
+
+def _sealed(name: bytes, value: bytes) -> bytes:
+    return crc32(value, crc32(name)).to_bytes(4, "little") + value
+
+
+def _checked(name: bytes, sealed: Any) -> bytes | None:
+    if not isinstance(sealed, bytes) or len(sealed) < 4:
+        return None
+    value = sealed[4:]
+    return value if crc32(value, crc32(name)).to_bytes(4, "little") == sealed[:4] else None

@@ -1,0 +1,162 @@
+"""What was looked at to know something, and whether it is still as it was.
+
+A file is the same while its device, number, size and both times are equal to what they were, to the nanosecond. A
+file that was written shortly before could be written again without a trace in these; of such a one the content
+counts too, as a digest (the "racily clean" entries of git's index).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from latprof.formats import Source
+
+__all__ = ["Identity", "Look", "Looks", "identity_of", "is_fresh", "still", "watched"]
+
+# The coarsest clock of a file system in use is that of FAT, whose times are even seconds.
+_FRESH_S: Final = 2.0
+_PIECE_BYTES: Final = 1 << 20
+
+Identity = tuple[int, int, int, int, int]
+
+
+class Look(NamedTuple):
+    """One look: at a file (None where there was none) or at the names in a folder.
+
+    `digest` is that of the names, or of a fresh file's content.
+    """
+
+    path: str
+    identity: Identity | None
+    digest: str | None = None
+    is_folder: bool = False
+
+
+@dataclass(slots=True)
+class Looks:
+    """Collects looks while a reader works. Two looks that differ make the whole unsteady: nothing of it is kept."""
+
+    steady: bool = True
+    _found: dict[tuple[str, bool], Look] = field(default_factory=dict)
+
+    def add(self, look: Look) -> None:
+        """Take one look."""
+        known = self._found.setdefault((look.path, look.is_folder), look)
+        self.steady &= known == look
+
+    def settled(self, clock: Callable[[], float] = time.time) -> tuple[Look, ...] | None:
+        """The looks, once the reader is done; None where anything changed meanwhile.
+
+        The files that are fresh are read twice with the reader's work in between, see `watched`.
+        """
+        if not self.steady:
+            return None
+        now = clock()
+        for key, look in self._found.items():
+            again = _again(look, now)
+            if again is None or again[:2] != look[:2] or (look.digest is not None and again.digest != look.digest):
+                return None
+            if look.digest is None and again.digest is not None:
+                return None
+            self._found[key] = again
+        return tuple(self._found.values())
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """What tells one state of a file from another."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def is_fresh(identity: Identity, now: float) -> bool:
+    """Whether the file changed so shortly before `now` (epoch s), or after it, that another change may not show."""
+    return max(identity[3], identity[4]) > (now - _FRESH_S) * 1e9
+
+
+def still(looks: Iterable[Look], clock: Callable[[], float] = time.time) -> tuple[tuple[Look, ...], bool] | None:
+    """The looks as they are now, and whether they say more than before; None where anything else is there."""
+    now, found, is_news = clock(), [], False
+    for look in looks:
+        if look.is_folder:
+            if _names(look.path).digest != look.digest:
+                return None
+            found.append(look)
+            continue
+        identity = _identity(look.path)
+        if identity != look.identity:
+            return None
+        if look.digest is not None:
+            if _digest(look.path) != look.digest or _identity(look.path) != look.identity:
+                return None
+            if identity is not None and not is_fresh(identity, now):
+                look, is_news = look._replace(digest=None), True  # noqa: PLW2901
+        found.append(look)
+    return tuple(found), is_news
+
+
+def watched(path: Path, looks: Looks, clock: Callable[[], float] = time.time) -> Source:
+    """The file as a source that notes what its reader looks at, this file first."""
+    looks.add(_look(str(path.absolute()), clock()))
+    plain = Source.from_path(path)
+    folder = path.parent
+
+    def beside(name: str) -> Source | None:
+        other = folder / name
+        place = str(other.absolute())
+        looks.add(_look(place, clock()))
+        return None if plain.beside(name) is None else watched(other, looks, clock)
+
+    def names_beside(name: str) -> list[str]:
+        found = plain.names_beside(name)
+        looks.add(_names(str((folder / name).absolute()), found))
+        return found
+
+    return Source(plain.path, plain.open_raw, beside, names_beside)
+
+
+def _look(path: str, now: float) -> Look:
+    identity = _identity(path)
+    if identity is not None and is_fresh(identity, now):
+        return Look(path, identity, _digest(path))
+    return Look(path, identity)
+
+
+def _again(look: Look, now: float) -> Look | None:
+    if look.is_folder:
+        return _names(look.path)
+    if look.digest is None:
+        return _look(look.path, now) if look.identity is not None else Look(look.path, _identity(look.path))
+    return Look(look.path, _identity(look.path), _digest(look.path))
+
+
+def _identity(path: str) -> Identity | None:
+    """None where no plain file is there, or none that may be looked at."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - thousands of them
+    except (OSError, ValueError):
+        return None
+    return identity_of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def _digest(path: str) -> str:
+    """The digest of a file's content; a text that is no digest where it cannot be read."""
+    state = blake2b(digest_size=20)
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - a text already
+            while piece := stream.read(_PIECE_BYTES):
+                state.update(piece)
+    except OSError as error:
+        return type(error).__name__
+    return state.hexdigest()
+
+
+def _names(path: str, names: list[str] | None = None) -> Look:
+    found = Source.from_path(Path(path, "-")).names_beside("") if names is None else names
+    state = blake2b("\0".join(found).encode("utf-8", "surrogateescape"), digest_size=20)
+    return Look(path, None, state.hexdigest(), is_folder=True)

@@ -9,7 +9,7 @@ latprof.summarize(trace, by=["trigger", "model"])
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Final
 
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from latprof.change import Drift
     from latprof.estimate import Account, Group
     from latprof.estimate import Reading as CallReading
+    from latprof.ingest import Found
     from latprof.ingest.tags import TagRules
     from latprof.report.document import Analysis, Document
     from latprof.report.overview import Chapter
+    from latprof.store.cache import Cache
 
 __all__ = [
     "DEFAULT_GROUPINGS",
@@ -55,11 +57,12 @@ DEFAULT_GROUPINGS: Final[tuple[tuple[str, ...], ...]] = (("trigger",), ("model",
 
 @dataclass(frozen=True)
 class Loaded:
-    """A trace, how its files read, and how the estimates of its models came about."""
+    """A trace, how its files read, and how the estimates of its models came about; `cache` keeps what is costly."""
 
     trace: Trace
     reading: Reading = field(repr=False)
     groups: tuple[Group, ...] = field(default=(), repr=False)
+    cache: Cache | None = field(default=None, repr=False)
 
 
 def read(
@@ -70,21 +73,26 @@ def read(
     rename: Callable[[str], str] | None = None,
     rules: TagRules | None = None,
     jobs: int | None = 1,
+    cache: Cache | None = None,
+    found: Found | None = None,
 ) -> Loaded:
     """Read files, folders, globs or `-`; without paths the agents' own folders.
 
     A path may say whose logs they are: `ana=DIR`, `ana@mac1=DIR`, `@mac1=DIR`; `rules` say it of folders.
     `rename` turns a project's folder into its name; filters see the name. `jobs` processes read, None: as many
     as pay; with another number than 1 a script on Windows and macOS needs its `if __name__ == "__main__"`.
+    A `cache` keeps what was read for the next time. Files that were looked for before come as `found`.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing could be read.
     """
-    reading = read_inputs(paths, progress=progress, rules=rules, jobs=jobs)
+    reading = read_inputs(paths, progress=progress, rules=rules, jobs=jobs, cache=cache, found=found)
+    if cache is not None:
+        cache.flush()
     trace = Trace.from_columns(reading.columns)
     reading.columns = Columns.none()
     if rename is not None:
         trace = trace.with_projects(rename)
-    return Loaded(keep(trace, filters) if filters is not None else trace, reading)
+    return Loaded(keep(trace, filters) if filters is not None else trace, reading, cache=cache)
 
 
 def load(paths: Sequence[str]) -> Trace:
@@ -162,8 +170,13 @@ def with_estimates(loaded: Loaded) -> Loaded:
 
     if loaded.trace.estimates is not None:
         return loaded
-    found = estimate(loaded.trace)
-    return Loaded(loaded.trace.with_estimates(found.estimates), loaded.reading, found.groups)
+    shelf = None
+    if loaded.cache is not None:
+        from latprof.store.shelf import CacheShelf
+
+        shelf = CacheShelf(loaded.cache)
+    found = estimate(loaded.trace, shelf=shelf)
+    return replace(loaded, trace=loaded.trace.with_estimates(found.estimates), groups=found.groups)
 
 
 def accounts(loaded: Loaded) -> tuple[list[Account], Summary]:
@@ -192,18 +205,28 @@ def reading(loaded: Loaded, row: int) -> CallReading:
 
 
 def report(
-    loaded: Loaded, *, chapters: Sequence[Chapter] = (), tz: tzinfo = UTC, list_problems: bool = False
+    loaded: Loaded,
+    *,
+    chapters: Sequence[Chapter] = (),
+    tz: tzinfo = UTC,
+    list_problems: bool = False,
+    team: str | None = None,
 ) -> Document:
     """The report with plots: what `latprof report` writes, for any renderer.
 
-    `chapters` are documents of other commands (a comparison, a simulation) that become sections of it.
+    `chapters` are documents of other commands (a comparison, a simulation) that become sections of it. The heading
+    names the `team`.
     """
     from latprof.report.overview import overview_document
 
     loaded = with_estimates(loaded)
-    own = (_budget_chapter(loaded.trace, tz), _drivers_chapter(loaded.trace, tz))
+    analysis = analyze(loaded, tz=tz)
+    own = (
+        _budget_chapter(loaded.trace, tz), _people_chapter(analysis, loaded.trace, tz),
+        _drivers_chapter(loaded.trace, tz),
+    )  # fmt: skip
     every = (*(chapter for chapter in own if chapter is not None), *chapters)
-    return overview_document(analyze(loaded, tz=tz), loaded.trace, every, list_problems=list_problems)
+    return overview_document(analysis, loaded.trace, every, list_problems=list_problems, team=team)
 
 
 def _budget_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
@@ -211,18 +234,31 @@ def _budget_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
     from latprof.report.budget import budget_document
     from latprof.report.overview import Chapter
     from latprof.report.plots import budget_plot
-    from latprof.timeline import BUDGET_KEYS, budgets, dated_sessions, slow_share, total, total_by
+    from latprof.timeline import budgets, dated_sessions, shown_keys, slow_share, total, total_by
 
     real = dated_sessions(trace)
     items = budgets(real)
     if not items:
         return None
-    groups = {key: total_by(items, real, key, tz) for key in BUDGET_KEYS}
+    groups = {key: total_by(items, real, key, tz) for key in shown_keys(items)}
     whole = total(items)
     slow = [found for name in ("ttft_s", "wall_s") if (found := slow_share(real, name)) is not None]
     plot = budget_plot(whole, groups["project"])
     document = budget_document(items, whole, groups, slow, tz=tz, left_out=len(trace) - len(real))
     return Chapter("Time budget", document, () if plot is None else (plot,), early=True)
+
+
+def _people_chapter(analysis: Analysis, trace: Trace, tz: tzinfo) -> Chapter | None:
+    """Each engineer's figures, where the logs name several."""
+    if len({name for name in trace.texts["engineer"] if name}) < 2:
+        return None
+    from latprof.report.people import people_chapter
+    from latprof.timeline import budgets, dated_sessions, total_by, weeks
+
+    real = dated_sessions(trace)
+    items = budgets(real)
+    figures = of_method(summarize(trace, ("engineer",), quantiles=analysis.quantiles, tz=tz), analysis.method)
+    return people_chapter(analysis, figures, total_by(items, real, "engineer", tz), weeks(items, tz))
 
 
 def drift(trace: Trace, *, level: float = FALSE_ALARMS, tz: tzinfo = UTC) -> Drift:

@@ -194,6 +194,8 @@ class _BudgetSession(_Strict):
     agent: str
     session: str
     project: str | None
+    engineer: str | None
+    host: str | None
     calls: int
     start_at: AwareDatetime
     wall_s: float
@@ -217,6 +219,18 @@ class _Slow(_Strict):
     interval: tuple[float, float] | None
 
 
+class _Week(_Strict):
+    engineer: str | None
+    week: str = Field(description="ISO 8601, such as 2026-W09")
+    sessions: int
+    wall_s: float
+    model_s: float = Field(description="waiting for the model, summed over sessions, s")
+    first_token_s: float | None = Field(description="part of it before the first token, as far as told apart, s")
+    at_once_s: float = Field(description="the same waiting, an instant in which several sessions wait counted once, s")
+    tool_s: float
+    by_kind_s: dict[str, float] = Field(description="kind to seconds of model_s")
+
+
 class BudgetResult(_Strict):
     """What `latprof budget --json` prints."""
 
@@ -227,6 +241,7 @@ class BudgetResult(_Strict):
     total: list[_Share]
     groups: list[_BudgetGroup]
     slowest: list[_Slow]
+    weeks: list[_Week] = Field(description="of the engineers that the logs name")
 
 
 class _Advised(_Strict):

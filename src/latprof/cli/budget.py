@@ -18,7 +18,12 @@ def budget(
     selection: Selection,
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", metavar="KEY", help="Also sum by project, day, model; several with commas. [all three]"),
+        typer.Option(
+            "--by",
+            metavar="KEY",
+            help="Also sum by project, day, week, model, engineer, host; several with commas. [project, day, model; "
+            "engineer, host where logs name them]",
+        ),
     ] = None,
     format_name: drawing.FormatName = None,
     as_json: drawing.AsJson = False,  # noqa: FBT002
@@ -36,17 +41,24 @@ def budget(
     from latprof.report.budget import budget_document
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
-    keys = split(by) or timeline.BUDGET_KEYS
+    keys = split(by)
     if wrong := [key for key in keys if key not in timeline.BUDGET_KEYS]:
         raise UsageError(f"Cannot sum by {', '.join(wrong)}: choose from {', '.join(timeline.BUDGET_KEYS)}.")
     options.check_targets(output, csv, inputs=selection.paths, force=force)
     every = with_estimates(selection.read()).trace
     trace = timeline.dated_sessions(every)
     items = timeline.budgets(trace)
-    groups = {key: timeline.total_by(items, trace, key, selection.zone) for key in keys}
+    groups = {key: timeline.total_by(items, trace, key, selection.zone) for key in keys or timeline.shown_keys(items)}
     slow = [found for name in ("ttft_s", "wall_s") if (found := timeline.slow_share(trace, name)) is not None]
     document = budget_document(
-        items, timeline.total(items), groups, slow, tz=selection.zone, left_out=len(every) - len(trace)
+        items,
+        timeline.total(items),
+        groups,
+        slow,
+        tz=selection.zone,
+        left_out=len(every) - len(trace),
+        weeks=timeline.weeks(items, selection.zone),
+        team=selection.setting("team.name"),
     )
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)

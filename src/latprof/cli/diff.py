@@ -39,8 +39,9 @@ def diff(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Compare two sets of calls: faster, slower, or cannot be told.
 
-    A and B are paths, spans of days (2026-03-01..2026-03-07), or values (version=2.1.300, model=*opus*); the
-    last two take calls of the logs of --in, else of this computer.
+    A and B are paths (also with their owners before them, ana=PATH), spans of days (2026-03-01..2026-03-07), or
+    values (version=2.1.300, model=*opus*, engineer=ana); the last two take calls of the logs of --in, else of this
+    computer.
     """
     from latprof.api import with_estimates
     from latprof.change import compare_traces

@@ -68,7 +68,9 @@ def report(  # noqa: PLR0913 - one argument per option
         further.append(chapters.comparison_chapter(selection, *compare))
     if simulate is not None:
         further.append(chapters.simulation_chapter(loaded.trace, *simulate, engineers))
-    document = api.report(loaded, chapters=further, tz=selection.zone, list_problems=problems)
+    document = api.report(
+        loaded, chapters=further, tz=selection.zone, list_problems=problems, team=selection.setting("team.name")
+    )
     images = "" if plots is None else _write_plots(document, plots, formats, output, force=force)
     data = drawing.draw(document, chosen, output, images=images if "svg" in formats else "")
     options.write_output(data, output, force=force)

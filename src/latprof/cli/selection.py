@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from latprof.cli import talk
+from latprof.cli.caching import NoCacheOption, kept_document, opened, zone_facts
 from latprof.cli.options import progress_bar
 from latprof.cli.settings import ConfigOption, effective_if_given
 from latprof.errors import NothingReadable, UsageError
@@ -26,10 +27,13 @@ from latprof.units import parse_duration_s
 if TYPE_CHECKING:
     from latprof.api import Loaded
     from latprof.config.load import Effective
+    from latprof.ingest import Found
     from latprof.ingest.tags import TagRules, Tags
+    from latprof.report import Document
     from latprof.stats import Filters
+    from latprof.store.cache import Cache
 
-__all__ = ["Selection", "TzOption", "moment", "now", "selects_calls", "split", "zone_of"]
+__all__ = ["Selection", "TzOption", "moment", "now", "selection_of", "selects_calls", "split", "zone_of"]
 
 Paths = Annotated[
     list[str] | None,
@@ -82,6 +86,7 @@ class Selection:
     effective: Effective | None = None
     config: str | None = None
     jobs: int | None = None
+    no_cache: bool = False
 
     def setting(self, name: str) -> Any:
         """A setting that a file or a variable gives; None where none does."""
@@ -94,6 +99,36 @@ class Selection:
 
         Raises as `latprof.api.read` does, and NothingReadable when no file is a known log.
         """
+        loaded = self._read(self._cache(), None, others)
+        if loaded.cache is not None and loaded.cache.note:
+            talk.say(loaded.cache.note)
+        return loaded
+
+    def document(self, question: Sequence[str], make: Callable[[Loaded], Document]) -> Document:
+        """What `make` arranges of the calls, from the cache if no log changed since it was made.
+
+        `question` is what it depends on beside the selection. Raises as `read` does.
+        """
+        cache = self._cache()
+        if cache is None:
+            return make(self._read(None, None, None))
+        from latprof.formats import formats
+        from latprof.ingest import find
+
+        found = find(self.paths, formats())
+
+        def made() -> tuple[Loaded, Document]:
+            loaded = self._read(cache, found, None)
+            return loaded, make(loaded)
+
+        settings = "" if self.effective is None else repr(self.effective.settings)
+        asked = (*question, repr(self.filters), zone_facts(self.zone), settings)
+        return kept_document(cache, found, self._tag_rules(None), asked, made)
+
+    def _cache(self) -> Cache | None:
+        return opened(wanted=not self.no_cache and self.setting("cache") is not False)
+
+    def _read(self, cache: Cache | None, found: Found | None, others: Tags | None) -> Loaded:
         from latprof import api
 
         with progress_bar() as progress:
@@ -104,6 +139,8 @@ class Selection:
                 rename=self._project_names(),
                 rules=self._tag_rules(others),
                 jobs=self.jobs or self.setting("jobs"),
+                cache=cache,
+                found=found,
             )
         if not loaded.reading.files:
             raise NothingReadable(_nothing(loaded.reading.problem_counts()))
@@ -163,6 +200,11 @@ def selects_calls(command: Callable[..., None]) -> Callable[..., None]:
     return with_selection
 
 
+def selection_of(paths: list[str], tz: str | None) -> Selection:
+    """All calls of these paths, for a command without filters, with what settings say of them."""
+    return _selection(paths=paths, tz=tz)
+
+
 def _selection(  # noqa: PLR0913 - one argument per option
     paths: Paths = None,
     since: Since = None,
@@ -178,6 +220,7 @@ def _selection(  # noqa: PLR0913 - one argument per option
     tz: TzOption = None,
     config: ConfigOption = None,
     jobs: JobsOption = None,
+    no_cache: NoCacheOption = False,  # noqa: FBT002
 ) -> Selection:
     """Turn the options' texts into values. Raises UsageError."""
     from latprof.stats import Filters
@@ -201,7 +244,7 @@ def _selection(  # noqa: PLR0913 - one argument per option
         from latprof.ingest.tags import map_path
 
         paths = [map_path(text, in_force.path) for text in in_force.settings.paths]
-    return Selection(paths or [], filters, zone, in_force, config, jobs)
+    return Selection(paths or [], filters, zone, in_force, config, jobs, no_cache)
 
 
 def _triggers(texts: Sequence[str] | None) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latprof.cli import drawing, options, talk
-from latprof.cli.selection import TzOption, zone_of
+from latprof.cli import drawing, options
+from latprof.cli.selection import TzOption, selection_of
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ def session(  # noqa: PLR0913 - one argument per option
     what: Annotated[str, typer.Argument(metavar="ID|FILE", help="A session's id or how it begins, or its log.")],
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH", help="Look for the id here, not in the agents' own places.", show_default=False),
+        typer.Argument(
+            metavar="PATH",
+            help="Look for the id here, not in the agents' own places; ana=PATH says whose logs they are.",
+            show_default=False,
+        ),
     ] = None,
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="How many calls to list.")] = 20,
     tz: TzOption = None,
@@ -41,13 +45,9 @@ def session(  # noqa: PLR0913 - one argument per option
     from latprof.report.session import session_document
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
-    zone = zone_of(tz)
-    sources = _sources(what, paths or [])
-    options.check_targets(output, csv, inputs=sources, force=force)
-    with options.progress_bar() as progress:
-        loaded = api.read(sources, progress=progress)
-    talk.say_reading(loaded.reading, len(loaded.trace))
-    trace = api.with_estimates(loaded).trace
+    selection = selection_of(_sources(what, paths or []), tz)
+    options.check_targets(output, csv, inputs=selection.paths, force=force)
+    trace = api.with_estimates(selection.read()).trace
     found = _chosen(timeline.budgets(trace), what)
     mine = [
         row
@@ -55,7 +55,7 @@ def session(  # noqa: PLR0913 - one argument per option
         if (trace.texts["agent"][row], trace.texts["session_id"][row]) == (found.agent, found.session_id)
     ]
     calls = sorted(timeline.facts(trace, mine), key=lambda call: -(call.wall_s or call.first_block_s or 0.0))
-    document = session_document(found, timeline.total([found]), calls, top=top, tz=zone)
+    document = session_document(found, timeline.total([found]), calls, top=top, tz=selection.zone)
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)
     drawing.show(document, chosen, output, force=force)

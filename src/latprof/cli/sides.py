@@ -28,9 +28,9 @@ class _Part:
 def read_sides(texts: tuple[str, str], selection: Selection) -> tuple[Loaded, Loaded]:
     """Read both sides; common logs are read once.
 
-    A text that is a path on this computer is read as logs. Else it is a span such as
-    `2026-03-01..2026-03-07` or `key=value` with a grouping key, several with commas, and takes calls of the
-    selection's logs. Raises UsageError.
+    A text that is a path on this computer, also with tags before it (`ana=DIR`), is read as logs. Else it is a
+    span such as `2026-03-01..2026-03-07` or `key=value` with a grouping key, several with commas, and takes calls of
+    the selection's logs. Raises UsageError.
     """
     parts = [None if _is_path(text) else _part(text, selection) for text in texts]
     common = selection.read() if any(part is not None for part in parts) else None
@@ -44,7 +44,14 @@ def read_sides(texts: tuple[str, str], selection: Selection) -> tuple[Loaded, Lo
 
 
 def _is_path(text: str) -> bool:
-    return Path(text).expanduser().exists() or (bool(set(text) & {"*", "?", "/", "\\"}) and "=" not in text)
+    """`engineer=ana` chooses by a key, also where there is a folder ana; `ana=DIR` is a path with its tags."""
+    from latprof.ingest.tags import parted
+    from latprof.stats import BY_KEYS
+
+    tags, plain = parted(text)
+    if tags.engineer in BY_KEYS and tags.host is None:
+        return False
+    return Path(plain).expanduser().exists() or (bool(set(plain) & {"*", "?", "/", "\\"}) and "=" not in plain)
 
 
 def _part(text: str, selection: Selection) -> _Part:

@@ -6,16 +6,22 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any, Final
 
-from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
-from latprof.timeline import ACTIVITIES, WAITING_FOR_MODEL, Activity, Budget, Share, SlowShare
+from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table, heading
+from latprof.timeline import ACTIVITIES, WAITING_FOR_MODEL, Activity, Budget, Share, SlowShare, Week
 from latprof.units import UNKNOWN, format_count, format_counted, format_duration, format_instant, format_share
 
-__all__ = ["activity_table", "budget_document", "kind_of", "share_data"]
+__all__ = ["activity_table", "budget_document", "kind_of", "share_data", "week_table"]
 
 _NAMELESS: Final = "(name not in the log)"
 _TOOLS: Final = 15
 _GROUPS: Final = 12
+_WEEKS: Final = 40
 _DIGITS: Final = 3
+_WEEK_SUMS: Final = ("wall_s", "model_s", "first_token_s", "at_once_s", "tool_s")
+_AT_ONCE: Final = (
+    "model: waiting for the model, summed over sessions; first token: the part before it, as far as it is told apart; "
+    "at once: the same waiting with each instant counted once, also where several sessions wait."
+)
 # Heads of a narrow table, in this order.
 _HEADS: Final[dict[str, tuple[Activity, ...]]] = {
     "first token": ("first_token",),
@@ -45,22 +51,29 @@ def budget_document(
     *,
     tz: tzinfo = UTC,
     left_out: int = 0,
+    weeks: Sequence[Week] = (),
+    team: str | None = None,
 ) -> Document:
     """Where the time went over all sessions, per key of `groups`, and how uneven the waiting is.
 
-    `left_out` calls have no date or no session, and are in none of the figures.
+    `left_out` calls have no date or no session, and are in none of the figures. `weeks` are those of the engineers
+    that the logs name; the heading names the `team`.
     """
     wall_s = sum(item.wall_s for item in items)
-    title = f"latprof: {format_duration(wall_s)} in {format_counted(len(items), 'session')}"
+    title = f"{heading(team)}: {format_duration(wall_s)} in {format_counted(len(items), 'session')}"
     empty = Note("No session here has a call with a date, so there is no time to divide.")
     sections = [Section("Budget", (activity_table("Where the time went", whole, wall_s) if items else empty,))]
     for key, shares in groups.items():
         if shares:
             sections.append(Section(f"By {key}", (_group_table(key, shares),)))
+    if weeks:
+        sections.append(Section("By engineer and week", (week_table(weeks),)))
     texts = (_working(whole, wall_s), *(_slow(item) for item in slow), _missing(left_out), _LEGEND if items else "")
     notes = [Note(text) for text in texts if text]
     sections.append(Section("In words", tuple(notes)))
-    return Document(title, tuple(sections), _data(items, whole, groups, slow, tz, left_out), _grid(whole, groups))
+    return Document(
+        title, tuple(sections), _data(items, whole, groups, slow, tz, left_out, weeks), _grid(whole, groups)
+    )
 
 
 def kind_of(share: Share) -> str:
@@ -115,12 +128,40 @@ def _activity_row(name: str, share: Share, wall_s: float, *, minor: bool = False
 def _group_table(key: str, groups: Mapping[str | None, Sequence[Share]]) -> Table:
     columns = (Column(key, "left"), Column("wall time"), *(Column(head, "right", _priority(head)) for head in _HEADS))
     sums = {name: sum(share.seconds for share in shares) for name, shares in groups.items()}
-    order = sorted(groups, key=lambda name: (name or "\uffff") if key == "day" else -sums[name])
-    shown = order[-_GROUPS:] if key == "day" else order[:_GROUPS]
+    timed = key in {"day", "week"}
+    order = sorted(groups, key=lambda name: (name or "\uffff") if timed else -sums[name])
+    shown = order[-_GROUPS:] if timed else order[:_GROUPS]
     rows = tuple(_group_row(key, name, groups[name], sums[name]) for name in shown)
-    word = "earlier" if key == "day" else "more"
+    word = "earlier" if timed else "more"
     more = f"And {format_count(len(order) - _GROUPS)} {word}, all in --json and --csv." if len(order) > _GROUPS else ""
     return Table(f"Where the time went by {key}, shares of each {key}'s time", columns, rows, more)
+
+
+def week_table(weeks: Sequence[Week]) -> Table:
+    """Each engineer's weeks, those with least waiting left out where they are many."""
+    longest = sorted(weeks, key=lambda item: -item.model_s)[:_WEEKS]
+    columns = (
+        Column("engineer", "left"), Column("week", "left"), Column("sessions", "right", 2), Column("wall time"),
+        Column("model"), Column("first token", "right", 1), Column("at once"), Column("tools", "right", 1),
+        Column("kind", "left"),
+    )  # fmt: skip
+    shown = [item for item in weeks if item in longest]
+    rows = tuple(_week_row(item, before) for item, before in zip(shown, [None, *shown], strict=False))
+    left = len(weeks) - len(shown)
+    more = f"And {format_counted(left, 'week')} with less waiting, all in --json. " if left else ""
+    return Table("Waiting for the model per engineer and week", columns, rows, more + _AT_ONCE)
+
+
+def _week_row(item: Week, before: Week | None) -> tuple[Cell, ...]:
+    again = before is not None and before.engineer == item.engineer
+    sums = Share("model", None, item.model_s, item.by_kind, 0, item.sessions)
+    texts = (
+        "" if again else item.engineer or "unknown", item.week, format_count(item.sessions),
+        format_duration(item.wall_s), format_duration(item.model_s),
+        UNKNOWN if item.first_token_s is None else format_duration(item.first_token_s),
+        format_duration(item.at_once_s), format_duration(item.tool_s), kind_of(sums),
+    )  # fmt: skip
+    return tuple(Cell(text) for text in texts)
 
 
 def _priority(head: str) -> int:
@@ -197,6 +238,7 @@ def _data(
     slow: Sequence[SlowShare],
     tz: tzinfo,
     left_out: int,
+    weeks: Sequence[Week],
 ) -> dict[str, Any]:
     return {
         "schema_version": 1,
@@ -218,6 +260,15 @@ def _data(
             }
             for item in slow
         ],
+        "weeks": [_week_data(item) for item in weeks],
+    }  # fmt: skip
+
+
+def _week_data(item: Week) -> dict[str, Any]:
+    return {
+        "engineer": item.engineer, "week": item.week, "sessions": item.sessions,
+        **{key: None if (sum_s := getattr(item, key)) is None else round(sum_s, _DIGITS) for key in _WEEK_SUMS},
+        "by_kind_s": {kind: round(seconds, _DIGITS) for kind, seconds in sorted(item.by_kind.items())},
     }  # fmt: skip
 
 
@@ -229,6 +280,8 @@ def _session(item: Budget, tz: tzinfo) -> dict[str, Any]:
         "agent": item.agent,
         "session": item.session_id,
         "project": item.project,
+        "engineer": item.engineer,
+        "host": item.host,
         "calls": item.calls,
         "start_at": format_instant(item.start_at, tz),
         "wall_s": round(item.wall_s, _DIGITS),

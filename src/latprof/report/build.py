@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from latprof.metrics import metric
 from latprof.model import PROBLEMS
-from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table
+from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table, heading
 from latprof.report.machine import analysis_data, analysis_grid
 from latprof.stats import Method, MetricRow, Summary, best_rows
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
@@ -32,6 +32,8 @@ _TABLES_BY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("agent", "model"): (_WAITING, _GENERATION),
     ("agent", "trigger", "model"): (),
 }
+# Where one of these is the first of several keys, its rows stand together.
+_OWNERS: Final = frozenset({"agent", "engineer", "host"})
 LEGEND: Final = (
     "How to read the tables: estimates come from a model of many calls (latprof explain shows it), pooled ones lean "
     "on other groups of their model; ≤ and ≥ mark bounds, the true value lies on that side; coverage is the share of "
@@ -62,15 +64,15 @@ def table_sections(analysis: Analysis) -> tuple[Section, ...]:
     )
 
 
-def analysis_title(analysis: Analysis) -> str:
-    """How much was read, of which agents, from when to when."""
+def analysis_title(analysis: Analysis, team: str | None = None) -> str:
+    """How much was read, of which agents, from when to when; with the team's name before it."""
     span = ""
     first, last = format_instant(analysis.since, analysis.tz), format_instant(analysis.until, analysis.tz)
     if first and last:
         span = f", {first[:10]} to {last[:10]}"
     agents = f" ({', '.join(analysis.agents)})" if analysis.agents else ""
     return (
-        f"latprof: {format_counted(analysis.calls, 'call')}, {format_counted(analysis.sessions, 'session')}, "
+        f"{heading(team)}: {format_counted(analysis.calls, 'call')}, {format_counted(analysis.sessions, 'session')}, "
         f"{format_counted(analysis.files, 'file')}{agents}{span}"
     )
 
@@ -100,9 +102,10 @@ def _table(title: str, summary: Summary, keys: Sequence[str], quantiles: Sequenc
         *(Column(_percentile(q), "right", _percentile_priority(q)) for q in quantiles),
         *(Column(f"{_percentile(q)} 95 %", "right", 2) for q in _shown_interval(quantiles)),
     )
+    sums = _owner_sums(summary)
     wanted = sorted(
         (row for row in summary.rows if row.metric in keys and _says_something(row)),
-        key=lambda row: (_group_order(summary, row), keys.index(row.metric)),
+        key=lambda row: (_owner_order(summary, row, sums), _group_order(summary, row), keys.index(row.metric)),
     )
     rows = tuple(_cells(row, by, quantiles, previous) for row, previous in zip(wanted, [None, *wanted], strict=False))
     return Table(title, columns, rows, _too_few(summary, keys))
@@ -139,6 +142,24 @@ def _percentile_priority(probability: float) -> int:
 def _shown_interval(quantiles: Sequence[float]) -> tuple[float, ...]:
     """The interval column is the median's, or the first percentile's where there is no median."""
     return (0.5,) if 0.5 in quantiles else tuple(quantiles[:1])
+
+
+def _owner_sums(summary: Summary) -> dict[str | None, int]:
+    """Calls per value of a first key that owns what follows; nothing for other groupings."""
+    if len(summary.by) < 2 or summary.by[0] not in _OWNERS:
+        return {}
+    groups = {tuple(row.group.values()): row for row in summary.rows}
+    found: dict[str | None, int] = {}
+    for row in groups.values():
+        owner = row.group[summary.by[0]]
+        found[owner] = found.get(owner, 0) + row.calls
+    return found
+
+
+def _owner_order(summary: Summary, row: MetricRow, sums: Mapping[str | None, int]) -> tuple[int, str]:
+    """Rows of one owner stand together, the owner with most calls first."""
+    owner = row.group[summary.by[0]] if sums else None
+    return (-sums.get(owner, 0), owner or "\uffff")
 
 
 def _group_order(summary: Summary, row: MetricRow) -> tuple[int, str]:

@@ -14,7 +14,7 @@ from latprof.stats import Method, Summary
 if TYPE_CHECKING:
     from latprof.estimate import Group
 
-__all__ = ["Analysis", "Cell", "Column", "Document", "Grid", "Note", "Plot", "Section", "Table"]
+__all__ = ["Analysis", "Cell", "Column", "Document", "Grid", "Note", "Plot", "Section", "Table", "heading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +113,8 @@ class Document:
     sections: tuple[Section, ...]
     data: Mapping[str, Any]
     grid: Grid
+
+
+def heading(team: str | None) -> str:
+    """How a title begins: with the team's name where settings have one."""
+    return f"latprof, {team}" if team else "latprof"

@@ -15,7 +15,7 @@ _METRICS: Final = {"ttft_s": "time to first token", "decode_tps": "decode speed"
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SUBJECTS: Final = {
     "cache": "a {}", "model": "model {}", "version": "version {}", "effort": "effort {}", "attempt": "being {}",
-    "hour": "sending at {}", "weekday": "sending on the {}",
+    "engineer": "working as {}", "host": "working on {}", "hour": "sending at {}", "weekday": "sending on the {}",
 }  # fmt: skip
 _DAYS: Final = 14
 _LEVELS: Final = 28

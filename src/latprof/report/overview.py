@@ -60,9 +60,14 @@ class Chapter:
 
 
 def overview_document(
-    analysis: Analysis, trace: Trace, chapters: Sequence[Chapter] = (), *, list_problems: bool = False
+    analysis: Analysis,
+    trace: Trace,
+    chapters: Sequence[Chapter] = (),
+    *,
+    list_problems: bool = False,
+    team: str | None = None,
 ) -> Document:
-    """The report of an analysis of these calls, with the chapters that were asked for."""
+    """The report of an analysis of these calls, with the chapters that were asked for; headed by the team's name."""
     early = [chapter.section() for chapter in chapters if chapter.early]
     late = [chapter.section() for chapter in chapters if not chapter.early]
     sections = [
@@ -76,7 +81,7 @@ def overview_document(
         _method(analysis),
     ]
     shown = _distinct(section for section in sections if section.items)
-    return Document(analysis_title(analysis), shown, _data(analysis, chapters, shown), analysis_grid(analysis))
+    return Document(analysis_title(analysis, team), shown, _data(analysis, chapters, shown), analysis_grid(analysis))
 
 
 def _distinct(sections: Iterable[Section]) -> tuple[Section, ...]:

@@ -45,8 +45,10 @@ def session_document(
     """The timeline of a session; `calls` are all its calls, worst first."""
     agents = f", {format_counted(len(item.agents), 'sub-agent')}" if item.agents else ""
     since = f"from {_clock(item.start_at, tz, '%Y-%m-%d %H:%M')}" if item.dated else "(no dates in the log)"
+    owner = _owner(item.engineer, item.host)
+    agent = f"{item.agent}, {owner}" if owner else item.agent
     title = (
-        f"latprof: session {item.session_id or '(no id)'} ({item.agent}), {format_counted(item.calls, 'call')}"
+        f"latprof: session {item.session_id or '(no id)'} ({agent}), {format_counted(item.calls, 'call')}"
         f"{agents}, {format_duration(item.wall_s)} {since}"
     )
     worst = _calls_table("Worst calls first", calls[:top], tz, with_session=False)
@@ -68,6 +70,11 @@ def slowest_document(calls: Sequence[CallFacts], ranking: Ranking, *, of: int, t
     none = Note(f"No call has a known {_RANKED[ranking]}.")
     sections = (Section("Slowest", (table, *_remarks(calls), known) if calls else (none,)),)
     return Document(title, sections, data, Grid(_CALL_COLUMNS, rows))
+
+
+def _owner(engineer: str | None, host: str | None) -> str:
+    """'ana on mac1', as far as it is known."""
+    return " on ".join(name for name in (engineer or ("unknown" if host else None), host) if name)
 
 
 def _more(count: int, top: int) -> str:
@@ -158,8 +165,10 @@ def _signs(item: Budget) -> str:
 
 def _calls_table(title: str, calls: Sequence[CallFacts], tz: tzinfo, *, with_session: bool) -> Table:
     first = (Column("session", "left"),) if with_session else ()
+    owned = with_session and any(call.engineer or call.host for call in calls)
+    owners = (Column("whose", "left"),) if owned else ()
     columns = (
-        *first, Column("#"), Column("at", "left"), Column("trigger", "left", 2), Column("bar", "left", 1),
+        *first, *owners, Column("#"), Column("at", "left"), Column("trigger", "left", 2), Column("bar", "left", 1),
         Column("first token"), Column("whole"), Column("tok/s"), Column("tools", "right", 1),
         Column("input", "right", 2), Column("cached", "right", 3), Column("output", "right", 2),
         Column("model", "left", 6),
@@ -168,6 +177,7 @@ def _calls_table(title: str, calls: Sequence[CallFacts], tz: tzinfo, *, with_ses
     shape = "%Y-%m-%d %H:%M:%S" if with_session else _shape([call.sent_at for call in calls], tz)
     rows = tuple(
         ((Cell(call.session_id[:8]),) if with_session else ())
+        + ((Cell(_owner(call.engineer, call.host) or UNKNOWN),) if owned else ())
         + _cells(number, call, longest, _clock(call.sent_at, tz, shape))
         for number, call in enumerate(calls, 1)
     )
@@ -230,7 +240,8 @@ def _bar(call: CallFacts, longest: float) -> str:
 
 
 _CALL_FIELDS: Final = (
-    "session_id", "call_id", "agent_id", "model", "project", "trigger", "sent_at", "ttft_s", "ttft_kind", "ttft_low_s",
+    "session_id", "call_id", "agent_id", "model", "project", "engineer", "host", "trigger",
+    "sent_at", "ttft_s", "ttft_kind", "ttft_low_s",
     "ttft_high_s", "first_block_s", "wall_s", "wall_kind", "decode_tps", "decode_kind", "tool_s", "input_tokens",
     "cache_read_tokens", "output_tokens",
 )  # fmt: skip
@@ -261,6 +272,8 @@ def _data(item: Budget, shares: Sequence[Share], calls: Sequence[CallFacts], tz:
         "agent": item.agent,
         "agents": list(item.agents),
         "project": item.project,
+        "engineer": item.engineer,
+        "host": item.host,
         "start_at": format_instant(item.start_at, tz) if item.dated else None,
         "end_at": format_instant(item.end_at, tz) if item.dated else None,
         "wall_s": round(item.wall_s, _DIGITS),

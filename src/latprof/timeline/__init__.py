@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from latprof.timeline.budget import BUDGET_KEYS, Budget, Share, budgets, dated_sessions, total, total_by
+from latprof.timeline.budget import (
+    BUDGET_KEYS,
+    Budget,
+    Share,
+    budgets,
+    dated_sessions,
+    shown_keys,
+    total,
+    total_by,
+)
 from latprof.timeline.drivers import Effect, effects
 from latprof.timeline.measures import DRIVEN, Driven
 from latprof.timeline.segments import ACTIVITIES, WAITING_FOR_MODEL, Activity, Segment
 from latprof.timeline.slow import RANKINGS, CallFacts, Ranking, SlowShare, facts, slow_share, slowest
 from latprof.timeline.threads import Instants, instants_of
 from latprof.timeline.trend import Day, HeatMap, Served, Trend, change_points, heat_map, served, trends
+from latprof.timeline.weeks import Week, weeks
 
 __all__ = [
     "ACTIVITIES",
@@ -30,6 +40,7 @@ __all__ = [
     "Share",
     "SlowShare",
     "Trend",
+    "Week",
     "budgets",
     "change_points",
     "dated_sessions",
@@ -38,9 +49,11 @@ __all__ = [
     "heat_map",
     "instants_of",
     "served",
+    "shown_keys",
     "slow_share",
     "slowest",
     "total",
     "total_by",
     "trends",
+    "weeks",
 ]

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from latprof.model import Kind
@@ -18,12 +18,13 @@ from latprof.timeline.segments import ACTIVITIES, Activity, Segment, clip
 from latprof.timeline.threads import Instants, Thread, build_thread, instants_of
 from latprof.trace import Trace
 
-__all__ = ["BUDGET_KEYS", "Budget", "Share", "budgets", "dated_sessions", "total", "total_by"]
+__all__ = ["BUDGET_KEYS", "Budget", "Share", "budgets", "by_days", "dated_sessions", "shown_keys", "total", "total_by"]
 
 # Tools that start other agents, and the wait for what runs in the background.
 _STARTS_AGENTS: Final = re.compile(r"agent|task|delegate|workflow|background|^wait", re.IGNORECASE)
 _KEEPS_LISTS: Final = re.compile(r"^Task(Create|Update|List|Get|Stop)$")
-BUDGET_KEYS: Final = ("project", "day", "model")
+BUDGET_KEYS: Final = ("project", "day", "week", "model", "engineer", "host")
+_ALWAYS: Final = ("project", "day", "model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Budget:
     agents: tuple[str, ...]
     segments: tuple[Segment, ...]
     dated: bool = True
+    engineer: str | None = None
+    host: str | None = None
 
     @property
     def start_at(self) -> float:
@@ -102,16 +105,29 @@ def _budget(trace: Trace, key: tuple[str, str], calls: list[Instants]) -> Budget
     threads = [thread for name, members in groups.items() if (thread := build_thread(name, members)) is not None]
     if not threads:
         return None
-    projects = [trace.texts["project"][call.row] for call in calls]
     return Budget(
         agent=key[0],
         session_id=key[1],
-        project=next((project for project in projects if project), None),
+        project=_first(trace, "project", calls),
         calls=len(calls),
         agents=tuple(sorted(name for name in groups if name is not None)),
         segments=tuple(_follow(threads)),
         dated=bool(with_date),
+        engineer=_first(trace, "engineer", calls),
+        host=_first(trace, "host", calls),
     )
+
+
+def _first(trace: Trace, column: str, calls: Sequence[Instants]) -> str | None:
+    """What the first call says that says anything."""
+    return next((text for call in calls if (text := trace.texts[column][call.row])), None)
+
+
+def shown_keys(items: Iterable[Budget]) -> tuple[str, ...]:
+    """The keys that are summed by unasked: engineer and host where any session has one."""
+    items = list(items)
+    owners = {"engineer": any(item.engineer for item in items), "host": any(item.host for item in items)}
+    return (*_ALWAYS, *(key for key, named in owners.items() if named))
 
 
 def _follow(threads: list[Thread]) -> list[Segment]:
@@ -160,10 +176,10 @@ def total(items: Iterable[Budget]) -> list[Share]:
 
 
 def total_by(items: Sequence[Budget], trace: Trace, key: str, tz: tzinfo = UTC) -> dict[str | None, list[Share]]:
-    """The same per project, day or model.
+    """The same per one of `BUDGET_KEYS`.
 
-    A day begins at midnight of `tz`; time of a person or without a call has no model (None). Raises
-    KeyError for another key.
+    A day begins at midnight of `tz`, a week (2026-W09, ISO 8601) on Monday; time of a person or without a call has no
+    model (None). Raises KeyError for another key.
     """
     if key not in BUDGET_KEYS:
         raise KeyError(key)
@@ -177,15 +193,17 @@ def total_by(items: Sequence[Budget], trace: Trace, key: str, tz: tzinfo = UTC) 
 
 
 def _keyed(item: Budget, segment: Segment, trace: Trace, key: str, tz: tzinfo) -> Iterator[tuple[str | None, Segment]]:
-    if key == "project":
-        yield item.project, segment
+    if key in {"project", "engineer", "host"}:
+        yield getattr(item, key), segment
     elif key == "model":
         yield (None if segment.row is None else trace.texts["model"][segment.row]), segment
     else:
-        yield from _days(segment, tz)
+        for day, piece in by_days(segment, tz):
+            yield (day.isoformat() if key == "day" else f"{day:%G-W%V}"), piece
 
 
-def _days(segment: Segment, tz: tzinfo) -> Iterator[tuple[str, Segment]]:
+def by_days(segment: Segment, tz: tzinfo) -> Iterator[tuple[date, Segment]]:
+    """A segment cut at the midnights of `tz`."""
     start = segment.start_at
     while start < segment.end_at:
         day = datetime.fromtimestamp(start, tz).date()
@@ -193,7 +211,7 @@ def _days(segment: Segment, tz: tzinfo) -> Iterator[tuple[str, Segment]]:
         piece = clip(segment, start, max(midnight, start + 1.0))
         if piece is None:
             return
-        yield day.isoformat(), piece
+        yield day, piece
         start = piece.end_at
 
 

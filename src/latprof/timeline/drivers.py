@@ -121,7 +121,8 @@ def _comparisons(trace: Trace, known: Mask, tz: tzinfo) -> Iterator[Comparison]:
     ):
         yield from _by_size(factor, tokens, known)
     yield from _by_text(known, "model", trace.texts["model"])
-    yield from _by_text(known, "effort", trace.texts["effort"])
+    for factor in ("effort", "engineer", "host"):
+        yield from _by_text(known, factor, trace.texts[factor])
     yield from _by_version(trace, known)
     attempts = trace.numbers["attempts"]
     yield Comparison(

@@ -55,13 +55,15 @@ class CallFacts:
     output_tokens: int | None
     tools: tuple[str, ...]
     remarks: tuple[str, ...]
+    engineer: str | None = None
+    host: str | None = None
 
 
 _NUMBERS: Final = (
     "ttft_s", "ttft_low_s", "ttft_high_s", "first_block_s", "wall_s", "decode_tps", "tool_s", "sent_at",
 )  # fmt: skip
 _COUNTS: Final = ("input_tokens", "cache_read_tokens", "output_tokens")
-_TEXTS: Final = ("agent_id", "model", "project", "ttft_kind", "wall_kind", "decode_kind")
+_TEXTS: Final = ("agent_id", "model", "project", "engineer", "host", "ttft_kind", "wall_kind", "decode_kind")
 
 
 def facts(trace: Trace, rows: Sequence[int]) -> list[CallFacts]:
@@ -103,6 +105,8 @@ def _facts(trace: Trace, row: int, numbers: dict[str, Floats], texts: dict[str, 
         output_tokens=counts["output_tokens"],
         tools=tools,
         remarks=tuple(_remarks(trace, row, counts)),
+        engineer=said["engineer"],
+        host=said["host"],
     )
 
 

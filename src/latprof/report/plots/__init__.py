@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latprof.report.plots.budget import budget_plot
+from latprof.report.plots.budget import budget_plot, people_plot
 from latprof.report.plots.context import context_plots
 from latprof.report.plots.effects import effects_plot
 from latprof.report.plots.spread import spread_plots
@@ -16,6 +16,7 @@ __all__ = [
     "context_plots",
     "effects_plot",
     "heat_plot",
+    "people_plot",
     "spread_plots",
     "subjects",
     "trend_plot",

@@ -10,7 +10,7 @@ from latprof.report.figures import Bar, Bars
 from latprof.timeline import Activity, Share
 from latprof.units import format_duration, format_share
 
-__all__ = ["budget_plot"]
+__all__ = ["budget_plot", "people_plot"]
 
 _PARTS: Final[dict[str, tuple[Activity, ...]]] = {
     "waiting for the first token": ("first_token",),
@@ -25,6 +25,7 @@ _PARTS: Final[dict[str, tuple[Activity, ...]]] = {
 }
 _PERSON: Final = "person away or asked"
 _BARS: Final = 6
+_PEOPLE: Final = 12
 
 
 def budget_plot(whole: Sequence[Share], by_project: Mapping[str | None, Sequence[Share]]) -> Plot | None:
@@ -38,6 +39,22 @@ def budget_plot(whole: Sequence[Share], by_project: Mapping[str | None, Sequence
         for name in order[:_BARS]:
             bars += _working(f"{_short(name)}, without the person", _lengths(by_project[name]))
     return Plot("time-budget", "Where the time went", _summary(total), Bars(tuple(_PARTS), tuple(bars)), _table(bars))
+
+
+def people_plot(by_engineer: Mapping[str | None, Sequence[Share]]) -> Plot | None:
+    """The time of each engineer's sessions without the person's, longest first; None without time."""
+    order = sorted(by_engineer, key=lambda name: -sum(_without_person(_lengths(by_engineer[name]))))
+    bars = [bar for name in order for bar in _working(name or "unknown engineer", _lengths(by_engineer[name]))]
+    if not bars:
+        return None
+    longest = sum(bars[0].lengths)
+    words = (
+        f"{bars[0].label} has the longest time without the person's own, {format_duration(longest)}. Every instant of "
+        "a session counts once, sessions that run side by side each count; each bar is divided by shares of its own "
+        "time."
+    )
+    shown = bars[:_PEOPLE]
+    return Plot("engineers", "Where each engineer's time went", words, Bars(tuple(_PARTS), tuple(shown)), _table(bars))
 
 
 def _lengths(shares: Sequence[Share]) -> tuple[float, ...]:

@@ -17,7 +17,7 @@ from latprof.formats import Format, Source
 from latprof.ingest.tags import NO_TAGS, Tags, parted
 from latprof.model import Problem
 
-__all__ = ["Found", "default_roots", "find", "roots_of"]
+__all__ = ["Found", "default_roots", "find", "places_of", "roots_of"]
 
 _PACKED: Final = (".gz", ".zst")
 # Never opened when a folder is walked: they hold keys, and no calls.
@@ -103,9 +103,8 @@ def default_roots(formats: Sequence[Format]) -> list[Path]:
 
 def roots_of(item: Format) -> list[Path]:
     """Where one agent keeps its logs, as far as it exists: where its variable points, else the usual places."""
-    moved = [str(Path(os.environ[name], below)) for name, below in item.env_roots.items() if os.environ.get(name)]
     roots: list[Path] = []
-    for place in moved or item.roots:
+    for place in places_of(item):
         path = _home(place)
         if glob.has_magic(place):
             # Path.glob knows no absolute patterns and hides nothing by choice
@@ -113,6 +112,12 @@ def roots_of(item: Format) -> list[Path]:
         elif _is_there(path):
             roots.append(path)
     return roots
+
+
+def places_of(item: Format) -> list[str]:
+    """The same places, whether or not they exist; some are globs, some begin with `~`."""
+    moved = [str(Path(os.environ[name], below)) for name, below in item.env_roots.items() if os.environ.get(name)]
+    return moved or list(item.roots)
 
 
 def _no_roots(formats: Sequence[Format]) -> str:

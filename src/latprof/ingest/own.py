@@ -1,0 +1,91 @@
+"""Which files lie in the agents' own places, and which paths a user asked for, also of files that are gone."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import translate
+from pathlib import Path
+from typing import Final
+
+from latprof.formats import Format
+from latprof.ingest.find import places_of
+from latprof.ingest.tags import NO_TAGS, Tags, parted
+
+__all__ = ["Asked", "Own"]
+
+_ANY: Final = "**"
+# A part of a path, or what it must match.
+_Part = str | re.Pattern[str]
+_Pattern = tuple[_Part, ...]
+
+
+class Own:
+    """The places where agents keep their logs here, whether or not they exist."""
+
+    def __init__(self, known: Iterable[Format]) -> None:
+        places = dict.fromkeys(place for item in known for place in places_of(item))
+        self._places = [_pattern(place) for place in places]
+        self._below: dict[str, tuple[bool, list[_Part]]] = {}
+
+    def holds(self, folder: str, name: str) -> bool:
+        """Whether the file of this name in this folder, given without links, lies in one of the places."""
+        if folder not in self._below:
+            parts = _parts(folder)
+            whole = any(_leads(place, parts) for place in self._places)
+            ends = [place[-1] for place in self._places if len(place) == len(parts) + 1 and _leads(place[:-1], parts)]
+            self._below[folder] = whole, ends
+        whole, ends = self._below[folder]
+        return whole or any(_fits(end, name) for end in ends)
+
+
+class Asked:
+    """What was asked for: files, folders and patterns with the tags before them; everything where nothing was."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._all = not paths
+        pairs = [parted(text) for text in paths]
+        self._paths = [(tags, _pattern(plain)) for tags, plain in pairs if plain != "-"]
+
+    def tags(self, path: str) -> Tags | None:
+        """The tags of the first path that leads to this one; None where none does."""
+        if self._all:
+            return NO_TAGS
+        parts = _parts(path)
+        return next((tags for tags, pattern in self._paths if _leads(pattern, parts)), None)
+
+
+def _pattern(text: str) -> _Pattern:
+    """The parts of an absolute path without links; only what exists is never a pattern."""
+    path = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - Path.expanduser may raise
+    if os.path.lexists(path) or not glob.has_magic(path):
+        return tuple(_parts(os.path.realpath(path)))
+    parts = Path(path).parts
+    first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
+    fixed = _parts(os.path.realpath(Path(*parts[:first])))
+    return (*fixed, *(_part(part) for part in parts[first:]))
+
+
+def _parts(path: str) -> list[str]:
+    """Of an absolute path; `Path.parts` would take as long as all the rest."""
+    return path.rstrip(os.sep).split(os.sep)  # noqa: PTH206
+
+
+def _part(text: str) -> _Part:
+    return re.compile(translate(text)) if glob.has_magic(text) and text != _ANY else text
+
+
+def _leads(pattern: _Pattern, parts: Sequence[str]) -> bool:
+    """Whether the pattern is the path of these parts, or of a folder above it."""
+    for place, part in enumerate(pattern):
+        if part == _ANY:
+            return any(_leads(pattern[place + 1 :], parts[start:]) for start in range(place, len(parts) + 1))
+        if place >= len(parts) or not _fits(part, parts[place]):
+            return False
+    return True
+
+
+def _fits(part: _Part, name: str) -> bool:
+    return part == name if isinstance(part, str) else part.match(name) is not None

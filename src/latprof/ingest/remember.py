@@ -1,0 +1,289 @@
+"""What the history gives to the files that are read, and what it learns from them.
+
+Only files in the agents' own places have a history. A log that is gone gives the calls that it had when it was read
+last. A log that was cut or written anew keeps the calls that it has no more. A call that is in several places is
+one call by the rules for copies.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof import __version__
+from latprof.formats import Format
+from latprof.ingest.chunk import Chunk
+from latprof.ingest.find import Found
+from latprof.ingest.lost import dated_at, lost_calls, span_of
+from latprof.ingest.own import Asked, Own
+from latprof.ingest.tags import Tags
+from latprof.store.history import Change, Entry, History, HistoryError, Parts
+from latprof.trace import Columns
+
+__all__ = ["Memory", "Recalled", "Remembered", "path_of"]
+
+_EDGE_BYTES: Final = 4096
+_STAMP: Final = "{0.st_ino}:{0.st_size}:{0.st_mtime_ns}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Calls that come from the history; `gone` where their log is not there, else it has lost them."""
+
+    path: str
+    columns: Columns
+    tags: Tags
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Calls that are in no log any more: the checksums of their ids, and the number of the log of each.
+
+    `gone` says of each log whether it is deleted, else it was cut. `trouble` says why the history could not be used.
+    """
+
+    keys: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, dtype=np.uint32))
+    logs: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    gone: tuple[bool, ...] = ()
+    trouble: str | None = None
+
+    @classmethod
+    def of(cls, recalled: Sequence[Recalled], present: NDArray[np.uint32], trouble: str | None) -> Remembered:
+        """Those of the recalled calls that no present log has."""
+        if not recalled:
+            return cls(trouble=trouble)
+        keys = np.concatenate([item.columns.keys for item in recalled])
+        logs = np.repeat(np.arange(len(recalled)), [len(item.columns) for item in recalled])
+        keys, first = np.unique(keys, return_index=True)
+        new = ~np.isin(keys, present)
+        return cls(keys[new], logs[first][new], tuple(item.gone for item in recalled), trouble)
+
+    def among(self, keys: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], int, int]:
+        """Which of these calls are from the history, of how many deleted logs and of how many that were cut."""
+        if not len(self.keys):
+            return np.zeros(len(keys), dtype=np.bool_), 0, 0
+        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        found = self.keys[place] == keys
+        gone = [self.gone[log] for log in np.unique(self.logs[place[found]])]
+        return found, sum(gone), len(gone) - sum(gone)
+
+
+class Memory:
+    """The history beside one reading. What goes wrong with it is `trouble`, never an error."""
+
+    def __init__(self, history: History, known: Sequence[Format], paths: Sequence[str]) -> None:
+        self.trouble: str | None = None
+        self._history = history
+        self._own, self._asked = Own(known), Asked(paths)
+        self._shapes = {item.name: item.shape for item in known}
+        self._home = _home()
+        self._entries: dict[str, Entry] = {}
+        self._floor: float | None = None
+        self._files: dict[int, tuple[str, str, os.stat_result]] = {}
+        self._tags: dict[str, Tags] = {}
+        self._news: dict[str, tuple[bytes, Entry, bool]] = {}
+        self._whole: set[str] = set()
+        self._changes: list[Change] = []
+        try:
+            self._entries, self._floor = history.entries(), history.floor()
+        except HistoryError as error:
+            self._fail(error)
+
+    def _fail(self, error: HistoryError) -> None:
+        self.trouble = self.trouble or str(error)
+
+    def has_any(self) -> bool:
+        """Whether there is anything to recall."""
+        return bool(self._entries)
+
+    def look(self, found: Found) -> None:
+        """Take in which files there are, before any is read."""
+        real: dict[str, str] = {}
+        for place, source in enumerate(found.sources):
+            folder, name = os.path.split(os.path.abspath(source.path))  # noqa: PTH100 - thousands of them
+            if folder not in real:
+                real[folder] = os.path.realpath(folder)
+            if source.path == "-" or not self._own.holds(real[folder], name):
+                continue
+            path = os.path.join(real[folder], name)  # noqa: PTH118
+            try:
+                status = os.stat(path)  # noqa: PTH116
+            except OSError:
+                continue
+            key = _key(path, self._home)
+            self._files[place] = (key, path, status)
+            self._tags[key] = found.tags[place]
+
+    def wants(self, place: int, calls: int) -> bool:
+        """Whether the chunk of this file is to be noted, although it is known without being read."""
+        if place not in self._files or (self.trouble and not self._entries):
+            return False
+        key, _, status = self._files[place]
+        entry = self._entries.get(key)
+        if entry is None:
+            return calls > 0
+        return entry.stamp != _STAMP.format(status) or (self._floor is None and entry.calls != calls)
+
+    def note(self, place: int, chunk: Chunk) -> None:
+        """Learn what a file gave, before its columns are changed."""
+        if place not in self._files:
+            return
+        key, path, status = self._files[place]
+        entry = self._entries.get(key)
+        if chunk.state == "closed":
+            self._whole.add(key)
+        elif entry is not None or len(chunk.columns):
+            self._learn(key, path, status, entry, Chunk(key, "log", self._kept(chunk.columns), [], chunk.reader))
+
+    def _kept(self, columns: Columns) -> Columns:
+        """Without what was pruned."""
+        if self._floor is None:
+            return columns
+        old = dated_at(columns) < self._floor
+        return columns.take(np.flatnonzero(~old)) if old.any() else columns
+
+    def _learn(self, key: str, path: str, status: os.stat_result, entry: Entry | None, chunk: Chunk) -> None:
+        data = chunk.to_bytes()
+        digest = blake2b(data, digest_size=16).digest()
+        stamp, size = _STAMP.format(status), status.st_size
+        first, last = span_of(chunk.columns)
+        if entry is None and not len(chunk.columns):
+            return
+        if entry is not None and entry.digest == digest:
+            if entry.stamp != stamp:
+                same = replace(entry, stamp=stamp, size_bytes=size, edge=_edge(path, size))
+                self._changes.append(Change(same, None, entry.turn))
+            return
+        news = Entry(
+            key, stamp, size, _edge(path, size), digest, __version__, 0, len(chunk.columns), 0, first, last
+        )  # fmt: skip
+        self._news[key] = data, news, entry is None or self._only_grew(path, entry, chunk, size)
+
+    def _only_grew(self, path: str, entry: Entry, chunk: Chunk, size: int) -> bool:
+        """Whether all that the log held is still in it, so that its new chunk takes the old one's place.
+
+        Another version of latprof may tell the same log's calls otherwise: its word counts, unless the log was cut.
+        Fewer calls from a log whose bytes are the same: another file that belongs to it is gone.
+        """
+        if size < entry.size_bytes:
+            return False
+        if entry.version != __version__:
+            return True
+        is_appended = self._shapes.get(chunk.reader) != "database" and len(chunk.columns) >= entry.calls
+        return is_appended and _edge(path, entry.size_bytes) == entry.edge
+
+    def recall(self) -> list[Recalled]:
+        """The calls that the files do not tell any more, in the order of their paths; settles what is learned."""
+        there = {key: path for key, path, _ in self._files.values()}
+        gone = self._gone(there)
+        lost = {key for key in there if key in self._entries and self._entries[key].lost_calls}
+        changed = (self._news.keys() | self._whole) & self._entries.keys()
+        found = list(self._recalled(sorted(gone | lost | changed), gone, there))
+        # Of a log whose earlier state could not be had, what it lost is not known: it is left as it was.
+        new = [item for key, item in self._news.items() if key not in self._entries]
+        self._changes += [Change(entry, Parts(data)) for data, entry, _ in new]
+        return found
+
+    def _gone(self, there: dict[str, str]) -> set[str]:
+        """The logs that were asked for and are not there; their tags are noted."""
+        for key in self._entries.keys() - there.keys():
+            path = path_of(key, self._home)
+            asked = self._asked.tags(path) if self._own.holds(*os.path.split(path)) else None
+            if asked is not None:
+                self._tags[key] = asked
+        return self._tags.keys() - there.keys()
+
+    def _recalled(self, wanted: list[str], gone: set[str], there: dict[str, str]) -> Iterator[Recalled]:
+        try:
+            for key, parts in self._history.parts(wanted):
+                if key in gone or key in self._whole:
+                    columns = self._columns(parts.chunk, parts.lost)
+                elif key in self._news:
+                    columns = self._settle(key, parts)
+                else:
+                    columns = self._columns(parts.lost)
+                if len(columns):
+                    path = there.get(key) or path_of(key, self._home)
+                    yield Recalled(path, columns, self._tags[key], key in gone)
+        except HistoryError as error:
+            self._fail(error)
+
+    def _settle(self, key: str, parts: Parts) -> Columns:
+        """The calls that the new state of a log has lost, which are kept with it."""
+        data, news, grew = self._news.pop(key)
+        before = self._entries[key]
+        old = self._columns(parts.lost) if grew else self._columns(parts.chunk, parts.lost)
+        lost = lost_calls(old, Chunk.from_bytes(data).columns, same_reader=before.version == __version__)
+        spans = [span for span in (span_of(lost), (news.first_at, news.last_at)) if span[0] is not None]
+        entry = replace(
+            news,
+            lost_calls=len(lost),
+            first_at=min((first for first, _ in spans if first is not None), default=None),
+            last_at=max((last for _, last in spans if last is not None), default=None),
+        )
+        kept = Chunk(key, "log", lost).to_bytes() if len(lost) else None
+        self._changes.append(Change(entry, Parts(data, kept), before.turn))
+        return lost
+
+    def _columns(self, *parts: bytes | None) -> Columns:
+        """The calls of some parts without what was pruned; a damaged part is told of."""
+        columns: list[Columns] = []
+        for data in parts:
+            if data is None:
+                continue
+            try:
+                columns.append(self._kept(Chunk.from_bytes(data).columns))
+            except (ValueError, KeyError):
+                self.trouble = self.trouble or "is damaged in part"
+        return Columns.concat(columns)
+
+    def save(self) -> None:
+        """Keep what was learned; nothing is written where nothing is new."""
+        if not self._changes or (self.trouble and not self._entries and self._history.exists()):
+            return
+        try:
+            self._history.write(self._changes)
+        except HistoryError as error:
+            self._fail(error)
+
+
+def _home() -> str | None:
+    try:
+        return os.path.realpath(Path.home())
+    except (OSError, RuntimeError):
+        return None
+
+
+def _key(path: str, home: str | None) -> str:
+    """The path as it is kept: from the home folder on where it lies there, so that a home may move."""
+    if home and path.startswith(home.rstrip(os.sep) + os.sep):
+        path = "~" + path[len(home.rstrip(os.sep)) :]
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace(os.sep, "/")
+
+
+def path_of(key: str, home: str | None = None) -> str:
+    """The path of a key."""
+    home = home if home is not None else _home()
+    path = key.replace("/", os.sep)
+    return (home or "").rstrip(os.sep) + path[1:] if path.startswith("~" + os.sep) else path
+
+
+def _edge(path: str, size: int) -> bytes:
+    """A digest of the first and the last of so many bytes of a file; what only grew keeps it."""
+    state = blake2b(digest_size=16)
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123 - a text already
+            state.update(stream.read(min(_EDGE_BYTES, size)))
+            stream.seek(max(0, size - _EDGE_BYTES))
+            state.update(stream.read(min(_EDGE_BYTES, size)))
+    except OSError:
+        return b""
+    return state.digest()

@@ -11,6 +11,8 @@ from latprof.cli.selection import Selection, selects_calls, split
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
+    from latprof.api import Loaded
+    from latprof.report import Document
     from latprof.stats import Method
 
 __all__ = ["analyze", "quantiles_of"]
@@ -59,10 +61,13 @@ def analyze(  # noqa: PLR0913 - one argument per option
     quantiles = quantiles_of(stored if percentiles is None else percentiles)
     options.check_targets(output, csv, inputs=selection.paths, force=force)
     kind = _method(method or selection.setting("method") or "best")
-    loaded = selection.read()
     keys = split(by) or tuple(selection.setting("by") or ())
-    analysis = api.analyze(loaded, by=keys, quantiles=quantiles, tz=selection.zone, method=kind)
-    document = build_document(analysis, list_problems=problems)
+
+    def made(loaded: Loaded) -> Document:
+        analysis = api.analyze(loaded, by=keys, quantiles=quantiles, tz=selection.zone, method=kind)
+        return build_document(analysis, list_problems=problems)
+
+    document = selection.document(("analyze", repr((keys, quantiles, kind, problems))), made)
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)
     drawing.show(document, chosen, output, force=force)

@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ENVIRONMENT_PREFIX", "are_given", "project_file", "user_file"]
+__all__ = ["ENVIRONMENT_PREFIX", "FOLDER_VARIABLES", "are_given", "project_file", "user_file"]
 
 ENVIRONMENT_PREFIX: Final = "LATPROF_"
+# They name folders of latprof's own, and no settings.
+FOLDER_VARIABLES: Final = frozenset({"LATPROF_CACHE_DIR", "LATPROF_DATA_DIR"})
 _FILE: Final = "latprof.toml"
 
 
 def are_given(start: Path, environ: Mapping[str, str]) -> bool:
     """Whether any file or variable could hold settings for work in this folder."""
     return (
-        any(name.startswith(ENVIRONMENT_PREFIX) for name in environ)
+        any(name.startswith(ENVIRONMENT_PREFIX) and name not in FOLDER_VARIABLES for name in environ)
         or user_file(environ).is_file()
         or project_file(start) is not None
     )

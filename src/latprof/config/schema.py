@@ -232,6 +232,7 @@ class Settings(_Strict):
     jobs: int | None = Field(
         default=None, ge=1, description="processes that read logs; without it as many as pay for themselves"
     )
+    cache: bool = Field(default=True, description="keep what was read for the next run")
     team: Team = Field(default=Team(), description="the team")
     engineers: dict[str, Engineer] = Field(default_factory=dict, description="the people, by name")
     hosts: dict[str, Host] = Field(default_factory=dict, description="the computers, by name")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from latprof.ingest.find import Found, find
 from latprof.ingest.merge import merge
 from latprof.ingest.read import Reading, read_inputs
+from latprof.ingest.recall import Recall, Recalled
 from latprof.ingest.survey import Holding, survey
 
-__all__ = ["Found", "Holding", "Reading", "find", "merge", "read_inputs", "survey"]
+__all__ = ["Found", "Holding", "Reading", "Recall", "Recalled", "find", "merge", "read_inputs", "survey"]

@@ -36,12 +36,16 @@ _FEW_FILES: Final = 4
 
 @dataclass(slots=True)
 class Keeper:
-    """Gives what is known of the files of one run, and keeps what is read."""
+    """Gives what is known of the files of one run, and keeps what is read.
+
+    `wanted` says whether someone must see the chunk of a file (its place, its calls), which a snapshot has not.
+    """
 
     cache: Cache
     found: Found
     rules: TagRules
     asked: Sequence[str]
+    wanted: Callable[[int, int], bool] | None = None
     looks: dict[int, tuple[Look, ...] | None] = field(default_factory=dict)
     _meta: dict[int, KeptFile] = field(default_factory=dict)
     _changed_rows: int = 0
@@ -93,6 +97,13 @@ class Keeper:
         self.cache.put("columns", body, data)
         self.cache.put("snapshot", self._set_name(), json.dumps([body.hex(), listed]).encode())
 
+    def all_looks(self) -> tuple[Look, ...] | None:
+        """What was looked at for all files of the run; None where one of them must not be kept."""
+        every = [self.looks.get(place) for place in range(len(self.found.sources))]
+        if any(looks is None for looks in every):
+            return None
+        return tuple(dict.fromkeys(look for looks in every for look in looks or ()))
+
     def _note(self, place: int, entry: Entry) -> None:
         chunk = entry.chunk
         self.looks[place] = entry.looks
@@ -131,6 +142,8 @@ class Keeper:
         for place in places:
             item, first = by_path.get(self.found.sources[place].path, (None, 0))
             usable = item is not None and item[1] is not None and item[6] == list(self.found.tags[place])
+            if item is not None and self.wanted is not None and self.wanted(place, item[4]):
+                usable = False
             current = still(looks_from(item[1])) if item is not None and usable else None
             if item is None or current is None:
                 left.append(place)
@@ -152,7 +165,7 @@ def _plain(problem: Problem) -> tuple[str, str, int | None, str]:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _entry(data: bytes | None) -> Entry | None:

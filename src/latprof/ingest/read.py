@@ -18,6 +18,7 @@ from latprof.ingest.one_file import read_source
 from latprof.ingest.tags import NO_TAGS, TagRules
 from latprof.model import Call, Problem
 from latprof.store.cache import Cache
+from latprof.store.looks import Look
 from latprof.trace import Columns
 
 __all__ = ["Reading", "read_inputs"]
@@ -31,7 +32,7 @@ class Reading:
 
     `files_of_others` counts files in the given folders that are no logs. `records` counts the calls as the
     files told them, `copies` the copies of a call that were dropped, `joined` the records of other sources
-    that were taken into a call.
+    that were taken into a call. With a cache `looks` say what the result rests on; None where it must not be kept.
     """
 
     columns: Columns = field(default_factory=Columns.none)
@@ -44,6 +45,7 @@ class Reading:
     copies: int = 0
     joined: int = 0
     formats: Counter[str] = field(default_factory=Counter)
+    looks: tuple[Look, ...] | None = field(default=None, repr=False)
 
     @property
     def calls(self) -> list[Call]:
@@ -63,6 +65,7 @@ def read_inputs(
     rules: TagRules | None = None,
     jobs: int | None = 1,
     cache: Cache | None = None,
+    found: Found | None = None,
 ) -> Reading:
     """Read all given paths; `progress` is called with bytes done and bytes in all.
 
@@ -70,13 +73,14 @@ def read_inputs(
     None: as many as pay. A number other than 1 needs `if __name__ == "__main__"` in scripts on Windows and macOS.
     The result does not depend on it. Formats given as `known` are read by one process.
     What a `cache` knows of files that did not change is not read again; the result is the same with any and none.
+    Who looked for the files before gives them as `found`.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing given could be
     read at all.
     """
     rules = rules or TagRules()
     gathering = Gathering(rules)
-    found = find(paths, formats() if known is None else known)
+    found = found or find(paths, formats() if known is None else known)
     keeper = Keeper(cache, found, rules, paths) if cache is not None and known is None else None
     _read_all(found, known, gathering, keeper, progress=progress, jobs=jobs)
     reading = Reading(
@@ -90,6 +94,7 @@ def read_inputs(
     columns = gathering.columns()
     if keeper is not None:
         keeper.finish(columns)
+        reading.looks = keeper.all_looks()
     reading.records = len(columns)
     reading.copies = drop_copies(columns)
     reading.columns, reading.joined = join_sources(columns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -38,7 +39,7 @@ CREATE INDEX IF NOT EXISTS kept_by_use ON kept (kind, used, size, name);
 
 @dataclass(slots=True)
 class Cache:
-    """Values of some kinds by name. What is put is written by `flush`, all of it or nothing.
+    """Values of some kinds by name, for any thread. What is put is written by `flush`, all of it or nothing.
 
     `version` is part of every name: another version never sees these values. `most_of` bounds the number of values
     of a kind, `most_bytes` the size of all; those that were not used for longest go first.
@@ -55,6 +56,7 @@ class Cache:
     _closed: bool = False
     _new: dict[bytes, tuple[str, bytes]] = field(default_factory=dict)
     _used: set[bytes] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def path(self) -> Path:
@@ -75,7 +77,10 @@ class Cache:
 
     def get_all(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
         """The values that there are."""
-        asked = list(names)
+        with self._lock:
+            return self._get_all(list(names))
+
+    def _get_all(self, asked: list[bytes]) -> dict[bytes, bytes]:
         found = {name: self._new[name][1] for name in asked if name in self._new}
         connection = self._open(create=False)
         if connection is None:

@@ -158,5 +158,5 @@ def _digest(path: str) -> str:
 
 def _names(path: str, names: list[str] | None = None) -> Look:
     found = Source.from_path(Path(path, "-")).names_beside("") if names is None else names
-    state = blake2b("\0".join(found).encode("utf-8", "surrogateescape"), digest_size=20)
+    state = blake2b("\0".join(found).encode("utf-8", "surrogatepass"), digest_size=20)
     return Look(path, None, state.hexdigest(), is_folder=True)

@@ -22,7 +22,7 @@ def code_version() -> bytes:
     state = blake2b(digest_size=20)
     state.update(f"{sys.version} {np.__version__} {sys.byteorder}".encode())
     for line in _files(str(Path(__file__).resolve().parents[1])):
-        state.update(line.encode("utf-8", "surrogateescape"))
+        state.update(line.encode("utf-8", "surrogatepass"))
     for item in formats():
         module = sys.modules.get(getattr(item.read, "__module__", "") or "")
         name = getattr(module, "__name__", "")

@@ -1,0 +1,57 @@
+"""Named arrays in a cache, as the estimator keeps the results of its steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.store.cache import Cache
+
+__all__ = ["CacheShelf"]
+
+_KIND: Final = "step"
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(slots=True)
+class CacheShelf(MutableMapping[str, Arrays]):
+    """Arrays by name: a JSON header of [name, type, shape] in a line, then their bytes one after the other."""
+
+    cache: Cache
+
+    def __getitem__(self, key: str) -> Arrays:
+        """The arrays of that name. Raises KeyError."""
+        data = self.cache.get(self._name(key))
+        if data is None:
+            raise KeyError(key)
+        header, _, body = data.partition(b"\n")
+        arrays, start = {}, 0
+        for name, kind, shape in json.loads(header):
+            array = np.frombuffer(body, np.dtype(kind), int(np.prod(shape, dtype=np.int64)), start).reshape(shape)
+            arrays[name] = array
+            start += array.nbytes
+        return arrays
+
+    def __setitem__(self, key: str, arrays: Arrays) -> None:
+        whole = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
+        header = json.dumps([[name, array.dtype.str, array.shape] for name, array in whole.items()])
+        body = b"".join(array.tobytes() for array in whole.values())
+        self.cache.put(_KIND, self._name(key), header.encode() + b"\n" + body)
+
+    def __delitem__(self, key: str) -> None:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        """No names: the cache knows only digests of them."""
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def _name(self, key: str) -> bytes:
+        return self.cache.name(_KIND, key.encode())

@@ -233,6 +233,9 @@ class Settings(_Strict):
         default=None, ge=1, description="processes that read logs; without it as many as pay for themselves"
     )
     cache: bool = Field(default=True, description="keep what was read for the next run")
+    history: bool = Field(
+        default=True, description="keep the figures of the logs in the agents' own places for when they are gone"
+    )
     team: Team = Field(default=Team(), description="the team")
     engineers: dict[str, Engineer] = Field(default_factory=dict, description="the people, by name")
     hosts: dict[str, Host] = Field(default_factory=dict, description="the computers, by name")

@@ -10,14 +10,16 @@ from latprof.errors import NothingReadable
 from latprof.formats import Format, formats
 from latprof.ingest.crew import processes, read_together
 from latprof.ingest.entry import Entry, read_entry
-from latprof.ingest.find import Found, find
+from latprof.ingest.find import Found
 from latprof.ingest.gather import Gathering, tagged
 from latprof.ingest.keeper import Keeper
 from latprof.ingest.once import drop_copies, join_sources
 from latprof.ingest.one_file import read_source
+from latprof.ingest.remember import Memory, Remembered, find_or_recall
 from latprof.ingest.tags import NO_TAGS, TagRules
 from latprof.model import Call, Problem
 from latprof.store.cache import Cache
+from latprof.store.history import History
 from latprof.store.looks import Look
 from latprof.trace import Columns
 
@@ -33,6 +35,7 @@ class Reading:
     `files_of_others` counts files in the given folders that are no logs. `records` counts the calls as the
     files told them, `copies` the copies of a call that were dropped, `joined` the records of other sources
     that were taken into a call. With a cache `looks` say what the result rests on; None where it must not be kept.
+    `remembered` are the calls that only the history has.
     """
 
     columns: Columns = field(default_factory=Columns.none)
@@ -46,6 +49,7 @@ class Reading:
     joined: int = 0
     formats: Counter[str] = field(default_factory=Counter)
     looks: tuple[Look, ...] | None = field(default=None, repr=False)
+    remembered: Remembered = field(default_factory=Remembered, repr=False)
 
     @property
     def calls(self) -> list[Call]:
@@ -66,6 +70,7 @@ def read_inputs(
     jobs: int | None = 1,
     cache: Cache | None = None,
     found: Found | None = None,
+    history: History | None = None,
 ) -> Reading:
     """Read all given paths; `progress` is called with bytes done and bytes in all.
 
@@ -74,15 +79,18 @@ def read_inputs(
     The result does not depend on it. Formats given as `known` are read by one process.
     What a `cache` knows of files that did not change is not read again; the result is the same with any and none.
     Who looked for the files before gives them as `found`.
+    A `history` learns what the logs in the agents' own places tell, and tells it when they are gone.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing given could be
     read at all.
     """
     rules = rules or TagRules()
     gathering = Gathering(rules)
-    found = found or find(paths, formats() if known is None else known)
-    keeper = Keeper(cache, found, rules, paths) if cache is not None and known is None else None
-    _read_all(found, known, gathering, keeper, progress=progress, jobs=jobs)
+    memory = Memory(history, formats(), paths) if history is not None and known is None else None
+    found = found or find_or_recall(paths, formats() if known is None else known, memory)
+    wanted = None if memory is None else memory.look(found)
+    keeper = Keeper(cache, found, rules, paths, wanted) if cache is not None and known is None else None
+    _read_all(found, known, gathering, keeper, memory, progress=progress, jobs=jobs)
     reading = Reading(
         problems=[*found.problems, *gathering.problems()],
         files=gathering.formats.total(),
@@ -95,13 +103,16 @@ def read_inputs(
     if keeper is not None:
         keeper.finish(columns)
         reading.looks = keeper.all_looks()
+    if memory is not None:
+        columns, reading.remembered = memory.added(columns, rules)
+        reading.looks = memory.with_look(reading.looks)
     reading.records = len(columns)
     reading.copies = drop_copies(columns)
     reading.columns, reading.joined = join_sources(columns)
     if rules.others != NO_TAGS:
         tagged(reading.columns, TagRules(works_on=rules.works_on), rules.others)
         reading.columns.sort_pool()
-    if not gathering.opened and reading.problems:
+    if not gathering.opened and reading.problems and not len(reading.columns):
         first = reading.problems[0]
         advice = "check its permissions" if first.kind == "no_permission" else "give a plain file, or pipe it in as -"
         raise NothingReadable(f"Nothing could be read: {first.path} ({first.detail or first.kind}); {advice}.")
@@ -113,6 +124,7 @@ def _read_all(
     known: Sequence[Format] | None,
     gathering: Gathering,
     keeper: Keeper | None,
+    memory: Memory | None,
     *,
     progress: Progress | None,
     jobs: int | None,
@@ -122,6 +134,8 @@ def _read_all(
     def take(place: int, entry: Entry) -> None:
         nonlocal done
         tags = gathering.rules.of_file(entry.chunk.path, found.tags[place])
+        if memory is not None:
+            memory.note(place, entry.chunk)
         gathering.add(place, entry.chunk, tags, named=found.named[place])
         done += found.sizes[place]
         if progress is not None:

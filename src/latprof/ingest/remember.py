@@ -8,8 +8,9 @@ one call by the rules for copies.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -17,17 +18,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof import __version__
+from latprof.errors import NothingReadable
 from latprof.formats import Format
 from latprof.ingest.chunk import Chunk
-from latprof.ingest.find import Found
+from latprof.ingest.find import Found, find
+from latprof.ingest.gather import tagged
 from latprof.ingest.lost import dated_at, lost_calls, span_of
 from latprof.ingest.own import Asked, Own
-from latprof.ingest.tags import Tags
+from latprof.ingest.tags import TagRules, Tags
 from latprof.store.history import Change, Entry, History, HistoryError, Parts
+from latprof.store.looks import Look, identity_of
+from latprof.store.version import code_version
 from latprof.trace import Columns
 
-__all__ = ["Memory", "Recalled", "Remembered", "path_of"]
+__all__ = ["Memory", "Recalled", "Remembered", "find_or_recall", "path_of"]
 
 _EDGE_BYTES: Final = 4096
 _STAMP: Final = "{0.st_ino}:{0.st_size}:{0.st_mtime_ns}"
@@ -82,6 +86,7 @@ class Memory:
     def __init__(self, history: History, known: Sequence[Format], paths: Sequence[str]) -> None:
         self.trouble: str | None = None
         self._history = history
+        self._before = self._state()
         self._own, self._asked = Own(known), Asked(paths)
         self._shapes = {item.name: item.shape for item in known}
         self._home = _home()
@@ -92,6 +97,7 @@ class Memory:
         self._news: dict[str, tuple[bytes, Entry, bool]] = {}
         self._whole: set[str] = set()
         self._changes: list[Change] = []
+        self._is_stale = False
         try:
             self._entries, self._floor = history.entries(), history.floor()
         except HistoryError as error:
@@ -100,12 +106,22 @@ class Memory:
     def _fail(self, error: HistoryError) -> None:
         self.trouble = self.trouble or str(error)
 
+    @cached_property
+    def _version(self) -> str:
+        return code_version().hex()
+
+    def _state(self) -> Look:
+        try:
+            return Look(str(self._history.path), identity_of(self._history.path.stat()))
+        except OSError:
+            return Look(str(self._history.path), None)
+
     def has_any(self) -> bool:
         """Whether there is anything to recall."""
         return bool(self._entries)
 
-    def look(self, found: Found) -> None:
-        """Take in which files there are, before any is read."""
+    def look(self, found: Found) -> Callable[[int, int], bool]:
+        """Take in which files there are, before any is read; what says which of them are wanted."""
         real: dict[str, str] = {}
         for place, source in enumerate(found.sources):
             folder, name = os.path.split(os.path.abspath(source.path))  # noqa: PTH100 - thousands of them
@@ -121,6 +137,7 @@ class Memory:
             key = _key(path, self._home)
             self._files[place] = (key, path, status)
             self._tags[key] = found.tags[place]
+        return self.wants
 
     def wants(self, place: int, calls: int) -> bool:
         """Whether the chunk of this file is to be noted, although it is known without being read."""
@@ -163,7 +180,7 @@ class Memory:
                 self._changes.append(Change(same, None, entry.turn))
             return
         news = Entry(
-            key, stamp, size, _edge(path, size), digest, __version__, 0, len(chunk.columns), 0, first, last
+            key, stamp, size, _edge(path, size), digest, self._version, 0, len(chunk.columns), 0, first, last
         )  # fmt: skip
         self._news[key] = data, news, entry is None or self._only_grew(path, entry, chunk, size)
 
@@ -175,7 +192,7 @@ class Memory:
         """
         if size < entry.size_bytes:
             return False
-        if entry.version != __version__:
+        if entry.version != self._version:
             return True
         is_appended = self._shapes.get(chunk.reader) != "database" and len(chunk.columns) >= entry.calls
         return is_appended and _edge(path, entry.size_bytes) == entry.edge
@@ -221,7 +238,7 @@ class Memory:
         data, news, grew = self._news.pop(key)
         before = self._entries[key]
         old = self._columns(parts.lost) if grew else self._columns(parts.chunk, parts.lost)
-        lost = lost_calls(old, Chunk.from_bytes(data).columns, same_reader=before.version == __version__)
+        lost = lost_calls(old, Chunk.from_bytes(data).columns, same_reader=before.version == self._version)
         spans = [span for span in (span_of(lost), (news.first_at, news.last_at)) if span[0] is not None]
         entry = replace(
             news,
@@ -245,14 +262,41 @@ class Memory:
                 self.trouble = self.trouble or "is damaged in part"
         return Columns.concat(columns)
 
-    def save(self) -> None:
+    def added(self, columns: Columns, rules: TagRules) -> tuple[Columns, Remembered]:
+        """The calls of the files with those that only the history has; what is new is kept."""
+        recalled = self.recall()
+        self._save()
+        remembered = Remembered.of(recalled, columns.keys, self.trouble)
+        for item in recalled:
+            tagged(item.columns, rules, rules.of_file(item.path, item.tags))
+        if recalled:
+            columns = Columns.concat([columns, *(item.columns for item in recalled)])
+            columns.sort_pool()
+        return columns, remembered
+
+    def with_look(self, looks: tuple[Look, ...] | None) -> tuple[Look, ...] | None:
+        """What a result rests on, with the history; None where it must not be kept."""
+        return None if looks is None or self._is_stale or self.trouble else (*looks, self._state())
+
+    def _save(self) -> None:
         """Keep what was learned; nothing is written where nothing is new."""
+        self._is_stale = self._state() != self._before  # another process wrote what was not seen here
         if not self._changes or (self.trouble and not self._entries and self._history.exists()):
             return
         try:
             self._history.write(self._changes)
         except HistoryError as error:
             self._fail(error)
+
+
+def find_or_recall(paths: Sequence[str], known: Sequence[Format], memory: Memory | None) -> Found:
+    """The files; none where all are gone and the history knows some. Raises as `find` does."""
+    try:
+        return find(paths, known)
+    except NothingReadable:
+        if memory is None or not memory.has_any():
+            raise
+        return Found()
 
 
 def _home() -> str | None:

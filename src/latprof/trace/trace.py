@@ -95,6 +95,11 @@ class Trace:
     def __len__(self) -> int:
         return len(self._view)
 
+    @property
+    def keys(self) -> NDArray[np.uint32]:
+        """Checksums of the ids of the calls, (n,): equal ids have equal ones."""
+        return self._view.keys()
+
     def select(self, mask: Mask) -> Trace:
         """The calls where the mask is true."""
         rows = np.flatnonzero(mask)

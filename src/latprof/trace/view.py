@@ -53,6 +53,10 @@ class View:
     def _of(self, column: NDArray[Any]) -> NDArray[Any]:
         return column if self.rows is None else column[self.rows]
 
+    def keys(self) -> NDArray[np.uint32]:
+        """The checksums of the ids of the calls."""
+        return self._of(self.columns.keys)
+
     def codes(self, name: str) -> Codes:
         """A text column as codes; only the session is never unknown, it may be nameless."""
         if name in self.texts:

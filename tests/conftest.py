@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from itertools import count
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+_OWN_FOLDERS = ("LATPROF_CACHE_DIR", "LATPROF_DATA_DIR")
+_numbers = count()
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=60)
 hypothesis.settings.register_profile("dev", deadline=None, max_examples=100)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test reaches the user's own folders, nor do programs that tests start."""
+    base = tempfile.TemporaryDirectory(prefix="latprof-tests-")
+    config.add_cleanup(base.cleanup)
+    os.environ.update({name: str(Path(base.name, name)) for name in _OWN_FOLDERS})
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a cache and a history of its own."""
+    for name in _OWN_FOLDERS:
+        monkeypatch.setenv(name, str(Path(os.environ[name], str(next(_numbers)))))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -15,10 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
-__all__ = ["CACHE_FILE", "MOST_BYTES", "Cache", "remove"]
+__all__ = ["CACHE_FILE", "MOST_BYTES", "Cache", "Contents", "remove"]
 
 CACHE_FILE: Final = "cache.sqlite"
 MOST_BYTES: Final = 512_000_000
@@ -35,6 +35,14 @@ CREATE TABLE IF NOT EXISTS kept (
 );
 CREATE INDEX IF NOT EXISTS kept_by_use ON kept (kind, used, size, name);
 """
+
+
+class Contents(NamedTuple):
+    """How many values of a kind there are, and how big they are together."""
+
+    kind: str
+    entries: int
+    size_bytes: int
 
 
 @dataclass(slots=True)
@@ -126,6 +134,20 @@ class Cache:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._give_up(error)
+
+    def contents(self) -> list[Contents]:
+        """What there is of each kind, of all versions."""
+        connection = self._open(create=False)
+        if connection is None:
+            return []
+        try:
+            found = connection.execute(
+                "SELECT kind, count(*), sum(size) FROM kept GROUP BY kind ORDER BY kind"
+            ).fetchall()
+        except sqlite3.Error as error:
+            self._give_up(error)
+            return []
+        return [Contents(*row) for row in found]
 
     def close(self) -> None:
         """Write what is left and let go of the file."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from latprof.report.document import Analysis, Document
     from latprof.report.overview import Chapter
     from latprof.store.cache import Cache
+    from latprof.store.history import History
 
 __all__ = [
     "DEFAULT_GROUPINGS",
@@ -65,7 +66,7 @@ class Loaded:
     cache: Cache | None = field(default=None, repr=False)
 
 
-def read(
+def read(  # noqa: PLR0913 - one argument per thing that reading takes
     paths: Sequence[str],
     *,
     filters: Filters | None = None,
@@ -75,6 +76,7 @@ def read(
     jobs: int | None = 1,
     cache: Cache | None = None,
     found: Found | None = None,
+    history: History | None = None,
 ) -> Loaded:
     """Read files, folders, globs or `-`; without paths the agents' own folders.
 
@@ -82,10 +84,11 @@ def read(
     `rename` turns a project's folder into its name; filters see the name. `jobs` processes read, None: as many
     as pay; with another number than 1 a script on Windows and macOS needs its `if __name__ == "__main__"`.
     A `cache` keeps what was read for the next time. Files that were looked for before come as `found`.
+    A `history` keeps the calls of the logs in the agents' own places, and has those of logs that are gone.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing could be read.
     """
-    reading = read_inputs(paths, progress=progress, rules=rules, jobs=jobs, cache=cache, found=found)
+    reading = read_inputs(paths, progress=progress, rules=rules, jobs=jobs, cache=cache, found=found, history=history)
     if cache is not None:
         cache.flush()
     trace = Trace.from_columns(reading.columns)
@@ -135,6 +138,7 @@ def analyze(
     per both, each with the agent before it where there are several. Raises UsageError for an unknown key.
     """
     from latprof.report.document import Analysis
+    from latprof.report.history import history_notes
     from latprof.report.words import describe
 
     unknown = [key for key in by if key not in BY_KEYS]
@@ -156,7 +160,10 @@ def analyze(
         until=_extreme(trace, "last_output_at", np.nanmax),
         quantiles=tuple(quantiles),
         summaries=shown,
-        notes=describe(trace, middle, waiting(trace), loaded.groups),
+        notes=(
+            *describe(trace, middle, waiting(trace), loaded.groups),
+            *history_notes(trace, reading.remembered, tz),
+        ),
         tz=tz,
         problem_list=tuple(reading.problems),
         method=method,

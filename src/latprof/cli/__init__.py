@@ -44,6 +44,7 @@ class _Commands(LazyGroup):
         "drift": "Find changes over time in each model's waiting and speed.",
         "watch": "Watch running sessions: each wait beside its usual range.",
         "config": "Show the settings in force and where each comes from.",
+        "history": "Figures of logs that their agents deleted.",
         "cache": "Show or clear what is kept of logs for the next run.",
         "baseline": "Keep figures to compare with later.",
         "catalogue": "Facts about models, hardware, services, prices: with sources.",

@@ -20,6 +20,7 @@ import typer
 from latprof.cli import talk
 from latprof.cli.caching import NoCacheOption, kept_document, opened, zone_facts
 from latprof.cli.options import progress_bar
+from latprof.cli.remembering import NoHistoryOption, history_facts, say_history, user_history
 from latprof.cli.settings import ConfigOption, effective_if_given
 from latprof.errors import NothingReadable, UsageError
 from latprof.units import parse_duration_s
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from latprof.report import Document
     from latprof.stats import Filters
     from latprof.store.cache import Cache
+    from latprof.store.history import History
 
 __all__ = ["Selection", "TzOption", "moment", "now", "selection_of", "selects_calls", "split", "zone_of"]
 
@@ -87,6 +89,7 @@ class Selection:
     config: str | None = None
     jobs: int | None = None
     no_cache: bool = False
+    no_history: bool = False
 
     def setting(self, name: str) -> Any:
         """A setting that a file or a variable gives; None where none does."""
@@ -115,18 +118,30 @@ class Selection:
         from latprof.formats import formats
         from latprof.ingest import find
 
-        found = find(self.paths, formats())
+        try:
+            found = find(self.paths, formats())
+        except NothingReadable:  # the history may know logs that are gone
+            return make(self._read(cache, None, None))
 
         def made() -> tuple[Loaded, Document]:
             loaded = self._read(cache, found, None)
             return loaded, make(loaded)
 
         settings = "" if self.effective is None else repr(self.effective.settings)
-        asked = (*question, repr(self.filters), zone_facts(self.zone), settings)
+        asked = (
+            *question,
+            repr(self.filters),
+            zone_facts(self.zone),
+            settings,
+            *history_facts(self._history(), self.paths),
+        )
         return kept_document(cache, found, self._tag_rules(None), asked, made)
 
     def _cache(self) -> Cache | None:
         return opened(wanted=not self.no_cache and self.setting("cache") is not False)
+
+    def _history(self) -> History | None:
+        return None if self.no_history or self.setting("history") is False else user_history()
 
     def _read(self, cache: Cache | None, found: Found | None, others: Tags | None) -> Loaded:
         from latprof import api
@@ -141,10 +156,12 @@ class Selection:
                 jobs=self.jobs or self.setting("jobs"),
                 cache=cache,
                 found=found,
+                history=self._history(),
             )
-        if not loaded.reading.files:
+        if not loaded.reading.files and not len(loaded.reading.remembered.keys):
             raise NothingReadable(_nothing(loaded.reading.problem_counts()))
         talk.say_reading(loaded.reading, len(loaded.trace))
+        say_history(loaded.reading)
         return loaded
 
     def _project_names(self) -> Callable[[str], str] | None:
@@ -221,6 +238,7 @@ def _selection(  # noqa: PLR0913 - one argument per option
     config: ConfigOption = None,
     jobs: JobsOption = None,
     no_cache: NoCacheOption = False,  # noqa: FBT002
+    no_history: NoHistoryOption = False,  # noqa: FBT002
 ) -> Selection:
     """Turn the options' texts into values. Raises UsageError."""
     from latprof.stats import Filters
@@ -244,7 +262,7 @@ def _selection(  # noqa: PLR0913 - one argument per option
         from latprof.ingest.tags import map_path
 
         paths = [map_path(text, in_force.path) for text in in_force.settings.paths]
-    return Selection(paths or [], filters, zone, in_force, config, jobs, no_cache)
+    return Selection(paths or [], filters, zone, in_force, config, jobs, no_cache, no_history)
 
 
 def _triggers(texts: Sequence[str] | None) -> tuple[str, ...]:

@@ -51,24 +51,26 @@ class Recalled:
 class Remembered:
     """Calls that are in no log any more: the checksums of their ids, and the number of the log of each.
 
-    `gone` says of each log whether it is deleted, else it was cut. `trouble` says why the history could not be used.
+    `gone` says of each log whether it is deleted, else it was cut. `trouble` says why the history could not be used; it
+    `matters` where calls may be missing.
     """
 
     keys: NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, dtype=np.uint32))
     logs: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     gone: tuple[bool, ...] = ()
     trouble: str | None = None
+    matters: bool = False
 
     @classmethod
-    def of(cls, recalled: Sequence[Recalled], present: NDArray[np.uint32], trouble: str | None) -> Remembered:
+    def of(cls, recalled: Sequence[Recalled], present: NDArray[np.uint32]) -> Remembered:
         """Those of the recalled calls that no present log has."""
         if not recalled:
-            return cls(trouble=trouble)
+            return cls()
         keys = np.concatenate([item.columns.keys for item in recalled])
         logs = np.repeat(np.arange(len(recalled)), [len(item.columns) for item in recalled])
         keys, first = np.unique(keys, return_index=True)
         new = ~np.isin(keys, present)
-        return cls(keys[new], logs[first][new], tuple(item.gone for item in recalled), trouble)
+        return cls(keys[new], logs[first][new], tuple(item.gone for item in recalled))
 
     def among(self, keys: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], int, int]:
         """Which of these calls are from the history, of how many deleted logs and of how many that were cut."""
@@ -97,7 +99,7 @@ class Memory:
         self._news: dict[str, tuple[bytes, Entry, bool]] = {}
         self._whole: set[str] = set()
         self._changes: list[Change] = []
-        self._is_stale = False
+        self._is_stale = self._may_pass = False
         try:
             self._entries, self._floor = history.entries(), history.floor()
         except HistoryError as error:
@@ -105,6 +107,7 @@ class Memory:
 
     def _fail(self, error: HistoryError) -> None:
         self.trouble = self.trouble or str(error)
+        self._may_pass |= not error.lasting
 
     @cached_property
     def _version(self) -> str:
@@ -265,8 +268,10 @@ class Memory:
     def added(self, columns: Columns, rules: TagRules) -> tuple[Columns, Remembered]:
         """The calls of the files with those that only the history has; what is new is kept."""
         recalled = self.recall()
+        is_blind = self.trouble is not None
         self._save()
-        remembered = Remembered.of(recalled, columns.keys, self.trouble)
+        found = Remembered.of(recalled, columns.keys)
+        remembered = replace(found, trouble=self.trouble, matters=is_blind)
         for item in recalled:
             tagged(item.columns, rules, rules.of_file(item.path, item.tags))
         if recalled:
@@ -276,7 +281,7 @@ class Memory:
 
     def with_look(self, looks: tuple[Look, ...] | None) -> tuple[Look, ...] | None:
         """What a result rests on, with the history; None where it must not be kept."""
-        return None if looks is None or self._is_stale or self.trouble else (*looks, self._state())
+        return None if looks is None or self._is_stale or self._may_pass else (*looks, self._state())
 
     def _save(self) -> None:
         """Keep what was learned; nothing is written where nothing is new."""

@@ -7,6 +7,7 @@ Every method opens and closes the file, so that nothing is open while other proc
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import zlib
@@ -39,7 +40,14 @@ _COLUMNS: Final = "key, stamp, size_bytes, edge, digest, version, turn, calls, l
 
 
 class HistoryError(Exception):
-    """The history cannot be used; the text says why, in words that end a sentence."""
+    """The history cannot be used; the text says why, in words that end a sentence.
+
+    `lasting` where the next try would fare no better.
+    """
+
+    def __init__(self, text: str, *, lasting: bool = True) -> None:
+        super().__init__(text)
+        self.lasting = lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +163,9 @@ class History:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
-            raise HistoryError(f"cannot be written ({error.strerror or type(error).__name__})") from None
+            is_full = error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+            text = f"cannot be written ({error.strerror or type(error).__name__})"
+            raise HistoryError(text, lasting=not is_full) from None
         with self._open(new=True) as database:
             # Two runs may be here at once: the second waits, and finds the tables made.
             if _schema(database) == 0:
@@ -177,7 +187,7 @@ class History:
                 _check(database, new=new)
                 yield database
         except sqlite3.Error as error:
-            raise HistoryError(_reason(error)) from None
+            raise HistoryError(_reason(error), lasting=_is_lasting(error)) from None
 
 
 def _schema(database: sqlite3.Connection) -> int:
@@ -193,6 +203,11 @@ def _check(database: sqlite3.Connection, *, new: bool) -> None:
         raise HistoryError("is another program's file, or damaged")
     if schema != _SCHEMA:
         raise HistoryError(f"was written by another version of latprof (schema {schema}, this one knows {_SCHEMA})")
+
+
+def _is_lasting(error: sqlite3.Error) -> bool:
+    passing = ("SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_IOERR", "SQLITE_NOMEM")
+    return not (getattr(error, "sqlite_errorname", "") or "").startswith(passing)
 
 
 def _reason(error: sqlite3.Error) -> str:

@@ -41,7 +41,7 @@ HEAVY = {
         "api.py",
     ),
     "pydantic": (
-        "outputs.py",
+        "outputs/",
         "schema.py",
         "config/schema.py",
         "config/load.py",

@@ -19,7 +19,7 @@ ANYWHERE_IN: dict[str, tuple[str, ...]] = {
         "ingest/", "trace/", "metrics.py", "stats/", "check/", "change/", "compare/", "estimate/", "replay/", "report/",
         "live/", "serving/", "share/names.py", "timeline/", "api.py", "cli/sides.py",
     ),
-    "pydantic": ("outputs.py", "schema.py", "config/", "catalogue/schema.py", "compare/claims.py"),
+    "pydantic": ("outputs/", "schema.py", "config/", "catalogue/schema.py", "compare/claims.py"),
     "rich": ("cli/", "report/renderers/table.py"),
     "jinja2": ("report/renderers/html.py",),
 }  # fmt: skip

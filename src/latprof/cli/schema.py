@@ -20,7 +20,9 @@ def schema(
         typer.Argument(
             metavar="NAME",
             help="call (a line of export), catalogue (a TOML file of facts), or the JSON of a command: analyze, "
-            "budget, check, diff, doctor, drift, watch, watch-event.",
+            "budget, cache-info, calculation (hardware and cost), catalogue-entries, catalogue-sources, "
+            "catalogue-validate, check, claims (compare --measured), compare, config, diff, doctor, drift, drivers, explain, explain-call, "
+            "formats, merge, predict, scrub, session, simulate, slowest, sources, sweep, watch, watch-event.",
         ),
     ] = "call",
 ) -> None:

@@ -1,35 +1,29 @@
-"""The public shapes of what commands print as JSON, beside those of `latprof.schema`.
-
-`latprof schema NAME` prints them as JSON Schemas. A key is never left out: what is not known is null.
-"""
+"""What commands that judge and watch print as JSON: budget, check, diff, doctor, drift, watch."""
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
+
+from latprof.outputs.base import Strict
 
 __all__ = [
-    "OUTPUTS",
     "BudgetResult",
     "CheckResult",
     "DiffResult",
     "DoctorResult",
     "DriftResult",
+    "Share",
     "WatchEvent",
     "WatchPicture",
-    "output_schema",
 ]
 
 _Kind = Literal["exact", "bound", "estimate", "as_logged"]
 _How = Literal["exact", "bound", "exact or bound", "as_logged"] | None
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Interval(_Strict):
+class _Interval(Strict):
     value: float | None
     low: float | None = Field(description="lower end of the 95 % interval; null where the data bound no side")
     high: float | None = Field(description="upper end of the 95 % interval")
@@ -37,7 +31,7 @@ class _Interval(_Strict):
     sessions: int
 
 
-class _CheckChange(_Strict):
+class _CheckChange(Strict):
     before_n: int
     before_low: float | None
     before_high: float | None
@@ -48,7 +42,7 @@ class _CheckChange(_Strict):
     chance: float | None = Field(description="of so much or more if nothing changed, all figures of the check together")
 
 
-class _Outcome(_Strict):
+class _Outcome(Strict):
     name: str
     rule: Literal["budget", "baseline"]
     status: Literal["pass", "fail", "unknown"] = Field(description="unknown: cannot be judged")
@@ -68,7 +62,7 @@ class _Outcome(_Strict):
     change: _CheckChange | None = Field(description="against a baseline")
 
 
-class CheckResult(_Strict):
+class CheckResult(Strict):
     """What `latprof check --json` prints."""
 
     schema_version: Literal[1]
@@ -81,13 +75,13 @@ class CheckResult(_Strict):
     notes: list[str]
 
 
-class _Side(_Strict):
+class _Side(Strict):
     name: str
     calls: int
     sessions: int
 
 
-class _Cell(_Strict):
+class _Cell(Strict):
     cell: dict[str, str | None]
     calls: tuple[int, int]
     share: float | None = Field(description="weight of the cell in both sides after matching")
@@ -97,7 +91,7 @@ class _Figure(_Interval):
     refused: str | None = Field(description="why there is no value")
 
 
-class _Change(_Strict):
+class _Change(Strict):
     before: _Figure
     after: _Figure
     difference: float | None
@@ -106,7 +100,7 @@ class _Change(_Strict):
     ratio_high: float | None
 
 
-class _Difference(_Strict):
+class _Difference(Strict):
     metric: str
     unit: str
     kind: _Kind
@@ -116,7 +110,7 @@ class _Difference(_Strict):
     matched: _Change | None = Field(description="with the same work on both sides; null for metrics of the work itself")
 
 
-class DiffResult(_Strict):
+class DiffResult(Strict):
     """What `latprof diff --json` prints."""
 
     schema_version: Literal[1]
@@ -129,7 +123,7 @@ class DiffResult(_Strict):
     differences: list[_Difference]
 
 
-class _Shift(_Strict):
+class _Shift(Strict):
     agent: str
     model: str | None
     series: str
@@ -150,7 +144,7 @@ class _Shift(_Strict):
     first_used_near: list[str]
 
 
-class _Scanned(_Strict):
+class _Scanned(Strict):
     agent: str
     model: str | None
     series: str
@@ -162,14 +156,14 @@ class _Scanned(_Strict):
     chance: float | None
 
 
-class _FirstUse(_Strict):
+class _FirstUse(Strict):
     agent: str
     what: str
     name: str
     at: AwareDatetime
 
 
-class DriftResult(_Strict):
+class DriftResult(Strict):
     """What `latprof drift --json` prints."""
 
     schema_version: Literal[1]
@@ -181,7 +175,9 @@ class DriftResult(_Strict):
     refused: list[str]
 
 
-class _Share(_Strict):
+class Share(Strict):
+    """Seconds of an activity."""
+
     activity: str
     name: str | None
     seconds: float
@@ -190,7 +186,7 @@ class _Share(_Strict):
     sessions: int
 
 
-class _BudgetSession(_Strict):
+class _BudgetSession(Strict):
     agent: str
     session: str
     project: str | None
@@ -202,13 +198,13 @@ class _BudgetSession(_Strict):
     seconds: dict[str, float] = Field(description="activity to seconds")
 
 
-class _BudgetGroup(_Strict):
+class _BudgetGroup(Strict):
     by: str
     group: str | None
-    shares: list[_Share]
+    shares: list[Share]
 
 
-class _Slow(_Strict):
+class _Slow(Strict):
     metric: str
     calls_share: float
     n: int
@@ -219,7 +215,7 @@ class _Slow(_Strict):
     interval: tuple[float, float] | None
 
 
-class _Week(_Strict):
+class _Week(Strict):
     engineer: str | None
     week: str = Field(description="ISO 8601, such as 2026-W09")
     sessions: int
@@ -231,20 +227,20 @@ class _Week(_Strict):
     by_kind_s: dict[str, float] = Field(description="kind to seconds of model_s")
 
 
-class BudgetResult(_Strict):
+class BudgetResult(Strict):
     """What `latprof budget --json` prints."""
 
     schema_version: Literal[1]
     calls_left_out: int
     sessions: list[_BudgetSession]
     wall_s: float
-    total: list[_Share]
+    total: list[Share]
     groups: list[_BudgetGroup]
     slowest: list[_Slow]
     weeks: list[_Week] = Field(description="of the engineers that the logs name")
 
 
-class _Advised(_Strict):
+class _Advised(Strict):
     name: str
     files: int
     calls: int
@@ -259,21 +255,21 @@ class _Advised(_Strict):
     nothing_to_switch_on: str | None = Field(description="why there is no setting")
 
 
-class DoctorResult(_Strict):
+class DoctorResult(Strict):
     """What `latprof doctor --json` prints."""
 
     schema_version: Literal[1]
     formats: list[_Advised]
 
 
-class _Usual(_Strict):
+class _Usual(Strict):
     low_s: float | None = Field(description="p10 of earlier times, s; null below 30 of them")
     high_s: float | None = Field(description="p90 of earlier times, s")
     n: int
     of: str = Field(description="what the times belong to")
 
 
-class _LastCall(_Strict):
+class _LastCall(Strict):
     call_id: str
     model: str | None
     ttft_s: float | None
@@ -283,7 +279,7 @@ class _LastCall(_Strict):
     output_tokens: int | None
 
 
-class _Running(_Strict):
+class _Running(Strict):
     agent: str
     session_id: str
     agent_id: str | None = Field(description="sub-agent, null for the main thread")
@@ -301,7 +297,7 @@ class _Running(_Strict):
     last_call: _LastCall | None
 
 
-class WatchPicture(_Strict):
+class WatchPicture(Strict):
     """What `latprof watch --once --json` prints."""
 
     schema_version: Literal[1]
@@ -316,19 +312,3 @@ class WatchEvent(_Running):
     schema_version: Literal[1]
     event: Literal["session", "state", "long", "call", "gone"]
     at: AwareDatetime
-
-
-OUTPUTS: Final[dict[str, type[BaseModel]]] = {
-    "budget": BudgetResult,
-    "check": CheckResult,
-    "diff": DiffResult,
-    "doctor": DoctorResult,
-    "drift": DriftResult,
-    "watch": WatchPicture,
-    "watch-event": WatchEvent,
-}
-
-
-def output_schema(name: str) -> dict[str, Any]:
-    """JSON Schema of an output by its name in `OUTPUTS`. Raises KeyError."""
-    return OUTPUTS[name].model_json_schema(mode="serialization")

@@ -12,6 +12,9 @@ from latprof.model import Trigger
 
 __all__ = ["Pairing", "pair"]
 
+# Kinds of users come before it.
+_RESPONSE: Final = LineKind.RESPONSE
+_TOOL_RESULT: Final = LineKind.TOOL_RESULT
 _COMPACTION_THREAD: Final = "acompact"
 _KIND_TRIGGER: Final[dict[int, Trigger]] = {
     LineKind.TOOL_RESULT: "tool_result",
@@ -37,30 +40,41 @@ class Pairing:
 
 def pair(transcript: Transcript, response: Response) -> Pairing:
     """Find trigger, send time and number of attempts of a response."""
-    first = response.first
+    first, thread = response.lines[0], response.thread
     above, walked = _trigger_line(transcript, response)
     pairing = Pairing()
     if above is not None:
-        pairing.trigger = _trigger(transcript, above, response.thread)
-        pairing.trigger_at = _trigger_at(transcript, above, first)
-        _send_by_chain(pairing, walked, first)
+        pairing.trigger = _trigger(transcript, above, thread)
+        at = pairing.trigger_at = above.at if above.kind != _TOOL_RESULT else _result_at(transcript, above, first)
+        if walked:
+            _send_by_chain(pairing, walked, first)
+        elif at is not None:
+            pairing.sent_at, pairing.sent_source = at, "trigger_line"
     elif walked and any(line.kind is LineKind.QUEUED for line in walked):
         pairing.trigger = "user"
         _send_by_chain(pairing, walked, first)
-    if response.thread is not None and response.thread.startswith(_COMPACTION_THREAD):
+    if thread is not None and thread.startswith(_COMPACTION_THREAD):
         pairing.trigger = "compaction"
-    _apply_errors(transcript, pairing, above, walked, first)
-    _apply_requests(transcript, pairing, above, response)
+    if transcript.errors_of:
+        _apply_errors(transcript, pairing, above, walked, first)
+    if transcript.requests:
+        _apply_requests(transcript, pairing, above, response)
     return pairing
 
 
 def _trigger_line(transcript: Transcript, response: Response) -> tuple[Line | None, list[Line]]:
     """The first user line above the response, and the harness lines passed on the way."""
     walked: list[Line] = []
+    parent = response.lines[0].parent
+    nearest = transcript.by_uuid.get(parent) if parent is not None else None
+    if nearest is None:
+        return None, walked
+    if nearest.kind < _RESPONSE:
+        return nearest, walked
     for line in transcript.walk_up(response.first):
-        if line.kind in USER_KINDS:
+        if line.kind < _RESPONSE:
             return line, walked
-        if line.kind is LineKind.RESPONSE:
+        if line.kind == _RESPONSE:
             if transcript.of_line.get(id(line)) is response:
                 continue
             return None, walked
@@ -69,8 +83,9 @@ def _trigger_line(transcript: Transcript, response: Response) -> tuple[Line | No
 
 
 def _trigger(transcript: Transcript, line: Line, thread: str | None) -> Trigger:
-    if line.kind in _KIND_TRIGGER:
-        return _KIND_TRIGGER[line.kind]
+    told = _KIND_TRIGGER.get(line.kind)
+    if told is not None:
+        return told
     if line.kind is LineKind.META:
         return _meta_trigger(transcript, line, thread)
     if thread is None:
@@ -100,20 +115,23 @@ def _meta_trigger(transcript: Transcript, line: Line, thread: str | None) -> Tri
     return "user" if thread is None else "subagent"
 
 
-def _trigger_at(transcript: Transcript, line: Line, first: Line) -> float | None:
-    """Time of the trigger: for parallel tools the latest result that was there before the response."""
-    if line.kind is not LineKind.TOOL_RESULT:
-        return line.at
-    instants = [line.at] if line.at is not None else []
-    owner = next((transcript.owner_of_tool[i] for i in line.tool_ids if i in transcript.owner_of_tool), None)
-    for part in owner.parts if owner is not None else ():
+def _result_at(transcript: Transcript, line: Line, first: Line) -> float | None:
+    """Time of results as a trigger: for parallel tools the latest that was there before the response."""
+    latest, first_at = line.at, first.at
+    for owned in line.tool_ids:
+        owner = transcript.owner_of_tool.get(owned)
+        if owner is not None:
+            break
+    else:
+        return latest
+    for part in owner.parts:
         for tool_id in part.tool_ids:
             result = transcript.result_of(tool_id)
-            if result is None or result.at is None or result.number > first.number:
+            if result is None or result is line or result.at is None or result.number > first.number:
                 continue
-            if first.at is None or result.at <= first.at:
-                instants.append(result.at)
-    return max(instants, default=None)
+            if (first_at is None or result.at <= first_at) and (latest is None or result.at > latest):
+                latest = result.at
+    return latest
 
 
 def _send_by_chain(pairing: Pairing, walked: list[Line], first: Line) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from latprof.formats.claude_code.lines import Line
@@ -32,9 +31,14 @@ class Habit:
 
     def see(self, parts: list[Part]) -> None:
         """Take note of one more response."""
-        self.has_stop_details |= any(part.has_stop_details for part in parts)
-        with_reason = sum([part.stop_reason is not None for part in parts])
-        if len(parts) > 1 and with_reason == len(parts):
+        if len(parts) == 1:
+            self.has_stop_details |= parts[0].has_stop_details
+            return
+        with_reason = 0
+        for part in parts:
+            self.has_stop_details |= part.has_stop_details
+            with_reason += part.stop_reason is not None
+        if with_reason == len(parts):
             self.stops_on_every_line += 1
         elif 0 < with_reason < len(parts):
             self.stops_on_some_lines += 1
@@ -50,15 +54,10 @@ class Response:
     """All lines that share a message id and a request id, in file order; `parts` are what the lines add."""
 
     thread: str | None
-    lines: list[Line] = field(default_factory=list)
-    parts: list[Part] = field(default_factory=list)
+    lines: list[Line]
+    parts: list[Part]
     cut: bool = False
     shared_stamp: bool = False
-
-    def add(self, line: Line, part: Part) -> None:
-        """Take the next line, which adds the part."""
-        self.lines.append(line)
-        self.parts.append(part)
 
     @property
     def first(self) -> Line:
@@ -66,9 +65,11 @@ class Response:
         return self.lines[0]
 
     @property
-    def ends(self) -> list[float]:
-        """Block ends that have a stamp."""
-        return [line.at for line in self.lines if line.at is not None]
+    def end(self) -> float | None:
+        """End of the last block that has a stamp."""
+        if len(self.lines) == 1:
+            return self.lines[0].at
+        return max([line.at for line in self.lines if line.at is not None], default=None)
 
     @property
     def stop_reason(self) -> str | None:
@@ -111,20 +112,19 @@ class Response:
             next((speed for speed in reversed(speeds) if speed), None),
         )
 
-    def final_source(self, habit: Habit, *, interrupted: bool) -> str | None:
+    def final_source(self, habit: Habit, usage: Usage, stop_reason: str | None, *, interrupted: bool) -> str | None:
         """Which rule says that the output count is final; None when none does.
 
         Decided from the data, never from the version: a stop reason; else counts that changed
         from line to line; else a count that fits the visible text, on lines older than
         `stop_details`, which came with the versions that always write the stop reason.
         """
-        counts = [part.usage.output_tokens for part in self.parts]
-        largest = _largest(counts)
+        largest = usage.output_tokens
         if interrupted or not largest:
             return None
-        if self.stop_reason is not None:
+        if stop_reason is not None:
             return "stop_reason"
-        if len(set(counts)) > 1:
+        if len({part.usage.output_tokens for part in self.parts}) > 1:
             return "changed"
         if habit.has_stop_details:
             return None
@@ -133,72 +133,74 @@ class Response:
             return "ratio"
         return None
 
-    def broken_off(self, habit: Habit, *, non_streamed: bool) -> bool:
+    def broken_off(self, habit: Habit, stop_reason: str | None, *, non_streamed: bool) -> bool:
         """Whether the lines show that the stream ended early.
 
         Either the stop reason is missing where the same version writes it on every line; or, as
         newer versions write `end_turn` and the start count when a stream breaks, `stop_details`
         is missing where the version has it, or a timed thinking block has no thinking tokens.
         """
-        parts = self.parts
-        if non_streamed or not parts:
+        if non_streamed:
             return False
-        if self.stop_reason is None:
+        if stop_reason is None:
             return habit.always_stops
-        if habit.has_stop_details and not any(part.has_stop_details for part in parts):
-            return True
-        return any(map(_thought_without_tokens, parts))
-
-    def is_burst(self) -> bool:
-        """Whether a block of some size ended within 20 ms of the one before it."""
-        if len(self.lines) == 1:
-            return False
-        previous: float | None = None
-        for line, part in zip(self.lines, self.parts, strict=True):
-            near = previous is not None and line.at is not None and line.at - previous < _BURST_GAP_S
-            if near and _visible(part) >= _BURST_CHARACTERS:
+        stated = not habit.has_stop_details
+        for part in self.parts:
+            if part.duration_s is not None and _thought_without_tokens(part):
                 return True
-            previous = line.at if line.at is not None else previous
-        return False
+            stated = stated or part.has_stop_details
+        return not stated
 
-    def blocks(self, sent_at: float | None) -> tuple[list[Block], bool]:
+    def blocks(self, sent_at: float | None, result_of: Callable[[str], Line | None]) -> tuple[list[Block], bool]:
         """The blocks, and whether a start was impossible: before the line above it, or before sending.
 
         Durations come from a clock that never steps, stamps do not: such a start shows a step and is left out.
+        `result_of` gives the line with the result of a tool.
         """
         blocks: list[Block] = []
         stepped = False
         earliest = sent_at
         for line, part in zip(self.lines, self.parts, strict=True):
-            at, start = line.at, _start(line, part)
+            at = line.at
+            start = _start(at, part) if part.duration_s is not None else None
             if start is not None and earliest is not None and start < earliest - _CLOCK_TOLERANCE_S:
                 start, stepped = None, True
+            # Tools stand in the order of their blocks.
+            tools = iter(part.tool_ids)
             for kind, characters, signature, name in part.blocks:
-                blocks.append(Block(kind, at, start, characters, None, name, None, signature))
+                result = result_of(next(tools)) if kind == "tool_use" else None
+                result_at = result.at if result is not None else None
+                blocks.append(Block(kind, at, start, characters, None, name, result_at, signature))
             earliest = at if at is not None else earliest
         return blocks, stepped
 
-    def steps_back(self) -> bool:
-        """Whether the clock went backwards between its blocks."""
-        if len(self.lines) == 1:
-            return False
-        ends = self.ends
-        return any(after < before - _CLOCK_TOLERANCE_S for before, after in pairwise(ends))
+    def rhythm(self, sent_at: float | None) -> tuple[bool, bool, bool]:
+        """Whether blocks came in a burst, whether the clock went backwards, whether the machine slept.
 
-    def sleeps(self, sent_at: float | None) -> bool:
-        """Whether more than ten minutes lie between two of its instants."""
-        instants = self.ends if sent_at is None else [sent_at, *self.ends]
-        # No two instants of a span are further apart than its borders.
-        if not instants or max(instants) - min(instants) <= LONG_GAP_S:
-            return False
-        return any(after - before > LONG_GAP_S for before, after in pairwise(instants))
+        A burst: a block of some size ended within 20 ms of the one before it. Sleep: more than ten minutes lie
+        between two instants.
+        """
+        bursts = back = sleeps = False
+        previous: float | None = None
+        before = sent_at
+        for line, part in zip(self.lines, self.parts, strict=True):
+            at = line.at
+            if at is None:
+                continue
+            if previous is not None:
+                bursts = bursts or (at - previous < _BURST_GAP_S and _visible(part) >= _BURST_CHARACTERS)
+                back = back or at < previous - _CLOCK_TOLERANCE_S
+            if before is not None and at - before > LONG_GAP_S:
+                sleeps = True
+            previous = before = at
+        return bursts, back, sleeps
 
 
-def _start(line: Line, part: Part) -> float | None:
+def _start(at: float | None, part: Part) -> float | None:
     """Start of the line's block, where the line has one block and its duration."""
-    if part.duration_s is None or line.at is None or len(part.blocks) != 1:
+    if part.duration_s is None or at is None or len(part.blocks) != 1:
         return None
-    return line.at - part.duration_s
+    return at - part.duration_s
 
 
 def _visible(part: Part) -> int:

@@ -7,14 +7,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from latprof.formats.claude_code.lines import USER_KINDS, Line, LineKind
+from latprof.formats.claude_code.lines import Line, LineKind
+from latprof.formats.claude_code.parts import Part
 from latprof.formats.claude_code.responses import Habit, Response
 
 __all__ = ["Transcript"]
 
 _SHORT_ID: Final = 16
 _SHARED_STAMP_LINES: Final = 5
-_TALK: Final = USER_KINDS | {LineKind.RESPONSE}
+# Kinds of users come before it, other kinds behind it.
+_RESPONSE: Final = LineKind.RESPONSE
+_TOOL_RESULT: Final = LineKind.TOOL_RESULT
+_PASSING: Final = LineKind.PASSING
+_ENDINGS: Final = frozenset({LineKind.INTERRUPT, LineKind.CUT_NOTE})
 _LOOK_THROUGH: Final = frozenset({LineKind.PASSING, LineKind.HOOK, LineKind.SYNTHETIC, LineKind.QUEUED})
 
 ResponseKey = tuple[str | None, bool, str, str | None, int]
@@ -22,7 +27,10 @@ ResponseKey = tuple[str | None, bool, str, str | None, int]
 
 @dataclass(slots=True)
 class Transcript:
-    """Everything that the pairing rules look up, filled by `add` in file order."""
+    """Everything that the pairing rules look up.
+
+    `last_number_of` has the last line of each thread, as far as it came after a line of a request.
+    """
 
     by_uuid: dict[str, Line] = field(default_factory=dict)
     responses: dict[ResponseKey, Response] = field(default_factory=dict)
@@ -39,32 +47,41 @@ class Transcript:
     _endings: list[Line] = field(default_factory=list)
     _generation: dict[str | None, int] = field(default_factory=dict)
     _last_embedded: dict[str, str | None] = field(default_factory=dict)
-    _run: list[Line] = field(default_factory=list)
-    _shared: list[int] = field(default_factory=list)
 
     @classmethod
-    def of(cls, lines: Iterable[Line]) -> Transcript:
-        """Index lines given in file order."""
+    def of(cls, lines: Iterable[Line]) -> Transcript:  # noqa: C901 - flat, for it runs once per line
+        """Index lines given in file order; a uuid that was there before is a copy and is left out."""
         transcript = cls()
+        by_uuid, add_response, index = transcript.by_uuid, transcript._add_response, transcript._index
+        # Lines in a row that share a stamp.
+        run: list[Line] = []
+        run_at: float | None = None
         for line in lines:
-            transcript.add(line)
+            if line.embedded:
+                line = transcript._chained(line)  # noqa: PLW2901
+            uuid = line.uuid
+            if uuid is not None:
+                if uuid in by_uuid:
+                    continue
+                by_uuid[uuid] = line
+            kind = line.kind
+            if kind == _RESPONSE:
+                add_response(line)
+            elif kind != _PASSING:
+                index(line)
+            if kind > _RESPONSE or line.embedded:
+                continue
+            if line.at != run_at:
+                if len(run) >= _SHARED_STAMP_LINES:
+                    transcript._end_run(run)
+                run, run_at = [line], line.at
+            else:
+                run.append(line)
+            if transcript.requests_of:
+                transcript.last_number_of[line.thread] = line.number
+        transcript._end_run(run)
         transcript._close()
         return transcript
-
-    def add(self, line: Line) -> None:
-        """Take the next line; a uuid that was there before is a copy and is left out."""
-        if line.embedded:
-            line = self._chained(line)
-        if line.uuid is not None:
-            if line.uuid in self.by_uuid:
-                return
-            self.by_uuid[line.uuid] = line
-        if line.kind is not LineKind.PASSING:
-            self._index(line)
-        if not line.embedded:
-            self._watch_stamps(line)
-            if line.kind in _TALK:
-                self.last_number_of[line.thread] = line.number
 
     def walk_up(self, line: Line) -> Iterator[Line]:
         """The lines above, nearest first; ends at a root, a missing line or a loop."""
@@ -102,39 +119,44 @@ class Transcript:
         return self._habits[response.parts[0].version, response.thread is None]
 
     def _index(self, line: Line) -> None:
-        if line.kind is LineKind.RESPONSE:
-            self._add_response(line)
-        elif line.kind in USER_KINDS:
+        """A line that is no response."""
+        kind = line.kind
+        if kind < _RESPONSE:
             self._add_user(line)
-        elif line.kind is LineKind.API_ERROR:
+        elif kind == LineKind.API_ERROR:
             self.errors_of.setdefault(line.thread, []).append(line)
-        elif line.kind is LineKind.REQUEST and line.request_id not in self.requests:
+        elif kind == LineKind.REQUEST and line.request_id not in self.requests:
             self.requests[line.request_id or ""] = line
             self.requests_of.setdefault(line.thread, []).append(line)
-        elif line.kind is LineKind.SYNTHETIC and line.truncates:
+        elif kind == LineKind.SYNTHETIC and line.truncates:
             self._endings.append(line)
 
     def _add_user(self, line: Line) -> None:
         for tool_id in line.tool_ids:
             self.results.setdefault(tool_id, line)
-        if line.kind is not LineKind.TOOL_RESULT:
+        kind = line.kind
+        if kind != _TOOL_RESULT:
             self._generation[line.thread] = self._generation.get(line.thread, 0) + 1
-        if line.kind in {LineKind.INTERRUPT, LineKind.CUT_NOTE}:
-            self._endings.append(line)
+            if kind in _ENDINGS:
+                self._endings.append(line)
 
     def _add_response(self, line: Line) -> None:
         part = line.part
         if part is None:
             return
+        thread, request_id = line.thread, part.request_id
         # Without a request id an id may repeat, so a new prompt starts a new response.
-        generation = -1 if part.request_id else self._generation.get(line.thread, 0)
-        key = (line.thread, line.embedded, part.message_id, part.request_id, generation)
+        generation = -1 if request_id else self._generation.get(thread, 0)
+        key = (thread, line.embedded, part.message_id, request_id, generation)
         response = self.responses.get(key)
-        if response is None or self._reuses_id(line, response):
-            if response is not None:
-                self.responses[(line.thread, line.embedded, part.message_id, str(line.number), generation)] = response
-            response = self.responses[key] = Response(thread=line.thread)
-        response.add(line, part)
+        if response is None:
+            response = self.responses[key] = Response(thread, [line], [part])
+        elif not request_id and self._reuses_id(part, response):
+            self.responses[(thread, line.embedded, part.message_id, str(line.number), generation)] = response
+            response = self.responses[key] = Response(thread, [line], [part])
+        else:
+            response.lines.append(line)
+            response.parts.append(part)
         self.of_line[id(line)] = response
         if part.request_ref is not None:
             self.referenced.add(part.request_ref)
@@ -142,10 +164,9 @@ class Transcript:
             if self.owner_of_tool.setdefault(tool_id, response) is not response:
                 self._ambiguous_tools.add(tool_id)
 
-    def _reuses_id(self, line: Line, response: Response) -> bool:
+    def _reuses_id(self, part: Part, response: Response) -> bool:
         """A short id without request id, once all tools of the response have answered, is a new one."""
-        part = line.part
-        if part is None or part.request_id or len(part.message_id) >= _SHORT_ID:
+        if len(part.message_id) >= _SHORT_ID:
             return False
         tools = [tool_id for known in response.parts for tool_id in known.tool_ids]
         return bool(tools) and all(tool_id in self.results for tool_id in tools)
@@ -159,16 +180,8 @@ class Transcript:
         self._last_embedded[thread] = uuid
         return replace(line, uuid=uuid, parent=parent)
 
-    def _watch_stamps(self, line: Line) -> None:
-        """Collect runs of lines that share a stamp: five or more of several responses are re-stamped."""
-        if line.kind not in _TALK:
-            return
-        if self._run and self._run[-1].at != line.at:
-            self._end_run()
-        self._run.append(line)
-
-    def _end_run(self) -> None:
-        run, self._run = self._run, []
+    def _end_run(self, run: list[Line]) -> None:
+        """Five or more lines of several responses with one stamp are re-stamped."""
         if len(run) < _SHARED_STAMP_LINES or run[0].at is None:
             return
         touched = {id(self.of_line[id(line)]): self.of_line[id(line)] for line in run if id(line) in self.of_line}
@@ -177,17 +190,18 @@ class Transcript:
                 response.shared_stamp = True
 
     def _close(self) -> None:
-        self._end_run()
         for line in self._endings:
             response = self._ended_by(line)
             if response is not None:
                 response.cut = True
+        habits = self._habits
         for response in self.responses.values():
-            key = (response.parts[0].version, response.thread is None)
-            habit = self._habits.get(key)
+            parts = response.parts
+            key = (parts[0].version, response.thread is None)
+            habit = habits.get(key)
             if habit is None:
-                habit = self._habits[key] = Habit()
-            habit.see(response.parts)
+                habit = habits[key] = Habit()
+            habit.see(parts)
 
     def _ended_by(self, line: Line) -> Response | None:
         if line.interrupted_id is not None:

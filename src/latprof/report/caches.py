@@ -39,9 +39,11 @@ def cache_document(path: Path, contents: Sequence[Contents], most_bytes: int, tr
     )
     table = (Table("In the cache", columns, rows),) if rows else ()
     words = Note(
-        f"The cache is {path}. {state} Times, sizes, ids and names of calls are in it, no text of logs; it can be deleted at any time."
+        f"The cache is {path}. {state} Times, sizes, ids and names of calls are in it, no text of logs. "
+        "It can be deleted at any time."
     )
     data = {
+        "schema_version": 1,
         "path": str(path),
         "size_bytes": size,
         "most_bytes": most_bytes,

@@ -29,6 +29,8 @@ _BUSY_S: Final = 1.0
 _USE_S: Final = 3600.0
 _ENDINGS: Final = ("-wal", "-shm", "")
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# A damaged database can fail with a message that is no text, or hold values of other types.
+_FAILURES: Final = (sqlite3.Error, OSError, ValueError, TypeError, SystemError, MemoryError)
 _LAYOUT: Final = """
 CREATE TABLE IF NOT EXISTS kept (
     name BLOB PRIMARY KEY, kind TEXT NOT NULL, used REAL NOT NULL, size INTEGER NOT NULL, value BLOB NOT NULL
@@ -104,7 +106,7 @@ class Cache:
                     found[name] = value
                     if abs(now - row[1]) > _USE_S:
                         self._used.add(name)
-        except (sqlite3.Error, TypeError) as error:
+        except _FAILURES as error:
             self._give_up(error)
         self.hits += len(found)
         return found
@@ -132,7 +134,7 @@ class Cache:
             )
             self._make_room(connection, {kind for kind, _ in new.values()})
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             self._give_up(error)
 
     def contents(self) -> list[Contents]:
@@ -144,7 +146,7 @@ class Cache:
             found = connection.execute(
                 "SELECT kind, count(*), sum(size) FROM kept GROUP BY kind ORDER BY kind"
             ).fetchall()
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             self._give_up(error)
             return []
         return [Contents(*row) for row in found]
@@ -153,7 +155,7 @@ class Cache:
         """Write what is left and let go of the file."""
         self.flush()
         if self._connection is not None:
-            with suppress(sqlite3.Error):
+            with suppress(*_FAILURES):
                 self._connection.close()
         self._connection, self._closed = None, True
 
@@ -190,7 +192,7 @@ class Cache:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(_LAYOUT)
-        except (sqlite3.Error, OSError) as error:
+        except _FAILURES as error:
             self._give_up(error)
         return self._connection
 
@@ -199,10 +201,10 @@ class Cache:
         self.note = f"the cache is not used: {type(error).__name__}: {error}"
         code = getattr(error, "sqlite_errorcode", None) or 0
         if self._connection is not None:
-            with suppress(sqlite3.Error):
+            with suppress(*_FAILURES):
                 self._connection.close()
         self._connection, self._closed = None, True
-        if code & 0xFF in _DAMAGE or isinstance(error, TypeError):
+        if code & 0xFF in _DAMAGE or isinstance(error, (TypeError, ValueError)):
             remove(self.folder)
 
 

@@ -75,7 +75,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The bytes of a log's chunk and of its lost calls; None where there are none, or where they are damaged."""
+    """The bytes of a log's chunk and of its lost calls; None where there are none, empty where they are damaged."""
 
     chunk: bytes | None = None
     lost: bytes | None = None
@@ -119,7 +119,7 @@ class History:
             with self._open() as database:
                 query = f"SELECT key, kind, data FROM part WHERE key IN ({marks}) ORDER BY key"  # noqa: S608 - marks
                 rows = database.execute(query, some).fetchall()
-            found: dict[str, dict[str, bytes | None]] = {}
+            found: dict[str, dict[str, bytes]] = {}
             for key, kind, data in rows:
                 found.setdefault(key, {})[kind] = _unpacked(data)
             for key in some:
@@ -243,8 +243,8 @@ def _apply(database: sqlite3.Connection, change: Change) -> None:
             database.execute("INSERT INTO part VALUES (?, ?, ?)", (entry.key, kind, zlib.compress(data, 1)))
 
 
-def _unpacked(data: Any) -> bytes | None:
+def _unpacked(data: Any) -> bytes:
     try:
         return zlib.decompress(data)
     except (zlib.error, TypeError):
-        return None
+        return b""

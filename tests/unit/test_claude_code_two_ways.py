@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import marshal
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from latprof.formats import Source
-from latprof.formats.claude_code import FORMAT, Decoded, calls_of, decode_lines, packed, unpacked
+from latprof.formats.claude_code import FORMAT, Decoded, calls_of, decode_lines, packed, reading, skim, unpacked
 from latprof.formats.claude_code.lines import LineKind
 from latprof.formats.claude_code.skim import Doubt, Skimmer
 from latprof.formats.claude_code.stamps import seconds_of
@@ -191,6 +193,31 @@ def test_damage_is_told_alike(raw: bytes, kinds: list[str]) -> None:
     """After a good line, so that the number shows."""
     decoded = both(line(user(tool_result())) + raw)
     assert [(problem.kind, problem.line) for problem in decoded.problems] == [(kind, 2) for kind in kinds]
+
+
+@pytest.mark.parametrize("huge", ["1e400", "-1e400", "9" * 309, "9" * 5000, "-" + "9" * 400])
+def test_a_number_beyond_all_floats_is_not_known(huge: str) -> None:
+    """The rest of its line is read; where the number would have counted there is none."""
+    found = only_line(line(user(tool_result())).replace(b'"is_error":false', f'"is_error":{huge}'.encode()))
+    assert (found.at, found.tool_ids) == (STAMP_S, ("toolu_1",))
+    raw = f'{{"type":"system","subtype":"api_error","uuid":"u1","retryInMs":{huge},"timestamp":"{STAMP}"}}\n'
+    assert (only_line(raw.encode()).kind, only_line(raw.encode()).retry_s) == (LineKind.API_ERROR, 0.0)
+
+
+def test_without_simdjson(monkeypatch: pytest.MonkeyPatch, fixtures: Path) -> None:
+    """Where it cannot be installed every line is decoded in full, with the same results."""
+    paths = list(logs(fixtures / "claude-code"))
+    with_it = [decode_lines(Source.from_path(path)) for path in paths]
+    monkeypatch.setitem(sys.modules, "simdjson", None)
+    alone = importlib.util.module_from_spec(skim.__spec__)
+    skim.__spec__.loader.exec_module(alone)  # type: ignore[union-attr]
+    raw = line(user(tool_result()))
+    with pytest.raises(alone.Doubt):
+        alone.Skimmer(None).line(raw, 1)
+    monkeypatch.setattr(reading, "Skimmer", alone.Skimmer)
+    monkeypatch.setattr(reading, "Doubt", alone.Doubt)
+    assert [decode_lines(Source.from_path(path)) for path in paths] == with_it
+    both(raw)
 
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5))

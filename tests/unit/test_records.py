@@ -209,7 +209,19 @@ def test_json_of_careless_writers_is_read(raw: bytes, value: Any) -> None:
     assert loads_leniently(raw) == value
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"{'a':1}", b"[" * 100_000, b"nothing", b'{"a": 1e999}'])
+def test_a_number_beyond_all_floats_is_none() -> None:
+    """What stands beside it is read."""
+    digits = "9" * 400
+    assert loads_leniently(f'{{"a": 1e999, "b": -1e999, "c": {digits}, "d": 1.5, "e": 7}}'.encode()) == {
+        "a": None,
+        "b": None,
+        "c": None,
+        "d": 1.5,
+        "e": 7,
+    }
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"{'a':1}", b"[" * 100_000, b"nothing"])
 def test_what_is_no_json_raises_one_error(raw: bytes) -> None:
     """Whatever the depth."""
     with pytest.raises(ValueError, match="JSON"):

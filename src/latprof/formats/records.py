@@ -25,6 +25,7 @@ __all__ = [
     "Record",
     "count_of",
     "dict_of",
+    "finite_or_none",
     "json_document",
     "json_lines",
     "json_stream",
@@ -35,6 +36,7 @@ __all__ = [
     "seconds_of",
     "table_rows",
     "text_of",
+    "whole_or_none",
     "whole_text",
 ]
 
@@ -44,6 +46,8 @@ Record = dict[str, Any]
 _EARLIEST_S: Final = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 _LATEST_S: Final = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _LARGEST_COUNT: Final = 1_000_000_000
+# Floats end at 1.8e308.
+_MOST_DIGITS: Final = 308
 _BOM: Final = b"\xef\xbb\xbf"
 # An escaped sign is one mark of two signs, so that an escaped quote never ends a text.
 _MARKS: Final = re.compile(r'\\.|["\[\]{},]', re.DOTALL)
@@ -148,7 +152,7 @@ def table_rows(
 def loads_leniently(raw: bytes) -> Any:
     """Parse JSON; lone surrogates and wrong bytes become replacement marks. Raises ValueError.
 
-    NaN and Infinity, which some programs write, become texts.
+    NaN and Infinity, which some programs write, become texts; numbers that are too large for a float None.
     """
     try:
         return orjson.loads(raw)
@@ -156,10 +160,21 @@ def loads_leniently(raw: bytes) -> Any:
         pass
     text = raw.decode("utf-8-sig", errors="replace")
     try:
-        record = json.loads(text, strict=False, parse_constant=str)
+        record = json.loads(text, strict=False, parse_constant=str, parse_float=finite_or_none, parse_int=whole_or_none)
         return orjson.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise ValueError("not JSON") from None
+
+
+def finite_or_none(digits: str) -> float | None:
+    """The number of a JSON text; None when it is beyond all floats, as 1e400 is."""
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def whole_or_none(digits: str) -> int | None:
+    """The whole number of a JSON text; None when it is beyond all floats."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else None
 
 
 def salvaged(data: bytes) -> Any:

@@ -14,6 +14,7 @@ import orjson
 
 from latprof.formats.claude_code.parts import Part, part_of
 from latprof.formats.claude_code.stamps import seconds_of
+from latprof.formats.records import finite_or_none, whole_or_none
 
 __all__ = ["USER_KINDS", "BadLine", "Line", "LineKind", "full_record", "line_of"]
 
@@ -86,10 +87,10 @@ def full_record(raw: bytes | memoryview) -> dict[str, Any]:
 
 
 def _decode_leniently(raw: bytes) -> Any:
-    """A second try for other encodings: lone surrogates and wrong bytes become replacement marks."""
+    """A second try: lone surrogates and wrong bytes become replacement marks, numbers beyond all floats None."""
     text = raw.decode("utf-8-sig", errors="replace")
     try:
-        record = json.loads(text, strict=False)
+        record = json.loads(text, strict=False, parse_float=finite_or_none, parse_int=whole_or_none)
         return orjson.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise BadLine("not JSON") from None
@@ -110,23 +111,19 @@ def line_of(record: dict[str, Any], number: int, default_thread: str | None) -> 
 
 def _base(record: dict[str, Any], number: int, kind: int, default_thread: str | None) -> Line:
     look = record.get
+    agent_id, uuid, parent = look("agentId"), look("uuid"), look("parentUuid")
+    if agent_id and type(agent_id) is str:
+        thread: str | None = agent_id
+    else:
+        thread = default_thread or ("" if look("isSidechain") is True else None)
     return Line(
         number,
         kind,
         seconds_of(look("timestamp")),
-        _text(look("uuid")),
-        _text(look("parentUuid")),
-        _thread_of(record, default_thread),
+        uuid if type(uuid) is str and uuid else None,
+        parent if type(parent) is str and parent else None,
+        thread,
     )
-
-
-def _thread_of(record: dict[str, Any], default_thread: str | None) -> str | None:
-    agent_id = _text(record.get("agentId"))
-    if agent_id:
-        return agent_id
-    if default_thread:
-        return default_thread
-    return "" if record.get("isSidechain") is True else None
 
 
 def _assistant(record: dict[str, Any], number: int, default_thread: str | None) -> Line:

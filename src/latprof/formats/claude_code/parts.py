@@ -18,6 +18,8 @@ __all__ = ["BlockFacts", "Part", "Usage", "part_of"]
 # More than this is damage: float columns hold whole numbers exactly up to 2^53.
 _MOST_TOKENS: Final = 10**12
 _DURATION_KEYS: Final = ("thinkingDurationMs", "toolInputStreamMs")
+# Keys that only some versions write.
+_RARE: Final = frozenset({*_DURATION_KEYS, "apiBlockIndex", "effort", "requestRef", "requestedModel"})
 _TYPES: Final[dict[str, BlockType]] = {
     "thinking": "thinking",
     "redacted_thinking": "thinking",
@@ -44,6 +46,8 @@ class Usage(NamedTuple):
 
 
 _NO_USAGE: Final = Usage()
+# What the class itself calls; without its keywords it takes half the time.
+_new_usage: Final = tuple.__new__
 
 
 @dataclass(slots=True)
@@ -71,12 +75,11 @@ class Part:
 def part_of(record: dict[str, Any], message: dict[str, Any]) -> Part | None:
     """Read an assistant line's message; None without a message id."""
     look, told = record.get, message.get
-    message_id = told("id")
-    if not isinstance(message_id, str) or not message_id:
+    message_id, content = told("id"), told("content")
+    if type(message_id) is not str or not message_id:
         return None
-    content = told("content")
-    items = [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
-    blocks = tuple([_block(item) for item in items])
+    blocks, tool_ids = _blocks(content) if type(content) is list else ((), ())
+    rare = not _RARE.isdisjoint(record)
     return Part(
         message_id,
         _text(look("requestId")),
@@ -84,17 +87,30 @@ def part_of(record: dict[str, Any], message: dict[str, Any]) -> Part | None:
         _text(look("version")),
         _text(look("cwd")),
         _text(told("model")),
-        _text(look("requestedModel")),
+        _text(look("requestedModel")) if rare else None,
         _text(told("stop_reason")),
         "stop_details" in message,
         _usage(told("usage")),
         blocks,
-        tuple([str(item.get("id")) for item, block in zip(items, blocks, strict=True) if block[0] == "tool_use"]),
-        _count(look("apiBlockIndex")),
-        _duration_s(record),
-        _text(look("requestRef")),
-        _text(look("effort")),
+        tool_ids,
+        _count(look("apiBlockIndex")) if rare else None,
+        _duration_s(record) if rare else None,
+        _text(look("requestRef")) if rare else None,
+        _text(look("effort")) if rare else None,
     )
+
+
+def _blocks(content: list[Any]) -> tuple[tuple[BlockFacts, ...], tuple[str, ...]]:
+    """The blocks of a message without their texts, and the ids of the tools that it calls."""
+    blocks: list[BlockFacts] = []
+    tool_ids: list[str] = []
+    for item in content:
+        if type(item) is dict:
+            block = _block(item)
+            blocks.append(block)
+            if block[0] == "tool_use":
+                tool_ids.append(str(item.get("id")))
+    return tuple(blocks), tuple(tool_ids)
 
 
 def _duration_s(record: dict[str, Any]) -> float | None:
@@ -109,12 +125,13 @@ def _duration_s(record: dict[str, Any]) -> float | None:
 
 
 def _block(item: dict[str, Any]) -> BlockFacts:
-    kind = _TYPES.get(str(item.get("type")), "other")
-    if kind == "text":
-        text = item.get("text")
-        return kind, len(text) if isinstance(text, str) else None, None, None
+    stated = item.get("type")
+    kind = _TYPES.get(stated, "other") if type(stated) is str else "other"
     if kind == "tool_use":
         return kind, _json_characters(item.get("input")), None, _text(item.get("name"))
+    if kind == "text":
+        text = item.get("text")
+        return kind, len(text) if type(text) is str else None, None, None
     if kind == "thinking":
         # An empty text with a signature means hidden, not short.
         thought = _text(item.get("thinking"))
@@ -135,27 +152,35 @@ def _json_characters(value: object) -> int | None:
 
 
 def _usage(record: object) -> Usage:
-    if not isinstance(record, dict):
+    if type(record) is not dict:
         return _NO_USAGE
     look = record.get
     details, tools, iterations = look("output_tokens_details"), look("server_tool_use"), look("iterations")
-    return Usage(
-        _count(look("input_tokens")),
-        _count(look("cache_read_input_tokens")),
-        _written(look("cache_creation_input_tokens"), look("cache_creation")),
-        _count(look("output_tokens")),
-        _count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
-        isinstance(tools, dict) and any(map(_count, tools.values())),
-        len(iterations) if isinstance(iterations, list) else 0,
-        _text(look("speed")),
+    return _new_usage(
+        Usage,
+        (
+            _count(look("input_tokens")),
+            _count(look("cache_read_input_tokens")),
+            _written(look("cache_creation_input_tokens"), look("cache_creation")),
+            _count(look("output_tokens")),
+            _count(details.get("thinking_tokens")) if type(details) is dict else None,
+            type(tools) is dict and any(map(_count, tools.values())),
+            len(iterations) if type(iterations) is list else 0,
+            _text(look("speed")),
+        ),
     )
 
 
 def _written(total: object, by_lifetime: object) -> int | None:
     """Tokens written to the cache: the total, or the sum over lifetimes where that is more."""
     flat = _count(total)
-    nested = sum([_count(value) or 0 for value in by_lifetime.values()]) if isinstance(by_lifetime, dict) else 0
-    return max(flat or 0, nested) if flat is not None or nested else None
+    nested = 0
+    if type(by_lifetime) is dict:
+        for value in by_lifetime.values():
+            nested += _count(value) or 0
+    if flat is None:
+        return nested or None
+    return max(flat, nested)
 
 
 def _count(value: object) -> int | None:

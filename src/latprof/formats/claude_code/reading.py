@@ -15,6 +15,8 @@ from operator import attrgetter
 from pathlib import PurePath
 from typing import IO, Any, Final
 
+import orjson
+
 from latprof.formats.base import Source
 from latprof.formats.claude_code.calls import call_of
 from latprof.formats.claude_code.lines import BadLine, Line, full_record, line_of
@@ -174,11 +176,26 @@ class _Decoder:
     def _take_whole_lines(self, chunk: bytes, start: int) -> int:
         """Take the lines that lie whole in the chunk; the offset where the last one ends."""
         view, find, long_bytes = memoryview(chunk), chunk.find, self._long_bytes
+        decoded, thread, skim = self._decoded, self._thread, self._skim
+        lines, loads = decoded.lines, orjson.loads
+        number = decoded.count
         while end := find(b"\n", start) + 1:
-            if end - start < long_bytes or find(_ASSISTANT_HINT, start, start + _HINT_BYTES) >= 0:
+            number += 1
+            try:
+                if end - start < long_bytes or find(_ASSISTANT_HINT, start, start + _HINT_BYTES) >= 0:
+                    line = line_of(loads(view[start:end]), number, thread)
+                else:
+                    line = skim(view[start:end], number)
+            except (ValueError, AttributeError, Doubt):
+                # Another encoding, no object, something odd or nothing at all.
                 self._take(chunk[start:end], ended=True)
             else:
-                self._take(view[start:end], ended=True, skim=True)
+                decoded.count = number
+                decoded.end += end - start
+                if line is not None:
+                    lines.append(line)
+                    if line.at is None and line.part is not None:
+                        decoded.problems.append(Problem("no_time", decoded.path, number))
             start = end
         return start
 

@@ -67,20 +67,18 @@ class Skimmer:
         if raw[0] != _BRACE:
             raise Doubt
         try:
-            return self._line(self._parse(raw), number)
+            view = self._parse(raw)
+            keys = tuple(view)
+            simple = self._simple.get(keys)
+            if simple is None:
+                simple = self._is_simple(keys)
+            if simple and view["type"] == "user":
+                tool_ids = self._results(view["message"])
+                if tool_ids:
+                    return self._result_line(view, number, tool_ids)
+            return line_of(self._record(view, keys), number, self._thread)
         except (ValueError, RuntimeError, KeyError):
             raise Doubt from None
-
-    def _line(self, view: Any, number: int) -> Line | None:
-        keys = tuple(view)
-        simple = self._simple.get(keys)
-        if simple is None:
-            simple = self._is_simple(keys)
-        if simple and view["type"] == "user":
-            tool_ids = self._results(view["message"])
-            if tool_ids is not None:
-                return self._result_line(view, number, tool_ids)
-        return line_of(self._record(view, keys), number, self._thread)
 
     def _is_simple(self, keys: tuple[str, ...]) -> bool:
         """Whether a user line with these keys is a tool result when its blocks are."""
@@ -106,7 +104,7 @@ class Skimmer:
             if type(tool_id) is not str:
                 return None
             tool_ids.append(tool_id)
-        return tuple(tool_ids) or None
+        return tuple(tool_ids)
 
     def _result_line(self, view: Any, number: int, tool_ids: tuple[str, ...]) -> Line:
         thread = self._thread or ("" if view["isSidechain"] is True else None)

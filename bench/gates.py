@@ -111,6 +111,7 @@ def main() -> None:
     for sessions, spread in (
         (40, Spread(0.0, 0.3)), (40, Spread(0.0, 0.4)), (40, Spread(0.0, 0.5)),
         (40, Spread(0.1, 0.3)), (40, Spread(0.2, 0.3)), (12, Spread(0.1, 0.3)),
+        (80, Spread(0.2, 0.3)),
     ):  # fmt: skip
         rng = np.random.default_rng(arguments.seed)
         cells = [

@@ -68,6 +68,13 @@ def test_holm_multiplies_the_smallest_by_the_number_of_tests() -> None:
     assert holm([0.01, 0.04, None, 0.03]) == pytest.approx([0.03, 0.06, None, 0.06])
 
 
+def test_weights_share_out_the_chance_of_a_false_alarm() -> None:
+    """Of shares 3 and 1 the first counts 4/3 times, the second 4 times, and what is left alone counts once."""
+    assert holm([0.003, 0.02], [3.0, 1.0]) == pytest.approx([0.004, 0.02])
+    assert holm([0.03, 0.002], [3.0, 1.0]) == pytest.approx([0.03, 0.008])
+    assert holm([0.01, 0.04, None, 0.03], [2.0, 2.0, 9.0, 2.0]) == holm([0.01, 0.04, None, 0.03])
+
+
 def test_equal_weights_change_nothing() -> None:
     """A weight of 3 for every call gives the same percentile and interval as none."""
     rng = np.random.default_rng(5)

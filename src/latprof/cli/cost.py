@@ -10,6 +10,8 @@ from latprof.cli.calculator import Output, amount, numbers, takes, usage
 from latprof.cli.catalogue import CatalogueFiles, chosen_catalogue
 from latprof.cli.machines import ApiPrice, Currency, Machine, Rate, Utilisation
 from latprof.cli.selection import split
+from latprof.cli.settings import effective_if_given
+from latprof.cli.team_settings import hours_of
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +89,12 @@ def rent(
     ],
     cards: Annotated[int, typer.Option(metavar="N", min=1, help="How many cards.")] = 1,
     utilisation: Utilisation = "100,50,30,20,10",
-    hours: Annotated[float, typer.Option(metavar="N", min=1, max=744, help="Hours of a month that are paid.")] = 730,
+    hours: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N", min=1, max=744, help="Hours of a month that are paid. [working hours of settings, else 730]"
+        ),
+    ] = None,
     api: ApiPrice = None,
     currency: Currency = "USD",
     *,
@@ -98,10 +105,13 @@ def rent(
     Per month and per million tokens, by how busy they are.
     """
     from latprof.report.cost import rent_document
+    from latprof.sizing import HOURS_PER_MONTH
 
+    working = hours_of(effective_if_given(None)) if hours is None else None
+    paid = hours or working or HOURS_PER_MONTH
     with usage():
         shares = [percent / 100 for percent in numbers(utilisation, "--utilisation")]
-        output.show(rent_document(cards, per_hour, tps, hours, shares, api, currency))
+        output.show(rent_document(cards, per_hour, tps, paid, shares, api, currency, from_settings=working is not None))
 
 
 @cost.command("break-even")

@@ -21,8 +21,9 @@ def schema(
             metavar="NAME",
             help="call (a line of export), catalogue (a TOML file of facts), or the JSON of a command: analyze, "
             "budget, cache-info, calculation (hardware and cost), catalogue-entries, catalogue-sources, "
-            "catalogue-validate, check, claims (compare --measured), compare, config, diff, doctor, drift, drivers, explain, explain-call, "
-            "formats, merge, predict, scrub, session, simulate, slowest, sources, sweep, watch, watch-event.",
+            "catalogue-validate, check, claims (compare --measured), compare, config, diff, doctor, drift, drivers, "
+            "explain, explain-call, formats, history-info, history-prune, merge, predict, scrub, session, simulate, "
+            "slowest, sources, sweep, watch, watch-event.",
         ),
     ] = "call",
 ) -> None:

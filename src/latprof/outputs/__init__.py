@@ -31,6 +31,8 @@ OUTPUTS: Final[dict[str, type[BaseModel]]] = {
     "explain": calls.ExplainResult,
     "explain-call": calls.ExplainCallResult,
     "formats": calls.FormatsResult,
+    "history-info": calls.HistoryInfoResult,
+    "history-prune": calls.HistoryPruneResult,
     "merge": calls.MergeResult,
     "predict": plans.PredictResult,
     "scrub": calls.ScrubResult,

@@ -19,6 +19,8 @@ __all__ = [
     "ExplainCallResult",
     "ExplainResult",
     "FormatsResult",
+    "HistoryInfoResult",
+    "HistoryPruneResult",
     "MergeResult",
     "ScrubResult",
     "SessionResult",
@@ -371,3 +373,35 @@ class CacheInfoResult(Strict):
     most_bytes: int
     usable: bool
     contents: list[_Kept]
+
+
+class _KeptLogs(Strict):
+    place: str
+    logs: int
+    deleted_logs: int
+    calls: int
+    deleted_calls: int
+    lost_calls: int
+    since: AwareDatetime | None
+    until: AwareDatetime | None
+
+
+class HistoryInfoResult(Strict):
+    """What `latprof history info --json` prints."""
+
+    schema_version: Literal[1]
+    path: str
+    size_bytes: int
+    trouble: str | None = Field(description="why it cannot be used")
+    pruned_before: AwareDatetime | None
+    places: list[_KeptLogs]
+
+
+class HistoryPruneResult(Strict):
+    """What `latprof history prune --json` prints."""
+
+    schema_version: Literal[1]
+    path: str
+    before: str
+    calls: int
+    logs: int

@@ -156,9 +156,17 @@ def _own_verdict(machine: OwnedMachine, api: float | None, currency: str) -> lis
 
 
 def rent_document(
-    cards: int, per_hour: float, tps: float, hours: float, shares: Sequence[float], api: float | None, currency: str
+    cards: int,
+    per_hour: float,
+    tps: float,
+    hours: float,
+    shares: Sequence[float],
+    api: float | None,
+    currency: str,
+    *,
+    from_settings: bool = False,
 ) -> Document:
-    """Cost of rented cards, by utilisation. Raises ValueError."""
+    """Cost of rented cards, by utilisation of the paid `hours` of a month. Raises ValueError."""
     month = rent_per_month(cards, per_hour, hours)
     rows: list[dict[str, Value]] = []
     for use in shares:
@@ -181,7 +189,8 @@ def rent_document(
         "currency": currency,
         "api_per_mtok": api,
     }
-    note = f"Estimates: cards x price x {hours:g} hours, paid whether busy or not. {_SUMMED}"
+    why = " (the working hours of the settings; --hours 730 is around the clock)" if from_settings else ""
+    note = f"Estimates: cards x price x {hours:g} hours{why}, paid whether busy or not. {_SUMMED}"
     title = f"{cards} x {per_hour:g} {currency} an hour, {number_text(tps)} tok/s"
     return calculation_document(
         "cost rent", title, "Cost of rented cards by how busy they are", _use_fields(currency, api), rows,

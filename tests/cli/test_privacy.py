@@ -9,6 +9,7 @@ import pytest
 
 from claude_code_lines import Log, Record, iso, join, text, thinking, tool, usage
 from cli_run import Run
+from latprof.store.history import History
 
 MARK = "MARKERq7"
 
@@ -91,6 +92,21 @@ def test_planted_text_is_in_no_output(run: Run, planted: Path, arguments: tuple[
     assert len(done.stdout) > 500
     assert MARK.encode() not in done.stdout
     assert MARK.encode() not in done.stderr
+
+
+def test_planted_text_is_not_in_the_history(run: Run, planted: Path, tmp_path: Path) -> None:
+    """Nor in what the file's packed parts hold, nor in what is left beside the file."""
+    place = tmp_path / "home" / ".claude" / "projects"
+    place.parent.mkdir(parents=True)
+    planted.rename(place)
+    assert run("analyze").returncode == 0
+    history = History(Path(run("history", "path").stdout.decode().strip()))
+    entries = history.entries()
+    assert [item.calls for item in entries.values()] == [2]
+    parts = [data for _, each in history.parts(list(entries)) for data in (each.chunk, each.lost) if data]
+    kept = [path.read_bytes() for path in history.path.parent.iterdir()]
+    assert sum(map(len, parts)) > 500
+    assert not any(MARK.encode() in data for data in [*parts, *kept])
 
 
 def test_the_planted_log_is_really_read(run: Run, planted: Path) -> None:

@@ -18,9 +18,13 @@ from latprof.api import read
 from latprof.errors import NothingReadable
 from latprof.ingest import Reading, read_inputs
 from latprof.ingest.kept_history import facts_of, prune
+from latprof.ingest.lost import lost_calls
+from latprof.model import Call
 from latprof.report.history import history_notes
 from latprof.store.history import Change, History, HistoryError, Parts
 from latprof.store.history import Entry as HistoryEntry
+from latprof.trace import Columns
+from made_calls import made
 
 
 def log(name: str, calls: int, *, begin: float = 0.0, session: str | None = None) -> bytes:
@@ -508,3 +512,35 @@ def test_sessions_deleted_from_a_database_stay(home: Home) -> None:
     after = home.read(path)
     assert {call.session_id for call in after.calls} == {"ses_one", "ses_two", "ses_six"}
     assert origin(after) == (1, 0, 1)
+
+
+def alone(at: float, end: float, **more: Any) -> Call:
+    """A call whose log states no id."""
+    return made(at=at, message_id=None, request_id=None, last_output_at=end, blocks=(), first_output_at=None, **more)
+
+
+@pytest.mark.parametrize(
+    ("new", "lost"),
+    [
+        ([alone(100, 110)], 0),  # the same
+        ([alone(100, 115)], 0),  # its end came later
+        ([alone(98, 110)], 0),  # its begin was corrected
+        ([alone(200, 210)], 1),  # another
+        ([alone(110, 120)], 1),  # the next one, sent when the old one ended
+        ([alone(100, 115, session_id="s2")], 1),  # of another session at the same time
+        ([alone(100, 115, agent_id="a1")], 1),  # of a sub-agent at the same time
+        ([], 1),
+    ],
+)
+def test_a_call_without_ids_is_lost_only_if_none_can_be_it(new: list[Call], lost: int) -> None:
+    """Its id is made of its times, which may have been read otherwise."""
+    found = lost_calls(Columns.of([alone(100, 110)]), Columns.of(new), same_reader=True)
+    assert len(found) == lost
+
+
+def test_ids_count_where_there_are_some() -> None:
+    """Two calls of one thread at the same time are two by their ids, unless another reader told the old one."""
+    old, new = Columns.of([made(1, at=100)]), Columns.of([made(2, at=101)])
+    assert len(lost_calls(old, new, same_reader=True)) == 1
+    assert len(lost_calls(old, new, same_reader=False)) == 0
+    assert len(lost_calls(old, old, same_reader=False)) == 0

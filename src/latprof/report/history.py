@@ -45,7 +45,7 @@ def history_document(facts: HistoryFacts, tz: tzinfo = UTC) -> Document:
     title = f"latprof: history of {format_counted(calls, 'call')} in {format_counted(logs, 'log')}"
     items: list[Table | Note] = []
     if facts.places:
-        heads = ("logs", "deleted", "calls", "of deleted logs", "of shortened logs", "first call", "last call")
+        heads = ("logs", "deleted", "calls", "of deleted", "of shortened", "first call", "last call")
         columns = (Column("place", "left"), *map(Column, heads))
         items.append(Table("What is kept", columns, tuple(_cells(item, tz) for item in facts.places)))
     return Document(title, (Section("History", (*items, *map(Note, _words(facts, tz)))),), _data(facts), _grid(facts))

@@ -352,7 +352,7 @@ def test_a_full_disk_costs_the_history_only(home: Home, monkeypatch: pytest.Monk
     connect = sqlite3.connect
 
     def small(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        database = connect(*arguments, **options)
+        database: sqlite3.Connection = connect(*arguments, **options)
         database.execute("PRAGMA max_page_count = 5")
         return database
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 PACKAGE: Final = "latprof.formats"
 TABLE: Final = Path(__file__).resolve().parent.parent / "src" / "latprof" / "formats" / "table.json"
 # Loaded with the module: they do the work.
-_WORK: Final = frozenset({"read", "sniff", "tail"})
+_WORK: Final = frozenset({"read", "resume", "sniff", "tail"})
 
 
 def _modules() -> dict[str, ModuleType]:
@@ -34,11 +34,16 @@ def facts(item: Any) -> dict[str, Any]:
     return values | {"observes": dict(values["observes"]), "since": dict(values["since"]), "marks": marks}
 
 
+def _row(item: Any) -> dict[str, Any]:
+    """What is known of a format, and which work it can do beside reading."""
+    return {"facts": facts(item), "has_tail": item.tail is not None} | ({"has_resume": True} if item.resume else {})
+
+
 def text() -> str:
     """The whole file: a line per format, by its module, and the modules that have none."""
     modules = _modules()
     found = {name: module.FORMAT for name, module in modules.items() if hasattr(module, "FORMAT")}
-    rows = {name: {"facts": facts(item), "has_tail": item.tail is not None} for name, item in sorted(found.items())}
+    rows = {name: _row(item) for name, item in sorted(found.items())}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
     helpers = json.dumps(sorted(modules.keys() - found.keys()))
     return f'{{"helpers": {helpers},\n"formats": {{\n{lines}\n}}}}\n'

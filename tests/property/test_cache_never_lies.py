@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from changing_logs import change, damage, fill
+from changing_logs import append_turn, change, damage, fill
 from latprof import api
 from latprof.formats import formats
-from latprof.ingest import Reading, Recall, Recalled, find, read_inputs
+from latprof.ingest import Reading, Recall, Recalled, find, keeper, read_inputs
 from latprof.ingest import read as read_module
 from latprof.ingest.chunk import Chunk
-from latprof.ingest.entry import read_entry
+from latprof.ingest.entry import read_entry, read_grown
 from latprof.ingest.tags import TagRules
 from latprof.store import looks
 from latprof.store.cache import Cache
@@ -102,7 +102,12 @@ def test_what_did_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pyte
         opened.append(path)
         return read_entry(path, *args, **options)
 
+    def noted_grown(path: str, known: Any, before: Any) -> Any:
+        opened.append(f"{path} {'goes on' if before.begun else 'anew'}")
+        return read_grown(path, known, before)
+
     monkeypatch.setattr(read_module, "read_entry", noted)
+    monkeypatch.setattr(keeper, "read_grown", noted_grown)
 
     def run(*paths: Path) -> list[str]:
         cache = Cache(kept, b"test", most_of=_KINDS)
@@ -117,7 +122,10 @@ def test_what_did_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pyte
     assert run(logs) == []
     assert run(logs, logs / "odd.jsonl") == []
     changed = next(logs.glob("project-0/*.jsonl"))
-    changed.write_bytes(changed.read_bytes() + b"\n")
+    for how in ("anew", "goes on", "goes on"):
+        append_turn(changed, rng)
+        assert run(logs) == [f"{changed} {how}"]
+    changed.write_bytes(b"")
     assert run(logs) == [str(changed)]
 
 

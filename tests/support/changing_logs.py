@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["CHANGES", "change", "damage", "fill"]
+__all__ = ["CHANGES", "append_turn", "change", "damage", "fill"]
 
 _START_NS = 1_700_000_000_000_000_000
 _STEP_NS = 1_000_000_000
@@ -53,6 +53,11 @@ def damage(cache: Path, rng: random.Random) -> str:
     if kind == "delete":
         path.unlink()
     return kind
+
+
+def append_turn(path: Path, rng: random.Random) -> None:
+    """A prompt and its answer more."""
+    _write(path, path.read_bytes() + _turn(rng))
 
 
 def _append_lines(folder: Path, rng: random.Random) -> None:

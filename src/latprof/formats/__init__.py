@@ -13,10 +13,10 @@ import pkgutil
 import warnings
 from functools import cache
 
-from latprof.formats.base import Format, Source
+from latprof.formats.base import Format, Grown, Source
 from latprof.formats.late import has_entry_points, late_formats
 
-__all__ = ["ENTRY_POINTS", "Format", "Source", "formats"]
+__all__ = ["ENTRY_POINTS", "Format", "Grown", "Source", "formats"]
 
 ENTRY_POINTS = "latprof.formats"
 

@@ -17,7 +17,7 @@ from typing import IO, Final, Literal
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
-__all__ = ["SNIFF_BYTES", "SQLITE_MAGIC", "Evidence", "Format", "Observed", "Shape", "Source"]
+__all__ = ["SNIFF_BYTES", "SQLITE_MAGIC", "Evidence", "Format", "Grown", "Observed", "Shape", "Source"]
 
 SNIFF_BYTES: Final = 65536
 SQLITE_MAGIC: Final = b"SQLite format 3\x00"
@@ -152,18 +152,31 @@ def _names_in(folder: Path, name: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Grown:
+    """What a file says that may have been read before: all its calls and problems, not only the new ones.
+
+    The first `end` bytes need not be read again as long as they stay; `begun` packs what they say.
+    """
+
+    items: Iterable[Call | Problem]
+    end: int
+    begun: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """One kind of log.
 
-    `agent` is who made the calls, None where each record says it. `roots` are files, folders or
-    globs where the agent keeps its logs; `env_roots` maps an environment variable that moves
-    them to the place below it. `observes` says for each metric that such a log can ever show how
-    it is known; all others stay None. `since` names the version that first showed a metric.
-    `evidence` is what the reader was checked on. A format with a `refusal` is recognised and not
-    read: the sentence says why. `tail` says what is going on at the end of a log, one entry per
-    thread of the session; a format whose lines do not tell has none. `marks` are words of which at least one
-    stands in each head that `sniff` accepts, as bytes: a file without any is not this format's, and the
-    format is not even loaded to be asked. Without marks it is asked about every file.
+    `agent` is who made the calls, None where each record says it. `roots` are files, folders or globs where the
+    agent keeps its logs; `env_roots` maps an environment variable that moves them to the place below it.
+    `observes` says for each metric that such a log can ever show how it is known; all others stay None. `since`
+    names the version that first showed a metric. `evidence` is what the reader was checked on. A format with a
+    `refusal` is recognised and not read: the sentence says why. `tail` says what is going on at the end of a log,
+    one entry per thread of the session; a format whose lines do not tell has none. `resume` gives what `read`
+    gives, from what it packed when it read the beginning of the same file, or from nothing (b""); most formats
+    are read whole. `marks` are words of which at least one stands in each head that `sniff` accepts, as bytes: a
+    file without any is not this format's, and the format is not even loaded to be asked. Without marks it is
+    asked about every file.
     """
 
     name: str
@@ -181,6 +194,7 @@ class Format:
     refusal: str = ""
     tail: Callable[[Source], Sequence[Standing]] | None = None
     marks: tuple[bytes, ...] = ()
+    resume: Callable[[Source, bytes], Grown] | None = None
 
     @classmethod
     def refused(

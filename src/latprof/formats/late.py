@@ -12,7 +12,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from latprof.formats.base import Format, Source
+from latprof.formats.base import Format, Grown, Source
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
@@ -48,6 +48,17 @@ class _Tail:
         return () if tail is None else tail(source)
 
 
+@dataclass(frozen=True, slots=True)
+class _Resume:
+    module: str
+
+    def __call__(self, source: Source, begun: bytes) -> Grown:
+        resume = declared(self.module).resume
+        if resume is None:
+            raise ValueError(f"the table of formats is stale: {self.module} reads whole files only")
+        return resume(source, begun)
+
+
 def declared(module: str) -> Format:
     """The `FORMAT` of a module of this package, which is loaded now."""
     found: Format = importlib.import_module(f"latprof.formats.{module}").FORMAT
@@ -57,16 +68,18 @@ def declared(module: str) -> Format:
 def late_formats() -> tuple[dict[str, Format], frozenset[str]]:
     """The formats that the table knows, by their modules, and the modules that have none."""
     table = json.loads(pkgutil.get_data("latprof.formats", "table.json") or b"{}")
-    known = {name: _late(name, row["facts"], has_tail=row["has_tail"]) for name, row in table["formats"].items()}
+    known = {name: _late(name, row) for name, row in table["formats"].items()}
     return known, frozenset(table["helpers"])
 
 
-def _late(module: str, facts: Mapping[str, Any], *, has_tail: bool) -> Format:
+def _late(module: str, row: Mapping[str, Any]) -> Format:
     """A format that looks at no file without its marks, and loads its module for the others."""
+    facts = row["facts"]
     marks = tuple(mark.encode("latin-1") for mark in facts["marks"])
     lists = {name: tuple(facts[name]) for name in ("roots", "suffixes")} | {"marks": marks}
-    tail = _Tail(module) if has_tail else None
-    return Format(**{**facts, **lists}, sniff=_Sniff(module, marks), read=_Read(module), tail=tail)
+    tail = _Tail(module) if row["has_tail"] else None
+    resume = _Resume(module) if row.get("has_resume") else None
+    return Format(**{**facts, **lists}, sniff=_Sniff(module, marks), read=_Read(module), tail=tail, resume=resume)
 
 
 def has_entry_points(group: str) -> bool:

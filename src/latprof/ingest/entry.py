@@ -1,7 +1,8 @@
 """What one file gave together with what was looked at for it, as one value that can be sent or kept.
 
 Bytes of an entry: the lengths of its three parts as 32-bit little-endian numbers; the looks as JSON (null where the
-file changed while it was read); the chunk; what a reader needs to go on where it stopped.
+file changed while it was read); the chunk; of a file that grows what its reader needs to go on where it stopped: the
+reader's name, the number of bytes it has read and their digest as JSON in a line, then what it packed.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Any, Final
 
 from latprof.formats import Format, Source
 from latprof.ingest.chunk import Chunk
-from latprof.ingest.one_file import read_source
+from latprof.ingest.one_file import Begun, read_source
 from latprof.model import Problem
-from latprof.store.looks import Look, Looks, watched
+from latprof.store.looks import Look, Looks, digest_of, watched
 
-__all__ = ["Entry", "looks_from", "read_entry"]
+__all__ = ["Entry", "looks_from", "read_entry", "read_grown"]
 
 _PREFIX: Final = struct.Struct("<III")
 # Failures of reading that are the content's fault, and come again as long as it is the same.
@@ -70,6 +71,28 @@ def read_entry(path: str, known: Sequence[Format], *, watching: bool) -> Entry:
     looks = Looks()
     chunk = read_source(watched(Path(path), looks), known)
     return Entry(chunk, looks.settled() if _is_lasting(chunk) else None)
+
+
+def read_grown(path: str, known: Sequence[Format], before: Entry) -> Entry:
+    """Read a file that was shorter when the entry was made; what its reader packed then is used if it still holds."""
+    looks = Looks()
+    source = watched(Path(path), looks)
+    begun = _still_begun(path, before.begun)
+    chunk = read_source(source, known, begun)
+    digest = digest_of(path, begun.end) if begun.end else None
+    settled = looks.settled() if _is_lasting(chunk) else None
+    if settled is None or digest is None:
+        return Entry(chunk, settled)
+    return Entry(chunk, settled, json.dumps([begun.reader, begun.end, digest]).encode() + b"\n" + begun.data)
+
+
+def _still_begun(path: str, kept: bytes) -> Begun:
+    """What was packed, if the bytes that it was made of are still the file's beginning."""
+    header, _, data = kept.partition(b"\n")
+    if not header:
+        return Begun()
+    reader, end, digest = json.loads(header)
+    return Begun(reader, end, data) if digest_of(path, end) == digest else Begun()
 
 
 def _is_lasting(chunk: Chunk) -> bool:

@@ -15,14 +15,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from latprof.formats import formats
 from latprof.ingest.chunk import Chunk
-from latprof.ingest.entry import Entry, looks_from
+from latprof.ingest.entry import Entry, looks_from, read_grown
 from latprof.ingest.find import Found
 from latprof.ingest.gather import Gathering, KeptFile
 from latprof.ingest.tags import TagRules
 from latprof.model import Problem
 from latprof.store.cache import Cache
-from latprof.store.looks import Look, still
+from latprof.store.looks import Look, has_grown, still
 from latprof.trace import Columns
 
 __all__ = ["Keeper"]
@@ -30,6 +31,8 @@ __all__ = ["Keeper"]
 # A snapshot is written anew when more than this share of its rows, or so many of its files, are not in use any more.
 _STALE_ROWS: Final = 0.1
 _STALE_FILES: Final = 64
+# So many bytes of logs that have grown for the first time are read here, the others with other processes.
+_WHOLE_BYTES: Final = 32_000_000
 # Fewer files than these are as quick to take one by one.
 _FEW_FILES: Final = 4
 
@@ -51,6 +54,7 @@ class Keeper:
     _changed_rows: int = 0
     _changed_files: int = 0
     _is_news: bool = False
+    _whole_bytes: int = _WHOLE_BYTES
 
     def give(self, places: Iterable[int], gathering: Gathering, take: Callable[[int, Entry], None]) -> list[int]:
         """Give what is known of these files; the others come back."""
@@ -62,7 +66,12 @@ class Keeper:
             entry = _entry(kept.get(names[place]))
             current = None if entry is None or entry.looks is None else still(entry.looks)
             if entry is None or current is None:
-                unknown.append(place)
+                grown = None if entry is None else self._grown(place, entry)
+                if grown is None:
+                    unknown.append(place)
+                else:
+                    self.keep(place, grown)
+                    take(place, grown)
                 continue
             entry.looks, is_news = current
             self._note(place, entry)
@@ -70,6 +79,17 @@ class Keeper:
                 self.cache.put("file", names[place], Entry(entry.chunk, entry.looks, entry.begun).to_bytes())
             take(place, entry)
         return unknown
+
+    def _grown(self, place: int, before: Entry) -> Entry | None:
+        """What a log says that has grown. Who has grown once will grow again: what its reader needs then is kept.
+
+        None where it is better read with the others.
+        """
+        size = self.found.sizes[place] if not before.begun else 0
+        if not before.looks or size > self._whole_bytes or not has_grown(before.looks[0]):
+            return None
+        self._whole_bytes -= size
+        return read_grown(self.found.sources[place].path, formats(), before)
 
     def keep(self, place: int, entry: Entry) -> None:
         """Keep what was read."""

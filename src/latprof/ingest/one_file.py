@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from latprof.ingest.chunk import Chunk
 from latprof.model import Call, Problem
 from latprof.trace import Columns
 
-__all__ = ["read_source"]
+__all__ = ["Begun", "read_source"]
 
 _RECKONED: Final = ("sent_at", "first_output_at", "last_output_at")
 _DIGITS: Final = 6
@@ -23,10 +24,23 @@ _WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _LOOKED_AT_BYTES: Final = 256
 
 
-def read_source(source: Source, known: Sequence[Format]) -> Chunk:
+@dataclass(slots=True)
+class Begun:
+    """What a reader packed when it read the file's first `end` bytes, and a reader of which name; b"" for nothing.
+
+    Reading puts what it packs itself in its place.
+    """
+
+    reader: str = ""
+    end: int = 0
+    data: bytes = b""
+
+
+def read_source(source: Source, known: Sequence[Format], begun: Begun | None = None) -> Chunk:
     """What the first of the known formats that claims the source reads in it.
 
-    The problem of an empty or unknown file is in the chunk, too; whether it is worth a word is decided later.
+    With `begun` a reader that can goes on where it stopped, and notes where it stops now. The problem of an empty or
+    unknown file is in the chunk, too; whether it is worth a word is decided later.
     """
     try:
         head = source.head()
@@ -39,14 +53,22 @@ def read_source(source: Source, known: Sequence[Format]) -> Chunk:
     claimed = next((item for item in known if item.sniff(source.path, head)), None)
     if claimed is None:
         return Chunk(source.path, "unknown", Columns.none(), [_unknown(source, head)])
-    return _read(source, claimed)
+    return _read(source, claimed, begun)
 
 
-def _read(source: Source, claimed: Format) -> Chunk:
+def _items(source: Source, claimed: Format, begun: Begun | None) -> Iterable[Call | Problem]:
+    if begun is None or claimed.resume is None:
+        return claimed.read(source)
+    grown = claimed.resume(source, begun.data if begun.reader == claimed.name else b"")
+    begun.reader, begun.end, begun.data = claimed.name, grown.end, grown.begun()
+    return grown.items
+
+
+def _read(source: Source, claimed: Format, begun: Begun | None) -> Chunk:
     parts: list[Columns] = []
     calls: list[Call] = []
     problems: list[Problem] = []
-    for item in claimed.read(source):
+    for item in _items(source, claimed, begun):
         if isinstance(item, Call):
             calls.append(item)
             if len(calls) == _BATCH:

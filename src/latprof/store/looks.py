@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from latprof.formats import Source
 
-__all__ = ["Identity", "Look", "Looks", "identity_of", "is_fresh", "still", "watched"]
+__all__ = ["Identity", "Look", "Looks", "digest_of", "has_grown", "identity_of", "is_fresh", "still", "watched"]
 
 # The coarsest clock of a file system in use is that of FAT, whose times are even seconds.
 _FRESH_S: Final = 2.0
@@ -118,6 +118,25 @@ def watched(path: Path, looks: Looks, clock: Callable[[], float] = time.time) ->
         return found
 
     return Source(plain.path, plain.open_raw, beside, names_beside)
+
+
+def has_grown(look: Look) -> bool:
+    """Whether the file is the same one as when it was looked at, and longer."""
+    now = _identity(look.path)
+    return now is not None and look.identity is not None and now[:2] == look.identity[:2] and now[2] > look.identity[2]
+
+
+def digest_of(path: str, end: int) -> str | None:
+    """The digest of the first `end` bytes of a file; None where it does not have as many, or cannot be read."""
+    state, left = blake2b(digest_size=20), end
+    try:
+        with open(path, "rb") as stream:  # noqa: PTH123
+            while left and (piece := stream.read(min(left, _PIECE_BYTES))):
+                state.update(piece)
+                left -= len(piece)
+    except OSError:
+        return None
+    return None if left else state.hexdigest()
 
 
 def _look(path: str, now: float) -> Look:

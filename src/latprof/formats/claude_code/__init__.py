@@ -7,12 +7,13 @@ Newer versions write a line per request and the duration of blocks, which make b
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterator
 from typing import Final
 
 import orjson
 
-from latprof.formats.base import Format, Source
+from latprof.formats.base import Format, Grown, Source
 from latprof.formats.claude_code.reading import Decoded, calls_of, decode_lines, packed, unpacked
 from latprof.formats.claude_code.tail import standings
 from latprof.model import Call, Problem
@@ -62,6 +63,27 @@ def _read(source: Source) -> Iterator[Call | Problem]:
     yield from calls_of(decode_lines(source))
 
 
+def _resume(source: Source, begun: bytes) -> Grown:
+    """The same; of the beginning that was packed no line is decoded again."""
+    decoded = decode_lines(source, after=_begun(source.path, begun))
+
+    def pack() -> bytes:
+        known = decoded.complete()
+        problems = [(item.kind, item.line, item.detail) for item in known.problems]
+        return marshal.dumps((known.end, known.count, packed(known.lines), problems))
+
+    return Grown(calls_of(decoded), decoded.end, pack)
+
+
+def _begun(path: str, begun: bytes) -> Decoded | None:
+    if not begun:
+        return None
+    end, count, lines, problems = marshal.loads(begun)  # noqa: S302 - the caller answers for what it kept
+    return Decoded(
+        path, unpacked(lines), [Problem(kind, path, line, text) for kind, line, text in problems], end, count
+    )
+
+
 FORMAT = Format(
     name="claude-code",
     title="Claude Code",
@@ -92,4 +114,5 @@ FORMAT = Format(
     evidence="recorded",
     since={"ttft_s": "2.1.300", "decode_tps": "2.1.287", "reasoning_tokens": "2.1.250"},
     tail=standings,
+    resume=_resume,
 )

@@ -78,6 +78,8 @@ class Keeper:
             if is_news:
                 self.cache.put("file", names[place], Entry(entry.chunk, entry.looks, entry.begun).to_bytes())
             take(place, entry)
+        if unknown:
+            self.cache.rest()
         return unknown
 
     def _grown(self, place: int, before: Entry) -> Entry | None:

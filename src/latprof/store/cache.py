@@ -151,13 +151,18 @@ class Cache:
             return []
         return [Contents(*row) for row in found]
 
-    def close(self) -> None:
-        """Write what is left and let go of the file."""
-        self.flush()
+    def rest(self) -> None:
+        """Let go of the file until it is needed again: a forked process must not inherit it open."""
         if self._connection is not None:
             with suppress(*_FAILURES):
                 self._connection.close()
-        self._connection, self._closed = None, True
+        self._connection = None
+
+    def close(self) -> None:
+        """Write what is left and let go of the file."""
+        self.flush()
+        self.rest()
+        self._closed = True
 
     def _make_room(self, connection: sqlite3.Connection, kinds: Iterable[str]) -> None:
         for kind in kinds:
@@ -200,10 +205,8 @@ class Cache:
         """No cache from here on; a damaged one is removed for the sake of the next run."""
         self.note = f"the cache is not used: {type(error).__name__}: {error}"
         code = getattr(error, "sqlite_errorcode", None) or 0
-        if self._connection is not None:
-            with suppress(*_FAILURES):
-                self._connection.close()
-        self._connection, self._closed = None, True
+        self.rest()
+        self._closed = True
         if code & 0xFF in _DAMAGE or isinstance(error, (TypeError, ValueError)):
             remove(self.folder)
 

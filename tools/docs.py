@@ -103,7 +103,8 @@ class Desk:
             script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {line} "$@"\n', encoding="utf-8")
             script.chmod(0o755)
         path = f"{tools}{os.pathsep}{os.environ.get('PATH', '')}"
-        self.environment = _environment(HOME=str(home), USERPROFILE=str(home), PATH=path, TZ="UTC")
+        own = {name: str(folder / name) for name in ("LATPROF_CACHE_DIR", "LATPROF_DATA_DIR")}
+        self.environment = _environment(HOME=str(home), USERPROFILE=str(home), PATH=path, TZ="UTC", **own)
 
     def run(self, command: list[str], given: str = "") -> str:
         """Both outputs of a command. Raises Example when it fails."""

@@ -298,6 +298,18 @@ def test_a_home_that_moves_takes_its_history_along(home: Home, tmp_path: Path, m
     assert len(enter(monkeypatch, tmp_path / "new").messages()) == 9
 
 
+def test_homes_that_share_a_history_do_not_mix(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lies in neither of them; the same names of logs below both are two logs."""
+    shared = History(tmp_path / "shared" / "history.sqlite")
+    assert len(read_inputs([], history=shared).columns) == 9
+    shutil.rmtree(home.projects / "-srv-a")
+    other = enter(monkeypatch, tmp_path / "other")
+    other.write("-srv-b/three.jsonl", log("elsewhere", 1))
+    assert len(read_inputs([], history=shared).columns) == 1
+    enter(monkeypatch, home.path)
+    assert len(read_inputs([], history=shared).columns) == 9
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [

@@ -11,7 +11,7 @@ import numpy as np
 
 from latprof.ingest.chunk import Chunk
 from latprof.ingest.lost import dated_at, span_of
-from latprof.ingest.remember import path_of
+from latprof.ingest.remember import home_of, path_of
 from latprof.store.history import Change, Entry, History, HistoryError, Parts
 from latprof.trace import Columns
 
@@ -67,15 +67,23 @@ def facts_of(history: History) -> HistoryFacts:
         entries, floor = history.entries(), history.floor()
     except HistoryError as error:
         return HistoryFacts(str(history.path), size, (), None, str(error))
+    home = home_of(history)
     found: dict[str, KeptLogs] = {}
     for entry in entries.values():
-        place = str(PurePosixPath(*PurePosixPath(entry.key).parent.parts[:_PLACE_PARTS]))
-        found[place] = _with(found.get(place, KeptLogs(place)), entry)
+        place = _place(entry.key)
+        found[place] = _with(found.get(place, KeptLogs(place)), entry, os.path.lexists(path_of(entry.key, home)))
     return HistoryFacts(str(history.path), size, tuple(found[place] for place in sorted(found)), floor)
 
 
-def _with(kept: KeptLogs, entry: Entry) -> KeptLogs:
-    is_there = os.path.lexists(path_of(entry.key))
+def _place(key: str) -> str:
+    """The first folders of a path, from the home folder on where it is below it."""
+    here = PurePosixPath(os.path.realpath(os.path.expanduser("~")).replace(os.sep, "/"))  # noqa: PTH111 - may be unknown
+    path = PurePosixPath(key).parent
+    path = PurePosixPath("~") / path.relative_to(here) if path.is_relative_to(here) else path
+    return str(PurePosixPath(*path.parts[:_PLACE_PARTS]))
+
+
+def _with(kept: KeptLogs, entry: Entry, is_there: bool) -> KeptLogs:  # noqa: FBT001
     first = [at for at in (kept.first_at, entry.first_at) if at is not None]
     last = [at for at in (kept.last_at, entry.last_at) if at is not None]
     return replace(
@@ -99,12 +107,12 @@ def prune(history: History, before: float) -> Pruned:
     old = [key for key, entry in entries.items() if entry.first_at is not None and entry.first_at < before]
     changes: list[Change] = []
     gone: list[str] = []
-    calls = 0
+    calls, home = 0, home_of(history)
     for key, parts in history.parts(old):
         change, forgotten = _pruned(entries[key], parts, before)
         calls += forgotten
         is_left = change.entry.calls + change.entry.lost_calls > 0
-        if is_left or os.path.lexists(path_of(key)):
+        if is_left or os.path.lexists(path_of(key, home)):
             changes.append(change)
         else:
             gone.append(key)

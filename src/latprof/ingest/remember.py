@@ -31,7 +31,7 @@ from latprof.store.looks import Look, identity_of
 from latprof.store.version import code_version
 from latprof.trace import Columns
 
-__all__ = ["Memory", "Recalled", "Remembered", "find_or_recall", "path_of"]
+__all__ = ["Memory", "Recalled", "Remembered", "find_or_recall", "home_of", "path_of"]
 
 _EDGE_BYTES: Final = 4096
 _STAMP: Final = "{0.st_ino}:{0.st_size}:{0.st_mtime_ns}"
@@ -91,7 +91,7 @@ class Memory:
         self._before = self._state()
         self._own, self._asked = Own(known), Asked(paths)
         self._shapes = {item.name: item.shape for item in known}
-        self._home = _home()
+        self._home = home_of(history)
         self._entries: dict[str, Entry] = {}
         self._floor: float | None = None
         self._files: dict[int, tuple[str, str, os.stat_result]] = {}
@@ -304,25 +304,29 @@ def find_or_recall(paths: Sequence[str], known: Sequence[Format], memory: Memory
         return Found()
 
 
-def _home() -> str | None:
+def home_of(history: History) -> str | None:
+    """The home folder that paths count from, so that it may move together with a history that lies below it.
+
+    A history elsewhere may be that of several homes, whose logs must not be taken for one another's: None.
+    """
     try:
-        return os.path.realpath(Path.home())
+        home = os.path.realpath(Path.home()).rstrip(os.sep)
     except (OSError, RuntimeError):
         return None
+    return home if os.path.realpath(history.path).startswith(home + os.sep) else None
 
 
 def _key(path: str, home: str | None) -> str:
-    """The path as it is kept: from the home folder on where it lies there, so that a home may move."""
-    if home and path.startswith(home.rstrip(os.sep) + os.sep):
-        path = "~" + path[len(home.rstrip(os.sep)) :]
+    """The path as it is kept: from the home folder on where it lies there."""
+    if home is not None and path.startswith(home + os.sep):
+        path = "~" + path[len(home) :]
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace(os.sep, "/")
 
 
-def path_of(key: str, home: str | None = None) -> str:
+def path_of(key: str, home: str | None) -> str:
     """The path of a key."""
-    home = home if home is not None else _home()
     path = key.replace("/", os.sep)
-    return (home or "").rstrip(os.sep) + path[1:] if path.startswith("~" + os.sep) else path
+    return home + path[1:] if home is not None and path.startswith("~" + os.sep) else path
 
 
 def _edge(path: str, size: int) -> bytes:

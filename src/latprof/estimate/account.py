@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latprof.estimate.calibrate import spread
 from latprof.estimate.group import Group
-from latprof.estimate.observe import AGENTS, observe, usable
+from latprof.estimate.observe import AGENTS, observe, take, usable
 from latprof.model import NO_DURATION_FLAGS, NO_RATE_FLAGS, Kind
 from latprof.trace import Trace
 
@@ -124,7 +124,7 @@ def call_reading(trace: Trace, row: int, groups: tuple[Group, ...]) -> Reading:
         output_tokens=_count(one, "output_tokens"),
         input_tokens=_count(one, "input_tokens"),
         flags=one.flags[0],
-        blocks=_blocks(one, sent, group),
+        blocks=_blocks(one, sent, _tokens(trace, row, group)),
         figures=_figures(one),
         refused=_why_not(one, group),
     )
@@ -144,11 +144,18 @@ def _after(at: float | None, sent: float | None) -> float | None:
     return None if at is None or sent is None else at - sent
 
 
-def _blocks(one: Trace, sent: float | None, group: Group | None) -> tuple[BlockReading, ...]:
-    tokens: list[float] = []
-    if group is not None and group.calibration is not None and usable(one)[0]:
-        observed = observe(one, np.array([0], dtype=np.int64))
-        tokens = spread(observed.blocks, observed.tokens, group.calibration).per_block.tolist()
+def _tokens(trace: Trace, row: int, group: Group | None) -> list[float]:
+    """Tokens of each block of the call as its group's model takes them; none where it does not read the call."""
+    ready = usable(trace)
+    if group is None or group.calibration is None or not ready[row]:
+        return []
+    agents, models = trace.codes("agent").codes, trace.codes("model").codes
+    rows = np.flatnonzero(ready & (agents == agents[row]) & (models == models[row]))
+    observed = take(observe(trace, rows), np.flatnonzero(rows == row))
+    return list(spread(observed.blocks, observed.tokens, group.calibration).per_block.tolist())
+
+
+def _blocks(one: Trace, sent: float | None, tokens: list[float]) -> tuple[BlockReading, ...]:
     readings = []
     for k, block in enumerate(one.blocks[0]):
         stated = block.tokens is not None

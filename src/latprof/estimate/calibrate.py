@@ -94,8 +94,14 @@ class Calibration:
         return float(self.coefficients[TYPES.index(block_type)])
 
     def characters_per_token(self, block_type: str) -> float | None:
-        """Characters of the log (of the signature, for thinking) per token; None if it cannot be told."""
-        slope = float(self.coefficients[(_SIGNATURE, _TEXT_SIZE, _TOOL_SIZE)[TYPES.index(block_type)]])
+        """Characters of the log per token; None if it cannot be told.
+
+        For thinking those of the signature, or those shown where no signature tells anything.
+        """
+        # What was not fitted still has its usual value.
+        signed, shown = self.coefficients[[_SIGNATURE, _SHOWN]] != _USUAL[[_SIGNATURE, _SHOWN]]
+        thinking = _SHOWN if shown and not signed else _SIGNATURE
+        slope = float(self.coefficients[(thinking, _TEXT_SIZE, _TOOL_SIZE)[TYPES.index(block_type)]])
         return 1 / slope if slope > 1e-3 else None
 
 

@@ -195,7 +195,6 @@ class BaselineSettings(_Strict):
     ratio: float = Field(default=1.1, ge=1, description="a figure fails only if it is worse by at least this factor")
     floor_s: float = Field(default=0.05, ge=0, description="a time fails only if it is also longer by this, s")
     floor_tps: float = Field(default=1.0, ge=0, description="a speed fails only if it is also lower by this, tok/s")
-    floor_tokens: float = Field(default=1.0, ge=0, description="a count fails only if it is also off by this, tokens")
     false_alarms: float = Field(
         default=0.01, gt=0, le=0.2, description="chance that an unchanged set of calls fails, all figures together"
     )

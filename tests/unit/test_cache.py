@@ -1,0 +1,230 @@
+"""The cache keeps what it is given, within its bounds, and fails without harm."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from latprof.store.cache import CACHE_FILE, Cache, Contents, remove
+from latprof.store.looks import Look, Looks, is_fresh, still, watched
+from latprof.store.places import cache_folder, data_folder
+from latprof.store.shelf import CacheShelf
+
+
+def put(cache: Cache, **values: bytes) -> None:
+    for name, value in values.items():
+        cache.put("thing", cache.name("thing", name.encode()), value)
+    cache.flush()
+
+
+def got(cache: Cache, *names: str) -> list[bytes | None]:
+    return [cache.get(cache.name("thing", name.encode())) for name in names]
+
+
+def test_what_was_put_is_there_in_the_next_run_of_the_same_version(tmp_path: Path) -> None:
+    """Another version has other names for everything."""
+    put(Cache(tmp_path, b"1"), a=b"x", b=b"")
+    assert got(Cache(tmp_path, b"1"), "a", "b", "c") == [b"x", b"", None]
+    assert got(Cache(tmp_path, b"2"), "a") == [None]
+    assert Cache(tmp_path, b"2").contents() == [Contents("thing", 2, 1)]
+
+
+def test_parts_of_a_name_are_kept_apart(tmp_path: Path) -> None:
+    """The same letters cut elsewhere are another name."""
+    cache = Cache(tmp_path, b"")
+    assert len({cache.name("k", b"ab", b"c"), cache.name("k", b"a", b"bc"), cache.name("ka", b"b", b"c")}) == 3
+
+
+def test_nothing_is_made_by_looking(tmp_path: Path) -> None:
+    """A run that keeps nothing leaves no folder."""
+    cache = Cache(tmp_path / "none", b"")
+    assert got(cache, "a") == [None]
+    cache.close()
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such modes")
+def test_only_the_user_may_look_into_it(tmp_path: Path) -> None:
+    """The folder and the file."""
+    put(Cache(tmp_path / "new", b""), a=b"x")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "new", tmp_path / "new" / CACHE_FILE)]
+    assert modes == [0o700, 0o600]
+
+
+def test_those_not_used_for_longest_go_first(tmp_path: Path) -> None:
+    """Five of 240 bytes do not fit into 1,000; the one that was used since stays."""
+    now = [0.0]
+
+    def run() -> Cache:
+        now[0] += 10_000.0
+        return Cache(tmp_path, b"", most_bytes=1000, clock=lambda: now[0])
+
+    for name in "abcd":
+        put(run(), **{name: bytes(240)})
+    used = run()
+    assert got(used, "a") == [bytes(240)]
+    used.close()
+    put(run(), e=bytes(240))
+    assert [value is not None for value in got(run(), *"abcde")] == [True, False, False, True, True]
+
+
+def test_a_value_too_big_for_the_cache_is_not_kept(tmp_path: Path) -> None:
+    """It would push out all others."""
+    cache = Cache(tmp_path, b"", most_bytes=1000)
+    put(cache, a=bytes(500))
+    assert got(cache, "a") == [None]
+
+
+def test_a_kind_has_a_bound_of_its_own(tmp_path: Path) -> None:
+    """The newest stay."""
+    now = iter(range(0, 10**6, 10**4))
+    for name in "abc":
+        put(Cache(tmp_path, b"", most_of={"thing": 2}, clock=lambda: float(next(now))), **{name: b"x"})
+    assert got(Cache(tmp_path, b""), *"abc") == [None, b"x", b"x"]
+
+
+def test_two_runs_at_a_time_both_write(tmp_path: Path) -> None:
+    """The last writer wins, and nobody loses what another wrote."""
+    one, two = Cache(tmp_path, b""), Cache(tmp_path, b"")
+    put(one, a=b"1", b=b"1")
+    put(two, b=b"2", c=b"2")
+    assert got(one, *"abc") == got(two, *"abc") == [b"1", b"2", b"2"]
+
+
+def test_a_locked_cache_is_gone_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that never ends: nothing is kept, a note says so, and the file stays."""
+    monkeypatch.setattr("latprof.store.cache._BUSY_S", 0.01)
+    put(Cache(tmp_path, b""), a=b"x")
+    other = sqlite3.connect(tmp_path / CACHE_FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    cache = Cache(tmp_path, b"")
+    put(cache, b=b"y")
+    assert "locked" in cache.note
+    other.execute("ROLLBACK")
+    other.close()
+    assert got(Cache(tmp_path, b""), "a", "b") == [b"x", None]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "file").write_text("x")
+    cache = Cache(tmp_path / "file" / "below", b"")
+    put(cache, a=b"x")
+    assert cache.note.startswith("the cache is not used")
+    assert got(cache, "a") == [None]
+
+
+def test_a_damaged_file_is_removed_and_the_next_run_starts_anew(tmp_path: Path) -> None:
+    """What stands there is no database."""
+    (tmp_path / CACHE_FILE).write_bytes(b"no database" * 1000)
+    cache = Cache(tmp_path, b"")
+    assert got(cache, "a") == [None]
+    assert cache.note
+    put(Cache(tmp_path, b""), a=b"x")
+    assert got(Cache(tmp_path, b""), "a") == [b"x"]
+
+
+def test_a_flipped_bit_is_a_miss(tmp_path: Path) -> None:
+    """SQLite does not see it."""
+    put(Cache(tmp_path, b""), a=b"abcdefgh" * 100)
+    path = tmp_path / CACHE_FILE
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes().replace(b"abcdefgh", b"abcdefgi"))
+    assert path.exists()
+    assert got(Cache(tmp_path, b""), "a") == [None]
+
+
+def test_removing_frees_all_of_it(tmp_path: Path) -> None:
+    """And a second time nothing."""
+    put(Cache(tmp_path, b""), a=bytes(10_000))
+    assert remove(tmp_path) > 10_000
+    assert remove(tmp_path) == 0
+
+
+def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
+    """Types, shapes, texts, no elements, not a number."""
+    arrays = {
+        "numbers": np.array([[1.5, np.nan], [-0.0, np.inf]]),
+        "texts": np.array(["a", "längere"]),
+        "none": np.empty((0, 3), dtype=np.int8),
+        "one": np.array(7),
+        "turned": np.arange(6, dtype=np.float32).reshape(2, 3).T,
+    }
+    shelf = CacheShelf(Cache(tmp_path, b""))
+    shelf["key"] = arrays
+    shelf.cache.close()
+    again = CacheShelf(Cache(tmp_path, b""))["key"]
+    assert again.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert (again[name].dtype, again[name].shape) == (array.dtype, array.shape)
+        assert again[name].tobytes() == array.tobytes()
+    assert CacheShelf(Cache(tmp_path, b"")).get("other") is None
+
+
+@pytest.mark.parametrize(("changed_s", "fresh"), [(97.9, False), (98.1, True), (100.0, True), (5000.0, True)])
+def test_what_was_written_shortly_before_or_in_the_future_is_fresh(changed_s: float, *, fresh: bool) -> None:
+    """Looked at 100 s after the beginning of time; the later of both times counts."""
+    assert is_fresh((1, 2, 3, int(changed_s * 1e9), 0), 100.0) is fresh
+    assert is_fresh((1, 2, 3, 0, int(changed_s * 1e9)), 100.0) is fresh
+
+
+def test_every_look_of_a_reader_is_noted(tmp_path: Path) -> None:
+    """Its file, one beside it, one that is not there, the names in a folder; any change of them shows."""
+    for name in ("log", "beside"):
+        (tmp_path / name).write_text(name)
+    looks = Looks()
+    source = watched(tmp_path / "log", looks, clock=lambda: 1e12)
+    other = source.beside("beside")
+    assert other is not None
+    assert source.beside("missing") is None
+    assert source.names_beside("") == ["beside", "log"]
+    noted = looks.settled(clock=lambda: 1e12)
+    assert noted is not None
+    assert [(Path(look.path).name, look.identity is None) for look in noted] == [
+        ("log", False), ("beside", False), ("missing", True), (tmp_path.name, True),
+    ]  # fmt: skip
+    assert still(noted) is not None
+    (tmp_path / "missing").write_text("now there")
+    assert still(noted[2:3]) is None
+    assert still(noted[3:]) is None
+    assert still(noted[:2]) is not None
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(tmp_path: Path) -> None:
+    """The reader may have seen half of it."""
+    path = tmp_path / "log"
+    path.write_text("a")
+    looks = Looks()
+    watched(path, looks)
+    path.write_text("ab")
+    assert looks.settled() is None
+
+
+def test_a_fresh_file_is_compared_by_content_until_it_has_settled(tmp_path: Path) -> None:
+    """Its digest is asked for once more, and then no longer kept."""
+    path = tmp_path / "log"
+    path.write_text("a")
+    changed_s = path.stat().st_mtime
+    looks = Looks()
+    watched(path, looks, clock=lambda: changed_s + 1)
+    (look,) = looks.settled(clock=lambda: changed_s + 1) or ()
+    assert look.digest is not None
+    assert still([look], clock=lambda: changed_s + 1) == ((look,), False)
+    assert still([look], clock=lambda: changed_s + 60) == ((look._replace(digest=None),), True)
+    assert still([Look(look.path, look.identity, "another")], clock=lambda: changed_s + 1) is None
+
+
+@pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="the folders of Linux")
+def test_where_the_folders_are() -> None:
+    """The variables of latprof, then those of the system, then the usual places; relative ones count for nothing."""
+    assert cache_folder({"HOME": "/h"}) == Path("/h/.cache/latprof")
+    assert data_folder({"HOME": "/h"}) == Path("/h/.local/share/latprof")
+    assert cache_folder({"HOME": "/h", "XDG_CACHE_HOME": "/x"}) == Path("/x/latprof")
+    assert data_folder({"HOME": "/h", "XDG_DATA_HOME": "x"}) == Path("/h/.local/share/latprof")
+    assert cache_folder({"HOME": "/h", "XDG_CACHE_HOME": "/x", "LATPROF_CACHE_DIR": "/c"}) == Path("/c")
+    assert data_folder({"HOME": "/h", "LATPROF_DATA_DIR": "/d"}) == Path("/d")

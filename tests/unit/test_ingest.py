@@ -13,6 +13,7 @@ from claude_code_lines import Log, text
 from latprof.errors import NothingReadable, UsageError
 from latprof.formats import formats
 from latprof.ingest import find, read_inputs
+from latprof.ingest.one_file import likely_first
 
 
 def log_bytes(message_id: str = "msg_a") -> bytes:
@@ -152,3 +153,13 @@ def test_progress_counts_bytes(tmp_path: Path) -> None:
     size = len(log_bytes("msg_a")) + len(log_bytes("msg_b"))
     assert [done for done, _ in steps] == [size // 2, size]
     assert {total for _, total in steps} == {size}
+
+
+def test_the_format_at_whose_place_a_file_lies_is_asked_first() -> None:
+    """Whatever home the place is in, and whatever way slashes lean; all others are asked after it, each once."""
+    known = formats()
+    names = [item.name for item in known]
+    for path in ("/home/dev/.codex/sessions/2026/a.jsonl", "C:\\Users\\dev\\.codex\\sessions\\a.jsonl"):
+        asked = [item.name for item in likely_first(path, known)]
+        assert asked == ["codex", *(name for name in names if name != "codex")]
+    assert [item.name for item in likely_first("/tmp/copy/a.jsonl", known)] == names

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from latprof.ingest.chunk import Chunk
 from latprof.model import Call, Problem
 from latprof.trace import Columns
 
-__all__ = ["Begun", "read_source"]
+__all__ = ["Begun", "likely_first", "read_source"]
 
 _RECKONED: Final = ("sent_at", "first_output_at", "last_output_at")
 _DIGITS: Final = 6
@@ -50,10 +51,29 @@ def read_source(source: Source, known: Sequence[Format], begun: Begun | None = N
         return Chunk(source.path, "closed", Columns.none(), [problem])
     if not head.strip():
         return Chunk(source.path, "empty", Columns.none(), [Problem("empty_file", source.path)])
-    claimed = next((item for item in known if item.sniff(source.path, head)), None)
+    claimed = next((item for item in likely_first(source.path, known) if item.sniff(source.path, head)), None)
     if claimed is None:
         return Chunk(source.path, "unknown", Columns.none(), [_unknown(source, head)])
     return _read(source, claimed, begun)
+
+
+def likely_first(path: str, known: Sequence[Format]) -> Iterator[Format]:
+    """All formats, those first whose logs lie in a folder as the path has one, so that few look at a head in vain."""
+    places = path.replace("\\", "/")
+    likely: list[Format] = []
+    for item in known:
+        for folder in _folders(item.roots):
+            if folder in places:
+                likely.append(item)
+                break
+    yield from likely
+    yield from (item for item in known if item not in likely)
+
+
+@cache
+def _folders(roots: tuple[str, ...]) -> tuple[str, ...]:
+    """The folders of these places, below whatever home, as far as they are plain names."""
+    return tuple(root[1:] + "/" for root in roots if root.startswith("~/.") and "*" not in root)
 
 
 def _items(source: Source, claimed: Format, begun: Begun | None) -> Iterable[Call | Problem]:

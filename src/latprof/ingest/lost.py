@@ -41,7 +41,7 @@ def lost_calls(old: Columns, new: Columns, *, same_reader: bool) -> Columns:
     for row in rows:
         thread, span = spans[row]
         has_id = any(names[name][row] for name in _IDS)
-        is_told = (agents[row], names["message_id"][row]) in messages and not names["request_id"][row]
+        is_told = (agents[row], names["message_id"][row]) in messages and not (same_reader and names["request_id"][row])
         doubtful = not (has_id and same_reader)
         if not is_told and not (doubtful and any(_overlap(span, other) for other in new_spans[thread])):
             lost.append(row)

@@ -193,12 +193,11 @@ class Memory:
         Another version of latprof may tell the same log's calls otherwise: its word counts, unless the log was cut.
         Fewer calls from a log whose bytes are the same: another file that belongs to it is gone.
         """
-        if size < entry.size_bytes:
+        if size < entry.size_bytes or self._shapes.get(chunk.reader) == "database":
             return False
         if entry.version != self._version:
             return True
-        is_appended = self._shapes.get(chunk.reader) != "database" and len(chunk.columns) >= entry.calls
-        return is_appended and _edge(path, entry.size_bytes) == entry.edge
+        return len(chunk.columns) >= entry.calls and _edge(path, entry.size_bytes) == entry.edge
 
     def recall(self) -> list[Recalled]:
         """The calls that the files do not tell any more, in the order of their paths; settles what is learned."""

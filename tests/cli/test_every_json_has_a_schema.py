@@ -38,6 +38,8 @@ SCHEMAS: dict[str, tuple[str, ...]] = {
         for name in ("electricity", "own", "rent", "break-even", "depreciation", "fine-tune")
     },
     "cache info": ("cache-info",),
+    "history info": ("history-info",),
+    "history prune": ("history-prune",),
     "catalogue list": ("catalogue-entries",),
     "catalogue show": ("catalogue-entries",),
     "catalogue sources": ("catalogue-sources",),
@@ -79,6 +81,8 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
     "explain": [("explain", LOGS), ("explain", LOAD_TEST)],
     "explain-call": [("explain", LOGS, "--call", "msg_01af929a91f4873115cd425e")],
     "formats": [("formats",)],
+    "history-info": [("history", "info")],
+    "history-prune": [("history", "prune", "--before", "2020-01-01")],
     "merge": [("merge", *TEAM, "-o", "team.csv"), ("merge", LOAD_TEST, "-o", "load.csv")],
     "predict": [
         ("predict", "--model", "qwen3-coder", "--gpu", "8xH200", "--isl", "9000", "--osl", "300", "--concurrency", "4")
@@ -115,7 +119,15 @@ def at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     home = tmp_path / "home"
     home.mkdir()
-    for name in ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_DATA_HOME", "LOCALAPPDATA"):
+    for name in (
+        "HOME",
+        "USERPROFILE",
+        "XDG_CACHE_HOME",
+        "XDG_DATA_HOME",
+        "LOCALAPPDATA",
+        "LATPROF_CACHE_DIR",
+        "LATPROF_DATA_DIR",
+    ):
         monkeypatch.setenv(name, str(home))
 
 

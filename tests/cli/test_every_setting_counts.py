@@ -138,7 +138,8 @@ def calls(slower: float) -> Trace:
                     request_id=f"r{session}-{number}", trigger="tool_result", sent_at=at,
                     sent_source="api_request_line", first_output_at=first, first_output_source="block_start",
                     last_output_at=end,
-                    last_output_source="last_block_end", output_tokens=300, input_tokens=9000, output_tokens_source="usage",
+                    last_output_source="last_block_end", output_tokens=300, input_tokens=9000,
+                    output_tokens_source="usage",
                 )
             )  # fmt: skip
             at = end + 5

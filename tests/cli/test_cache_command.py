@@ -1,0 +1,85 @@
+"""With the cache every command prints what it prints without; `latprof cache` shows and clears it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cli_run import Run
+
+LOGS = Path(__file__).parents[2] / "fixtures" / "claude-code"
+
+
+def cache_file() -> Path:
+    return Path(os.environ["LATPROF_CACHE_DIR"]) / "cache.sqlite"
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--json",), ("--format", "html", "--by", "hour", "--tz", "Europe/Berlin", "--problems")], ids=str
+)
+def test_the_second_run_prints_what_the_first_did(run: Run, options: tuple[str, ...]) -> None:
+    """Byte by byte, and as without a cache."""
+    plain = run("analyze", str(str(LOGS)), *options, "--no-cache").stdout
+    assert plain
+    assert not cache_file().exists()
+    assert [run("analyze", str(str(LOGS)), *options).stdout for _ in range(2)] == [plain] * 2
+    assert cache_file().exists()
+
+
+def test_another_question_is_not_answered_by_the_kept_result(run: Run) -> None:
+    """Options and filters count."""
+    first = run("analyze", str(str(LOGS)), "--json").stdout
+    for options in (("--percentiles", "50"), ("--model", "none")):
+        assert run("analyze", str(str(LOGS)), "--json", *options).stdout != first
+    assert run("analyze", str(str(LOGS)), "--json").stdout == first
+
+
+def test_verbose_says_where_the_result_is_from(run: Run) -> None:
+    """And what it rests on, as the first run did."""
+    first, second = (run("analyze", str(str(LOGS)), "--verbose").stderr.decode() for _ in range(2))
+    assert "nothing changed" not in first
+    assert "nothing changed" in second
+    counts = [
+        [line[line.index(" s  ") :] for line in text.splitlines() if "calls kept" in line] for text in (first, second)
+    ]
+    assert counts[0] == counts[1] != []
+
+
+def test_a_setting_turns_it_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the option does."""
+    monkeypatch.setenv("LATPROF_CACHE", "false")
+    run("analyze", str(LOGS))
+    assert not cache_file().exists()
+
+
+@pytest.mark.parametrize("command", [("export",), ("budget", "--json")])
+def test_other_commands_read_from_it_too(run: Run, command: tuple[str, ...]) -> None:
+    """And print the same."""
+    plain = run(*command, str(str(LOGS)), "--no-cache").stdout
+    assert [run(*command, str(LOGS)).stdout for _ in range(2)] == [plain] * 2
+    assert cache_file().exists()
+
+
+def test_standard_input_is_not_kept(run: Run) -> None:
+    """It has no name and no time."""
+    data = next(LOGS.rglob("*.jsonl")).read_bytes()
+    run("analyze", "-", stdin=data)
+    assert not cache_file().exists() or json.loads(run("cache", "info", "--json").stdout)["contents"] == []
+
+
+def test_path_info_and_clear(run: Run) -> None:
+    """Where it is, what it holds, and gone."""
+    assert run("cache", "path").stdout.decode().strip() == str(cache_file())
+    assert json.loads(run("cache", "info", "--json").stdout)["contents"] == []
+    run("analyze", str(LOGS))
+    shown = json.loads(run("cache", "info", "--json").stdout)
+    kinds = {item["kind"] for item in shown["contents"]}
+    assert {"columns", "file", "result", "snapshot"} <= kinds
+    assert shown["size_bytes"] == sum(item["size_bytes"] for item in shown["contents"]) > 0
+    assert str(cache_file()) in "".join(run("cache", "info").stdout.decode().split("\n"))
+    assert b"cleared" in run("cache", "clear").stderr
+    assert b"no cache" in run("cache", "clear").stderr
+    assert not cache_file().exists()

@@ -22,7 +22,7 @@ AGENTS: Final = frozenset({"claude-code"})
 # Blocks that end closer together than this arrived in one burst.
 MIN_SPAN_S: Final = 0.15
 # So many signatures beside shown thinking show whether their lengths tell anything; those of Claude models differ
-# by a factor of 3 to 20 between the 10th and the 90th percentile.
+# by a factor of 5 to 21 between the 10th and the 90th percentile.
 _FEW_SIGNATURES: Final = 20
 _SAME_LENGTH: Final = 1.2
 # Blocks of other types are taken for text.

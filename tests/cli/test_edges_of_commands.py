@@ -310,7 +310,8 @@ def test_the_last_while_ends_now() -> None:
 
     try:
         before, selection.now = selection.now, lambda: 1_772_625_600.0  # 2026-03-04T12:00Z
-        chosen = dict.fromkeys(inspect.signature(selection._selection).parameters) | {"last": "2d"}
+        defaults = inspect.signature(selection._selection).parameters.values()
+        chosen: dict[str, Any] = {option.name: option.default for option in defaults} | {"last": "2d"}
         assert selection._selection(**chosen).filters.since == 1_772_452_800.0
     finally:
         selection.now = before

@@ -17,7 +17,8 @@ FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.p
 ANYWHERE_IN: dict[str, tuple[str, ...]] = {
     "numpy": (
         "ingest/", "trace/", "metrics.py", "stats/", "check/", "change/", "compare/", "estimate/", "replay/", "report/",
-        "live/", "serving/", "share/names.py", "timeline/", "api.py", "cli/sides.py",
+        "live/", "serving/", "share/names.py", "store/shelf.py", "store/version.py", "timeline/", "api.py",
+        "cli/sides.py",
     ),
     "pydantic": ("outputs/", "schema.py", "config/", "catalogue/schema.py", "compare/claims.py"),
     "rich": ("cli/", "report/renderers/table.py"),

@@ -1,0 +1,213 @@
+"""How fast is latprof? `python bench/speed [--quick] [--write PAGE]`.
+
+Makes a history, runs floors and latprof in turn, and says for each promise whether it holds. All is compared
+within one run on one machine; every figure is the median of the runs. `--corpus DIR` takes logs that are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import speed_corpus
+from speed_profile import profiled
+from speed_runs import FLOORS, IMPORTS, Place, Run, interleaved
+
+__all__ = ["main"]
+
+_MB: Final = 1_000_000
+_BEGIN, _END = "<!-- speed: begin -->", "<!-- speed: end -->"
+_ANALYZE: Final = ("-m", "latprof", "analyze")
+_FLOOR: Final = "orjson.loads on every line"
+
+
+@dataclass(slots=True)
+class Results:
+    """All that was measured, as lines of Markdown tables."""
+
+    rows: list[tuple[str, Run]] = field(default_factory=list)
+    promises: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def promise(self, words: str, figure: float, limit: float, unit: str = "x") -> None:
+        """Whether a figure is at most its limit."""
+        self.promises.append((words, f"{figure:.2f} {unit}", "holds" if figure <= limit else "FAILS"))
+
+    def lines(self, size: float) -> Iterator[str]:
+        """The page's part."""
+        now = datetime.now(UTC).date().isoformat()
+        yield f"Measured on {now}: {_machine()}. History of {size / _MB:,.0f} MB.\n"
+        yield "| must hold | figure | |\n|---|---|---|"
+        yield from (f"| {words} | {figure} | {verdict} |" for words, figure, verdict in self.promises)
+        yield "\n| run | CPU s | wall s | peak MB |\n|---|---|---|---|"
+        for name, run in self.rows:
+            yield f"| {name} | {run.cpu_s:.2f} | {run.wall_s:.2f} | {run.peak_bytes / _MB:,.0f} |"
+
+
+def _machine() -> str:
+    """The class of the machine, without its name."""
+    info = Path("/proc/cpuinfo")
+    models = [line.partition(":")[2].strip() for line in _lines(info) if line.startswith("model name")]
+    model = models[0] if models else platform.processor() or platform.machine()
+    return f"{os.cpu_count()} × {model}, {platform.system()}, Python {platform.python_version()}"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def start_up(place: Place, results: Results, times: int) -> Run:
+    """Imports, help, and an empty folder, which is what start-up means."""
+    empty = place.folder / "empty"
+    empty.mkdir(exist_ok=True)
+    commands: dict[str, Sequence[str]] = {name: ("-c", code) for name, code in IMPORTS.items()}
+    commands["latprof --help"] = ("-m", "latprof", "--help")
+    commands["latprof analyze --help"] = (*_ANALYZE, "--help")
+    commands["latprof analyze, empty folder"] = (*_ANALYZE, str(empty))
+    for command in commands.values():
+        place.run(*command)  # byte-code is written before anything is measured
+    runs = interleaved(place, commands, max(times, 9))
+    results.rows += runs.items()
+    ratio = runs["latprof --help"].cpu_s / runs["import typer"].cpu_s
+    results.promise("`latprof --help`: CPU at most 1.3 x `import typer`", ratio, 1.3)
+    return runs["latprof analyze, empty folder"]
+
+
+def first_run(place: Place, results: Results, logs: Path, calls: int | None, times: int) -> Run:
+    """Floors and the default analysis on the same files."""
+    commands: dict[str, Sequence[str]] = {name: ("-c", code, str(logs)) for name, code in FLOORS.items()}
+    commands["latprof analyze, first run"] = (*_ANALYZE, str(logs), "--json")
+    runs = interleaved(place, commands, times)
+    results.rows += runs.items()
+    own, floor = runs["latprof analyze, first run"], runs[_FLOOR].cpu_s
+    results.promise(f"first run: CPU at most 0.9 x {_FLOOR}", own.cpu_s / floor, 0.9)
+    aim = "reached" if own.cpu_s <= 0.35 * floor else "not yet"
+    results.promises.append(("aim for the first run: 0.35 x", f"{own.cpu_s / floor:.2f} x", aim))
+    results.promise("first run: wall at most 0.6 x its CPU", own.wall_s / own.cpu_s, 0.6)
+    bare = interleaved(place, {"": ("-c", IMPORTS["import typer, numpy, orjson"])}, 3)[""].peak_bytes
+    results.promise(
+        "peak memory above the imported libraries: at most 150 MB", (own.peak_bytes - bare) / _MB, 150, "MB"
+    )
+    if calls is not None:
+        results.promise(
+            "calls found differ from those made by", abs(json.loads(own.output)["calls"] - calls), 0, "calls"
+        )
+    return own
+
+
+def second_run(place: Place, results: Results, logs: Path, start: Run, times: int) -> None:
+    """With the cache that the first run left, unchanged and after 1 MB more; where there is a cache."""
+    if b"--no-cache" not in place.latprof("analyze", "--help").output:
+        results.promises.append(("second run: at most start-up + 0.15 s", "no cache yet", "not there"))
+        results.promises.append(("after 1 MB more: at most start-up + 0.15 s", "no cache yet", "not there"))
+        results.promises.append(("the same with and without cache", "no cache yet", "not there"))
+        return
+    place.forget()
+    place.run(*_ANALYZE, str(logs), "--json")
+    again = [place.run(*_ANALYZE, str(logs), "--json") for _ in range(times)]
+    grown: list[Run] = []
+    for number in range(times):
+        speed_corpus.append(logs / "-home-dev-grown" / "grown.jsonl", _MB, seed=1000 + number)
+        grown.append(place.run(*_ANALYZE, str(logs), "--json"))
+    second, appended = Run.middle(again), Run.middle(grown)
+    results.rows += [("latprof analyze, second run", second), ("latprof analyze, after 1 MB more", appended)]
+    results.promise("second run: CPU above start-up at most 0.15 s", second.cpu_s - start.cpu_s, 0.15, "s")
+    results.promise("after 1 MB more: CPU above start-up at most 0.15 s", appended.cpu_s - start.cpu_s, 0.15, "s")
+    plain = place.run(*_ANALYZE, str(logs), "--json", "--no-cache").output
+    results.promise("different results with and without cache", float(plain != grown[-1].output), 0, "")
+
+
+def growth(place: Place, results: Results, source: Path, size: int, own: Run, *, most: int) -> None:
+    """Time and memory for a quarter to twice the size, and memory for the most."""
+    points: list[tuple[float, float]] = []
+    for part in (0.25, 0.5, 1.0, 2.0):
+        folder = place.folder / f"part-{part:g}"
+        speed_corpus.link(source, folder, round(part * size))
+        linked = _size(folder)
+        run = Run.middle([_fresh(place, folder) for _ in range(3)])
+        results.rows.append((f"latprof analyze, {linked / _MB:,.0f} MB", run))
+        points.append((linked, run.cpu_s))
+    results.promise("CPU off a straight line over sizes: at most 10 %", _off_line(points) * 100, 10, "%")
+    if most > 2 * size:
+        run = _fresh(place, source)
+        results.rows.append((f"latprof analyze, {most / _MB:,.0f} MB", run))
+        results.promise(f"peak memory at {most / size:g} times the size", run.peak_bytes / own.peak_bytes, 1.3)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*.jsonl"))
+
+
+def _fresh(place: Place, folder: Path) -> Run:
+    place.forget()
+    return place.run(*_ANALYZE, str(folder), "--json")
+
+
+def _off_line(points: Sequence[tuple[float, float]]) -> float:
+    """The largest share by which a point is off the least-squares line through all of them."""
+    count = len(points)
+    middle_x, middle_y = sum(x for x, _ in points) / count, sum(y for _, y in points) / count
+    spread = sum((x - middle_x) ** 2 for x, _ in points)
+    slope = sum((x - middle_x) * (y - middle_y) for x, y in points) / spread
+    fitted = [(y, middle_y + slope * (x - middle_x)) for x, y in points]
+    return max(abs(y - line) / abs(line) for y, line in fitted)
+
+
+def written(page: Path, text: str) -> None:
+    """Put the text between the marks of a page. Raises SystemExit where there are none."""
+    old = page.read_text(encoding="utf-8")
+    before, begin, rest = old.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        sys.exit(f"{page} has no lines {_BEGIN} and {_END}: put them where the table belongs.")
+    page.write_text(f"{before}{_BEGIN}\n\n{text}\n\n{_END}{after}", encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python bench/speed", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="50 MB instead of 1,000")
+    parser.add_argument("--mb", type=int, help="size of the history in MB")
+    parser.add_argument("--corpus", type=Path, help="logs that are there, instead of made ones; without growth")
+    parser.add_argument("--times", type=int, default=5, help="runs of each command [5]")
+    parser.add_argument("--no-growth", action="store_true", help="leave out the other sizes")
+    parser.add_argument("--profile", action="store_true", help="only where the time goes, by stage")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables between the marks of this page")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print, write."""
+    chosen = _arguments()
+    size = (chosen.mb or (50 if chosen.quick else 1000)) * _MB
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(Path(folder))
+        place.forget()
+        whole = place.folder / "whole"
+        grows = chosen.corpus is None and not chosen.no_growth and not chosen.profile
+        logs, calls = chosen.corpus, None
+        if logs is None:
+            made = speed_corpus.make(whole, size * (4 if grows else 1))
+            logs = place.folder / "logs"
+            calls = sum(made[name] for name in speed_corpus.link(whole, logs, size))
+        if chosen.profile:
+            print("\n".join(profiled(place, logs)))
+            return
+        results = Results()
+        start = start_up(place, results, chosen.times)
+        own = first_run(place, results, logs, calls, chosen.times)
+        if chosen.corpus is None:
+            second_run(place, results, logs, start, chosen.times)
+        if grows:
+            growth(place, results, whole, size, own, most=4 * size)
+        text = "\n".join((*results.lines(_size(logs)), "", *profiled(place, logs)))
+    print(text)
+    if chosen.write is not None:
+        written(chosen.write, text)

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+from compared import OWN_HOSTED
 from latprof.cli import app
 from latprof.config.schema import Settings
 from latprof.errors import LatprofError
@@ -35,18 +36,6 @@ LIMIT = '[[budgets]]\nmetric = "wall_s"\nmax = 0.01\n'
 BASE = '[baseline]\nfile = "base.json"\n'
 WEB = '[[projects]]\npath = "*"\nname = "web"'
 HOURS = '[working_hours]\nstart = "08:00"\nend = "17:00"\n'
-OWN = """
-[[source]]
-id = "rack"
-title = "Our server"
-where = "bench.json"
-published = 2026-11-18
-checked = 2026-11-20
-[[hosted]]
-id = "our-gateway"
-name = "Our gateway"
-facts = [{ at = "rack", kind = "claimed", values = { input_usd_per_mtok = 2.4 } }]
-"""
 # Setting: settings without it, settings with another value, and the command whose answer differs.
 CASES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "paths": ('paths = ["logs"]', 'paths = ["other"]', ("analyze", "--json")),
@@ -154,7 +143,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(FIXTURES / "claude-code" / fixture, folder / name)
     (folder / "before.jsonl").write_bytes(export_calls(calls(1.0), "jsonl"))
     (folder / "after.jsonl").write_bytes(export_calls(calls(1.5), "jsonl"))
-    (folder / "own.toml").write_text(OWN, encoding="utf-8")
+    (folder / "own.toml").write_text(OWN_HOSTED, encoding="utf-8")
     (folder / "home").mkdir()
     return folder
 

@@ -16,6 +16,7 @@ import typer.main
 import latprof.cli
 from cli_run import Run
 from latprof.cli import app
+from latprof.config.files import FOLDER_VARIABLES
 
 GROUP: Any = typer.main.get_command(app)
 FOLDER = Path(latprof.cli.__file__).parent
@@ -37,10 +38,17 @@ def loaded(*arguments: str, cwd: Path | None = None, **environment: str) -> tupl
         text=True,
         check=False,
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**_plain_environment(), **environment},
     )
     printed, _, names = done.stdout.rpartition("\nLOADED ")
     return printed, set(json.loads(names))
+
+
+def _plain_environment() -> dict[str, str]:
+    """Without variables that may be settings, for these are checked by pydantic."""
+    return {
+        name: value for name, value in os.environ.items() if name in FOLDER_VARIABLES or not name.startswith("LATPROF_")
+    }
 
 
 def packages(names: set[str]) -> set[str]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 import latprof
 from claude_code_lines import Log, text
 from cli_run import Run
+from compared import OWN_HOSTED
 from latprof.config.schema import Settings
 
 SOURCE = Path(latprof.__file__).parent
@@ -32,19 +33,6 @@ usd_per_gpu_hour = 2.0
 engine = "sglang"
 [clusters.empty]
 gpus = 2
-"""
-OWN = """
-[[source]]
-id = "rack"
-title = "Our server"
-where = "bench.json"
-published = 2026-11-18
-checked = 2026-11-20
-
-[[hosted]]
-id = "our-gateway"
-name = "Our gateway"
-facts = [{ at = "rack", kind = "claimed", values = { input_usd_per_mtok = 2.4 } }]
 """
 
 
@@ -119,7 +107,7 @@ def test_a_cluster_without_gpus_is_a_mistake(run: Run, tmp_path: Path) -> None:
 
 def test_catalogue_files_of_the_settings_are_laid_over_the_catalogue(run: Run, tmp_path: Path) -> None:
     """Found beside the settings; an option adds to them; a file that is not there is named."""
-    (tmp_path / "own.toml").write_text(OWN, encoding="utf-8")
+    (tmp_path / "own.toml").write_text(OWN_HOSTED, encoding="utf-8")
     assert run("catalogue", "show", "our-gateway").returncode == 2
     written(tmp_path, 'catalogue = ["own.toml"]\n')
     done = run("catalogue", "show", "our-gateway", "--json")

@@ -63,6 +63,21 @@ name = "Summed"
 facts = [{ at = "ours:10", kind = "estimated", values = { decode_tps = 3400 }, scope = "aggregate" }]
 """  # noqa: E501 - inline tables of TOML stand on one line
 
+# A team's own catalogue file with one service.
+OWN_HOSTED: Final = """
+[[source]]
+id = "rack"
+title = "Our server"
+where = "bench.json"
+published = 2026-11-18
+checked = 2026-11-20
+
+[[hosted]]
+id = "our-gateway"
+name = "Our gateway"
+facts = [{ at = "rack", kind = "claimed", values = { input_usd_per_mtok = 2.4 } }]
+"""
+
 
 def small_catalogue(folder: Path) -> Catalogue:
     """The catalogue of latprof with the entries above laid over it."""

@@ -26,7 +26,7 @@ def corpus(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(BENCH))
-    spec = importlib.util.spec_from_file_location("speed_bench", BENCH / "__main__.py")
+    spec = importlib.util.spec_from_file_location("speed_bench", BENCH / "speed_bench.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -74,7 +74,7 @@ def line(pairs: Pairwise, **style: Any) -> bytes:
     return written(pairs, **style).encode() + b"\n"
 
 
-def both(data: bytes, path: str = "log.jsonl") -> Decoded:
+def assert_alike(data: bytes, path: str = "log.jsonl") -> Decoded:
     """What the bytes say, after a check that both ways say it."""
     source = Source.from_bytes(data, path)
     skimmed, whole = decode_lines(source), decode_lines(source, skim=False)
@@ -84,7 +84,7 @@ def both(data: bytes, path: str = "log.jsonl") -> Decoded:
 
 
 def only_line(data: bytes) -> Any:
-    decoded = both(data)
+    decoded = assert_alike(data)
     assert decoded.problems == []
     assert len(decoded.lines) == 1
     return decoded.lines[0]
@@ -120,7 +120,7 @@ def test_a_tool_result_is_skimmed_and_read_right() -> None:
 def test_a_key_that_stands_twice_is_left_to_the_full_decode(twice: Pairwise) -> None:
     with pytest.raises(Doubt):
         Skimmer(None).line(line(twice), 1)
-    both(line(twice))
+    assert_alike(line(twice))
 
 
 def test_the_last_of_equal_keys_counts() -> None:
@@ -166,7 +166,7 @@ def test_kinds_of_long_lines(more: dict[str, Any], kind: int) -> None:
 )
 def test_values_of_a_wrong_type(key: str, wrong: object) -> None:
     wrong = Pairwise() if wrong == {} else wrong
-    both(line(user(tool_result(), **{key: wrong})))
+    assert_alike(line(user(tool_result(), **{key: wrong})))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_values_of_a_wrong_type(key: str, wrong: object) -> None:
 )
 def test_damage_is_told_alike(raw: bytes, kinds: list[str]) -> None:
     """After a good line, so that the number shows."""
-    decoded = both(line(user(tool_result())) + raw)
+    decoded = assert_alike(line(user(tool_result())) + raw)
     assert [(problem.kind, problem.line) for problem in decoded.problems] == [(kind, 2) for kind in kinds]
 
 
@@ -223,7 +223,7 @@ def test_without_simdjson(monkeypatch: pytest.MonkeyPatch, fixtures: Path) -> No
     monkeypatch.setattr(reading, "Skimmer", alone.Skimmer)
     monkeypatch.setattr(reading, "Doubt", alone.Doubt)
     assert [decode_lines(Source.from_path(path)) for path in paths] == with_it
-    both(raw)
+    assert_alike(raw)
 
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=5))
@@ -254,7 +254,7 @@ def odd_lines(draw: st.DrawFn) -> bytes:
 
 @given(st.lists(odd_lines(), min_size=1, max_size=3))
 def test_odd_lines(lines: list[bytes]) -> None:
-    both(b"".join(lines))
+    assert_alike(b"".join(lines))
 
 
 @given(
@@ -267,13 +267,13 @@ def test_fuzzed_bytes(raw: bytes, edits: list[tuple[int, bytes, int]]) -> None:
     for place, new, gone in edits:
         at = place % len(raw)
         raw = raw[:at] + new + raw[at + gone :]
-    both(line(user(tool_result())) + raw + line(user(tool_result())))
+    assert_alike(line(user(tool_result())) + raw + line(user(tool_result())))
 
 
 @given(st.integers(0, 10_000))
 def test_torn_lines(cut: int) -> None:
     raw = line(user(tool_result())) * 2
-    both(raw[: cut % len(raw)])
+    assert_alike(raw[: cut % len(raw)])
 
 
 def test_fixtures(fixtures: Path) -> None:
@@ -321,7 +321,7 @@ def test_only_what_was_appended_is_decoded(fixtures: Path) -> None:
 def test_a_line_longer_than_any_chunk() -> None:
     big = line(user(tool_result(content=LONG * 400)))
     assert len(big) > 1 << 20
-    decoded = both(line(user(tool_result())) + big + b"\n" + line(user(tool_result(), uuid="u9")))
+    decoded = assert_alike(line(user(tool_result())) + big + b"\n" + line(user(tool_result(), uuid="u9")))
     assert [item.number for item in decoded.lines] == [1, 2, 4]
     assert decoded.end == 2 * len(line(user(tool_result()))) + len(big) + 1
 

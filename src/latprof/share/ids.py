@@ -120,7 +120,9 @@ class Ids:
         words = sorted(word for word in self.ordered if not _is_id(word) and not self._is_short(word))
         for _, members in groupby(words, lambda word: _class(word[0])):
             self._known |= _ranked(list(members), pins, self.salt)
-        self._used |= set(self._known.values())
+        # Words drawn one by one later must not meet those drawn by their order: two ids would become one.
+        self._known |= {unit: self._other(unit) for unit in sorted(self._seen) if self._is_short(_rest(unit))}
+        self._used |= set(self._known.values()) | pins
 
     def _add(self, unit: str) -> None:
         rest = _rest(unit)

@@ -54,6 +54,17 @@ def test_one_picture_as_json_and_as_lines(run: Run, running: Path) -> None:
     assert "project session-: seen, tool Bash without a result since" in line
 
 
+def test_filters_are_those_of_other_commands(run: Run, running: Path) -> None:
+    """Tags, models and projects; times and triggers are no question of what runs now."""
+    found = json.loads(run("watch", f"ana@mac={running}", "--once", "--json", "--engineer", "ana,bob").stdout)
+    assert [(item["engineer"], item["host"]) for item in found["sessions"]] == [("ana", "mac")]
+    none = run("watch", str(running), "--once", "--model", "gpt-*").stdout.decode()
+    assert "1 active thread does not pass the filters." in none
+    assert "No log changed" not in none
+    assert run("watch", str(running), "--once", "--project", "project", "--agent", "claude-code").returncode == 0
+    assert run("watch", str(running), "--once", "--since", "2026-01-01").returncode == 2
+
+
 def test_nothing_runs(run: Run, running: Path) -> None:
     """Quiet logs are no error."""
     os.utime(running / "a.jsonl", (T0, T0))
@@ -118,7 +129,9 @@ def test_the_loop_shows_what_changed_and_ends_with_ctrl_c(
 
 
 def _watch(folder: Path) -> None:
-    command.watch([str(folder)], interval=2.0, active="10m", history="14d", as_json=True)
+    command.watch(paths=[str(folder)], interval=2.0, active="10m", history="14d", once=False, plain=False, as_json=True,
+                  **dict.fromkeys(("model", "project", "agent", "session", "engineer", "host", "tz", "config", "jobs")),
+                  no_cache=True)  # fmt: skip
 
 
 def test_pictures_come_at_the_clocks_instants(running: Path) -> None:

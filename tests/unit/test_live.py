@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from claude_code_lines import T0, Log, text, thinking, tool
-from latprof.live import Event, Habits, Picture, Watcher, events, files_of, read_history
-from latprof.report.document import Table
+from latprof.ingest.tags import TagRules
+from latprof.live import Event, Habits, Picture, Scope, Watcher, events, files_of, read_history
+from latprof.report.document import Note, Table
 from latprof.report.watch import event_data, event_line, picture_document, row_sentence
+from latprof.stats import Filters
 from latprof.trace import Trace
 
 
@@ -200,13 +205,129 @@ def test_sub_agents_are_shown_while_they_work(tmp_path: Path) -> None:
 
 def test_a_format_that_does_not_tell_says_so(tmp_path: Path, fixtures: Path) -> None:
     """The session of its newest call, and how long ago that was."""
-    source = next((fixtures / "pi").glob("*/input/**/*.jsonl"))
-    path = tmp_path / "a.jsonl"
+    source = next((fixtures / "amp").glob("*/input/**/T-*.json"))
+    path = tmp_path / source.name
     path.write_bytes(source.read_bytes())
     (row,) = watcher(tmp_path).picture(path.stat().st_mtime + 1).rows
-    assert (row.agent, row.standing.state, row.usual) == ("pi", "unknown", None)
+    assert (row.agent, row.standing.state, row.usual) == ("amp", "unknown", None)
     assert row.last is not None
     assert row_sentence(row).endswith("this format's lines do not tell what is going on")
+
+
+def test_filters_choose_what_is_shown(tmp_path: Path) -> None:
+    """Like those of other commands; a session that has not named its model passes none of models."""
+    for name, model in (("ana/a", "claude-opus-4-7"), ("bob/b", "claude-haiku-4-5")):
+        log = Log(session=name[-1])
+        log.answer(-20, "m0", text(), stop="end_turn", model=model)
+        log.prompt(0.0)
+        write(tmp_path / f"{name}.jsonl", log, 0.0)
+    new = Log(session="n")
+    new.prompt(0.0)
+    write(tmp_path / "bob" / "n.jsonl", new, 0.0)
+
+    def seen(filters: Filters, **more: object) -> tuple[list[str], int]:
+        scope = Scope(filters, **more)  # type: ignore[arg-type]
+        look = Watcher(
+            lambda: files_of([f"ana@mac={tmp_path}/ana", str(tmp_path / "bob")]),
+            Habits(Trace.from_calls([])),
+            active_s=60,
+            scope=scope,
+        )
+        picture = look.picture(T0 + 1)
+        return sorted(row.standing.session_id for row in picture.rows), picture.left_out
+
+    assert seen(Filters()) == (["a", "b", "n"], 0)
+    assert seen(Filters(models=("*haiku*",))) == (["b"], 2)
+    assert seen(Filters(engineers=("ana",))) == (["a"], 2)
+    assert seen(Filters(hosts=("MAC",), sessions=("?",))) == (["a"], 2)
+    assert seen(Filters(agents=("codex",))) == ([], 3)
+    assert seen(Filters(projects=("project",))) == (["a", "b", "n"], 0)
+    assert seen(Filters(projects=("shop",)), rename=lambda _: "shop") == (["a", "b", "n"], 0)
+    rules = TagRules(engineers=((str(tmp_path / "bob"), "bob"),))
+    assert seen(Filters(engineers=("bob",)), rules=rules) == (["b", "n"], 1)
+
+
+def test_what_filters_leave_out_is_counted(tmp_path: Path) -> None:
+    """No log is called quiet because of a filter."""
+    log = Log()
+    log.prompt(0.0)
+    write(tmp_path / "a.jsonl", log, 0.0)
+    scope = Scope(Filters(agents=("codex",)))
+    empty = Habits(Trace.from_calls([]))
+    picture = Watcher(lambda: files_of([str(tmp_path)]), empty, active_s=60, scope=scope).picture(T0 + 1)
+    document = picture_document(picture, active_s=60)
+    assert [item.text for item in document.sections[0].items if isinstance(item, Note)] == [
+        "1 active thread does not pass the filters."
+    ]
+    assert document.data["left_out"] == 1
+
+
+def test_the_engineer_has_a_column_where_one_is_known(tmp_path: Path) -> None:
+    """Beside the session; in JSON always."""
+    log = Log()
+    log.prompt(0.0)
+    write(tmp_path / "a.jsonl", log, 0.0)
+    empty = Habits(Trace.from_calls([]))
+    picture = Watcher(lambda: files_of([f"ana={tmp_path}"]), empty, active_s=60).picture(T0 + 1)
+    document = picture_document(picture, active_s=60)
+    table = document.sections[0].items[0]
+    assert isinstance(table, Table)
+    assert ([column.title for column in table.columns][:2], table.rows[0][1].text) == (["session", "engineer"], "ana")
+    assert (document.data["sessions"][0]["engineer"], document.data["sessions"][0]["host"]) == ("ana", None)
+    assert len(document.grid.rows[0]) == len(document.grid.columns)
+
+
+def test_an_answer_in_one_line_is_waited_for_as_a_whole(tmp_path: Path) -> None:
+    """pi writes a message when it is complete, so what is usual is the time of whole answers."""
+    lines: list[dict[str, object]] = [{"type": "session", "id": "p", "cwd": "/p", "timestamp": _stamp(0)}]
+    for number in range(101):
+        at = 100.0 * number
+        lines += [_pi(at, at, "user"), _pi(at, at + 2 + number / 100, "assistant", stopReason="stop", model="big",
+                                           content=[{"type": "text", "text": "x"}])]  # fmt: skip
+    past = tmp_path / "past.jsonl"
+    past.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    habits = Habits(read_history([str(past)], 0).trace)
+    lines.append(_pi(20_000.0, 20_000.0, "user"))
+    folder = tmp_path / "now"
+    folder.mkdir()
+    (folder / "now.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    os.utime(folder / "now.jsonl", (T0 + 20_000, T0 + 20_000))
+    (row,) = watcher(folder, habits).picture(T0 + 20_004).rows
+    assert (row.standing.state, row.is_long, row.standing.model) == ("waiting", True, "big")
+    assert row.usual is not None
+    assert [row.usual.low_s, row.usual.high_s, row.usual.n] == pytest.approx([2.1, 2.9, 101])
+
+
+def _stamp(at: float) -> str:
+    return datetime.fromtimestamp(T0 + at, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _pi(began: float, persisted: float, role: str, **message: object) -> dict[str, object]:
+    inside = {"role": role, "timestamp": round((T0 + began) * 1000), **message}
+    return {"type": "message", "id": f"{role}{began}", "timestamp": _stamp(persisted), "message": inside}
+
+
+def test_a_database_has_changed_when_its_log_has(tmp_path: Path) -> None:
+    """What is new stands in the write-ahead log first; of many sessions those that changed lately are active."""
+    path = tmp_path / "opencode.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE session (id, project_id, parent_id, directory, version)")
+        connection.execute("CREATE TABLE message (id, session_id, time_created, time_updated, data)")
+        connection.execute("CREATE TABLE part (id, message_id, session_id, time_created, time_updated, data)")
+        for name, at in (("old", -5000.0), ("new", 0.0)):
+            connection.execute("INSERT INTO session VALUES (?, 'p', NULL, '/p', '1.18.0')", (name,))
+            prompt = json.dumps({"role": "user", "time": {"created": round((T0 + at) * 1000)}})
+            connection.execute("INSERT INTO message VALUES (?, ?, 0, 0, ?)", (f"m-{name}", name, prompt))
+        connection.commit()
+        for ending in ("", "-wal"):
+            os.utime(f"{path}{ending}", (T0 - 9000, T0 - 9000))
+        watching = watcher(tmp_path)
+        assert watching.picture(T0 + 1).rows == ()
+        os.utime(f"{path}-wal", (T0, T0))
+        picture = watching.picture(T0 + 1)
+        assert [(row.standing.session_id, row.standing.state) for row in picture.rows] == [("new", "waiting")]
+        assert picture.read_again == 1
 
 
 def test_history_is_what_changed_lately(tmp_path: Path) -> None:

@@ -35,7 +35,17 @@ if TYPE_CHECKING:
     from latprof.store.cache import Cache
     from latprof.store.history import History
 
-__all__ = ["Selection", "TzOption", "moment", "now", "selection_of", "selects_calls", "split", "zone_of"]
+__all__ = [
+    "Selection",
+    "TzOption",
+    "moment",
+    "now",
+    "selection_of",
+    "selects_calls",
+    "selects_sessions",
+    "split",
+    "zone_of",
+]
 
 Paths = Annotated[
     list[str] | None,
@@ -102,7 +112,7 @@ class Selection:
 
         Raises as `latprof.api.read` does, and NothingReadable when no file is a known log.
         """
-        loaded = self._read(self._cache(), None, others)
+        loaded = self._read(self.cache(), None, others)
         if loaded.cache is not None and loaded.cache.note:
             talk.say(loaded.cache.note)
         return loaded
@@ -112,7 +122,7 @@ class Selection:
 
         `question` is what it depends on beside the selection. Raises as `read` does.
         """
-        cache = self._cache()
+        cache = self.cache()
         if cache is None:
             return make(self._read(None, None, None))
         from latprof.formats import formats
@@ -135,9 +145,10 @@ class Selection:
             settings,
             *history_facts(self._history(), self.paths),
         )
-        return kept_document(cache, found, self._tag_rules(None), asked, made)
+        return kept_document(cache, found, self.tag_rules(None), asked, made)
 
-    def _cache(self) -> Cache | None:
+    def cache(self) -> Cache | None:
+        """What was read before; None where no cache is wanted."""
         return opened(wanted=not self.no_cache and self.setting("cache") is not False)
 
     def _history(self) -> History | None:
@@ -151,8 +162,8 @@ class Selection:
                 self.paths,
                 filters=self.filters,
                 progress=progress,
-                rename=self._project_names(),
-                rules=self._tag_rules(others),
+                rename=self.project_names(),
+                rules=self.tag_rules(others),
                 jobs=self.jobs or self.setting("jobs"),
                 cache=cache,
                 found=found,
@@ -164,7 +175,7 @@ class Selection:
         say_history(loaded.reading)
         return loaded
 
-    def _project_names(self) -> Callable[[str], str] | None:
+    def project_names(self) -> Callable[[str], str] | None:
         """How settings name a project by its folder; None where they do not."""
         rules = self.effective.settings.projects if self.effective is not None else []
         if not rules:
@@ -173,8 +184,8 @@ class Selection:
 
         return lambda folder: project_name(folder, rules, Path.home())
 
-    def _tag_rules(self, others: Tags | None) -> TagRules:
-        """Whose logs lie where, as settings say."""
+    def tag_rules(self, others: Tags | None = None) -> TagRules:
+        """Whose logs lie where, as settings say; `others` are the tags of calls that have none."""
         from latprof.ingest.tags import NO_TAGS, TagRules
 
         if self.effective is None:
@@ -200,8 +211,17 @@ def selects_calls(command: Callable[..., None]) -> Callable[..., None]:
 
     An argument of the command's own takes the place of the filter of that name.
     """
+    return _with_options(command, frozenset())
+
+
+def selects_sessions(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command about what runs now: without filters of time and trigger, and without the history."""
+    return _with_options(command, frozenset({"since", "until", "last", "trigger", "no_history"}))
+
+
+def _with_options(command: Callable[..., None], left_out: frozenset[str]) -> Callable[..., None]:
     own = [item for item in inspect.signature(command, eval_str=True).parameters.values() if item.name != "selection"]
-    taken = {item.name for item in own}
+    taken = {item.name for item in own} | left_out
     shared = [
         item for item in inspect.signature(_selection, eval_str=True).parameters.values() if item.name not in taken
     ]

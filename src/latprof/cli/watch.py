@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latprof.cli import drawing, options
-from latprof.cli.selection import Paths, TzOption, now, zone_of
-from latprof.cli.settings import ConfigOption, effective_if_given
+from latprof.cli.selection import Selection, now, selects_sessions
 from latprof.errors import UsageError
 from latprof.units import parse_duration_s
 
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["pictures", "watch"]
 
 
-def watch(  # noqa: PLR0913 - one argument per option
-    paths: Paths = None,
+@selects_sessions
+def watch(
+    selection: Selection,
     interval: Annotated[
         float, typer.Option("--interval", metavar="SECONDS", min=0.1, max=3600, help="Time between two looks.")
     ] = 2.0,
@@ -42,20 +42,17 @@ def watch(  # noqa: PLR0913 - one argument per option
     as_json: Annotated[  # noqa: FBT002
         bool, typer.Option("--json", help="Each event as a line of JSON; with --once the picture as JSON.")
     ] = False,
-    tz: TzOption = None,
-    config: ConfigOption = None,
 ) -> None:
     """Watch running sessions: each wait beside its usual range.
 
-    Ctrl-C ends it, with exit code 0.
+    Filters choose the sessions that are shown; what is usual comes from all of them. Ctrl-C ends it, with exit
+    code 0.
     """
-    in_force = effective_if_given(config)
-    zone = zone_of(tz if tz is not None or in_force is None else in_force.settings.tz)
-    places = list(paths or ([in_force.path(text) for text in in_force.settings.paths] if in_force is not None else []))
+    zone = selection.zone
     active_s, history_s = _span("--active", active), _span("--history", history)
-    _check(places)
+    _check(selection.paths)
     try:
-        watcher = _watcher(places, active_s, history_s)
+        watcher = _watcher(selection, active_s, history_s)
         if once:
             _show_once(watcher.picture(now()), active_s, zone, as_json=as_json, plain=plain)
         elif plain or as_json or not _on_screen():
@@ -66,13 +63,17 @@ def watch(  # noqa: PLR0913 - one argument per option
         return
 
 
-def _watcher(places: list[str], active_s: float, history_s: float) -> Watcher:
+def _watcher(selection: Selection, active_s: float, history_s: float) -> Watcher:
     """What is usual is read once, before the first look."""
-    from latprof.live import Habits, Watcher, files_of, read_history
+    from latprof.live import Habits, Scope, Watcher, files_of, read_history
 
+    places = selection.paths
     with options.progress_bar() as progress:
-        habits = Habits(read_history(places, now() - history_s, progress=progress).trace)
-    return Watcher(lambda: files_of(places), habits, active_s=active_s)
+        jobs = selection.jobs or selection.setting("jobs")
+        since = now() - history_s
+        usual = read_history(places, since, progress=progress, jobs=jobs, cache=selection.cache())
+    scope = Scope(selection.filters, selection.tag_rules(), selection.project_names())
+    return Watcher(lambda: files_of(places), Habits(usual.trace), active_s=active_s, scope=scope)
 
 
 def pictures(

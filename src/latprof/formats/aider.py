@@ -10,6 +10,7 @@ from typing import Final
 from latprof.formats.base import Format, Source
 from latprof.formats.exports import gap_flags, in_order
 from latprof.formats.records import seconds_of
+from latprof.formats.standing import Standing, Thread
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
@@ -38,7 +39,7 @@ def _read(source: Source) -> Iterator[Call | Problem]:
     """Calls in the order of the file: a request and the answer right after it."""
     problems: list[Problem] = []
     blocks = list(_blocks(source, problems))
-    session = next((str(round(block.at)) for block in blocks if block.at is not None), "")
+    session = _session(blocks)
     seen: set[str] = set()
     request: _Block | None = None
     for block in blocks:
@@ -56,6 +57,22 @@ def _read(source: Source) -> Iterator[Call | Problem]:
                 yield call
         request = None
     yield from problems
+
+
+def _session(blocks: list[_Block]) -> str:
+    return next((str(round(block.at)) for block in blocks if block.at is not None), "")
+
+
+def _standings(source: Source) -> tuple[Standing, ...]:
+    """A request without an answer waits; since when is the change of the file, for the log's clock has no zone."""
+    blocks = list(_blocks(source, []))
+    thread = Thread(_session(blocks), first_line="wall_s")
+    for block in blocks:
+        if block.kind == b"TO LLM":
+            thread.wait(None, "unknown")
+        else:
+            thread.untold(None)
+    return (thread.standing(),) if blocks else ()
 
 
 def _blocks(source: Source, problems: list[Problem]) -> Iterator[_Block]:
@@ -109,5 +126,6 @@ FORMAT = Format(
     marks=(b"TO LLM ",),
     sniff=_sniff,
     read=_read,
+    tail=_standings,
     shape="document",
 )

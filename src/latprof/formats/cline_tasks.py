@@ -26,7 +26,25 @@ from latprof.formats.records import (
 )
 from latprof.model import FLAGS, LONG_GAP_S, Block, Call, Problem, Trigger
 
-__all__ = ["EDITOR_ROOTS", "TASK_OBSERVES", "agent_of", "is_task", "read_task"]
+__all__ = [
+    "ANSWERS",
+    "EDITOR_ROOTS",
+    "PEOPLE",
+    "TASK_OBSERVES",
+    "Request",
+    "Row",
+    "Task",
+    "agent_of",
+    "attempts_of",
+    "is_task",
+    "json_in",
+    "read_task",
+    "requests_of",
+    "retry_at",
+    "task_of",
+    "tool_name",
+    "trigger_of",
+]
 
 _EDITORS: Final = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
 # The folders of the editors' extensions.
@@ -65,7 +83,7 @@ _TASK: Final = re.compile(
 _CLOCK_TOLERANCE_S: Final = 0.05
 # From this day on Roo stamps an answer before its tools run.
 _ROO_STAMPS_FIRST_AT: Final = 1_769_472_000.0
-_ANSWERS: Final = frozenset(
+ANSWERS: Final = frozenset(
     {
         "reasoning", "text", "tool", "command", "use_mcp_server", "completion_result", "browser_action_launch",
         "browser_action", "followup", "plan_mode_respond", "new_task", "condense", "use_subagents",
@@ -74,7 +92,7 @@ _ANSWERS: Final = frozenset(
 _RETRIES: Final = frozenset({"error_retry", "api_req_retried", "api_req_retry_delayed", "api_req_failed"})
 # Between a request and its answer these hide another wait or another call.
 _DETOURS: Final = frozenset({"condense_context", "sliding_window_truncation", "api_req_rate_limit_wait"})
-_PEOPLE: Final = frozenset({"task", "user_feedback", "user_feedback_diff", "resume_task", "resume_completed_task"})
+PEOPLE: Final = frozenset({"task", "user_feedback", "user_feedback_diff", "resume_task", "resume_completed_task"})
 _RESULTS: Final = frozenset({"command_output", "mcp_server_response", "browser_action_result", "subtask_result"})
 _COMPACTIONS: Final = frozenset({"condense", "summarize_task", "condense_context"})
 _TOOL_NAME: Final = re.compile(r"\w{1,64}")
@@ -94,7 +112,9 @@ def agent_of(path: str, head: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """A row of the chat window: its time (epoch s), what it shows, whether it asks a person."""
+
     at: float | None
     kind: str
     asks: bool
@@ -102,12 +122,12 @@ class _Row:
 
 
 @dataclass(slots=True)
-class _Task:
+class Task:
     """What holds for all requests of a task."""
 
     agent: str
     session_id: str
-    rows: list[_Row]
+    rows: list[Row]
     models: Models
     history: list[tuple[str, float]]
     is_child: bool
@@ -120,18 +140,18 @@ class _Task:
 
 
 @dataclass(slots=True)
-class _Request:
+class Request:
     """The row of a request and the rows up to the next one."""
 
-    row: _Row
+    row: Row
     at: float
     start: int
     stop: int
     next_at: float | None
     info: Record
-    waits: list[_Row] = field(default_factory=list)
-    answer: list[_Row] = field(default_factory=list)
-    after: list[_Row] = field(default_factory=list)
+    waits: list[Row] = field(default_factory=list)
+    answer: list[Row] = field(default_factory=list)
+    after: list[Row] = field(default_factory=list)
 
 
 def read_task(source: Source, agent: str) -> Iterator[Call | Problem]:
@@ -139,17 +159,18 @@ def read_task(source: Source, agent: str) -> Iterator[Call | Problem]:
     problems: list[Problem] = []
     document = json_document(source, problems)
     yield from problems
-    task = _task(source, agent, document)
-    before: _Request | None = None
-    for request in _requests(task):
-        if isinstance(request, _Row):
+    task = task_of(source, agent, document)
+    before: Request | None = None
+    for request in requests_of(task):
+        if isinstance(request, Row):
             yield Problem("no_time", source.path)
             continue
         yield _call(task, request, before) or Problem(_missing(request), source.path)
         before = request
 
 
-def _task(source: Source, agent: str, document: Any) -> _Task:
+def task_of(source: Source, agent: str, document: Any) -> Task:
+    """The rows of a task with what the files beside it say."""
     rows = [_row(record) for record in document if isinstance(record, dict)] if isinstance(document, list) else []
     beside = {
         name: [] if (other := source.beside(f"{name}.json")) is None else json_document(other, [])
@@ -158,7 +179,7 @@ def _task(source: Source, agent: str, document: Any) -> _Task:
     messages = beside["api_conversation_history"]
     messages = messages if isinstance(messages, list) else []
     folder = PurePath(source.path.replace("\\", "/")).parent
-    return _Task(
+    return Task(
         agent=agent,
         session_id=folder.name if folder.parent.name == "tasks" else _first_stamp(rows),
         rows=rows,
@@ -169,9 +190,9 @@ def _task(source: Source, agent: str, document: Any) -> _Task:
     )
 
 
-def _row(record: Record) -> _Row:
+def _row(record: Record) -> Row:
     asks = text_of(record, "type") == "ask"
-    return _Row(_at(record), text_of(record, "ask" if asks else "say") or "", asks, record)
+    return Row(_at(record), text_of(record, "ask" if asks else "say") or "", asks, record)
 
 
 def _at(record: Any) -> float | None:
@@ -179,11 +200,11 @@ def _at(record: Any) -> float | None:
     return seconds_of(record.get("ts"), unit=0.001) if isinstance(record, dict) else None
 
 
-def _first_stamp(rows: list[_Row]) -> str:
+def _first_stamp(rows: list[Row]) -> str:
     return next((str(round(row.at * 1000)) for row in rows if row.at is not None), "")
 
 
-def _requests(task: _Task) -> Iterator[_Request | _Row]:
+def requests_of(task: Task) -> Iterator[Request | Row]:
     """The requests with their rows; a row alone where the request has no time."""
     places = [place for place, row in enumerate(task.rows) if row.kind == "api_req_started"]
     seen: set[float] = set()
@@ -196,12 +217,12 @@ def _requests(task: _Task) -> Iterator[_Request | _Row]:
             continue
         seen.add(row.at)
         next_at = task.rows[stop].at if stop < len(task.rows) else None
-        request = _Request(row, row.at, place, stop, next_at, _json_in(row))
+        request = Request(row, row.at, place, stop, next_at, json_in(row))
         _sort_rows(request, task.rows[place + 1 : stop])
         yield request
 
 
-def _json_in(row: _Row) -> Record:
+def json_in(row: Row) -> Record:
     """The object that some rows hold as a text."""
     try:
         value = loads_leniently((text_of(row.record, "text") or "").encode("utf-8", "replace"))
@@ -210,12 +231,12 @@ def _json_in(row: _Row) -> Record:
     return value if isinstance(value, dict) else {}
 
 
-def _sort_rows(request: _Request, rows: list[_Row]) -> None:
+def _sort_rows(request: Request, rows: list[Row]) -> None:
     """What came before the answer, the answer, and what came after it."""
     for row in rows:
-        if request.after or row.kind in _PEOPLE or row.kind in _RESULTS:
+        if request.after or row.kind in PEOPLE or row.kind in _RESULTS:
             request.after.append(row)
-        elif row.kind in _ANSWERS and not (row.asks and row.kind == "completion_result"):
+        elif row.kind in ANSWERS and not (row.asks and row.kind == "completion_result"):
             request.answer.append(row)
         elif not request.answer:
             request.waits.append(row)
@@ -223,17 +244,17 @@ def _sort_rows(request: _Request, rows: list[_Row]) -> None:
             request.after.append(row)
 
 
-def _missing(request: _Request) -> str:
+def _missing(request: Request) -> str:
     failed = any(row.kind in _RETRIES or row.kind == "error" for row in request.waits)
     return "failed_attempt" if failed or "cancelReason" in request.info else "request_without_response"
 
 
-def _call(task: _Task, request: _Request, before: _Request | None) -> Call | None:
+def _call(task: Task, request: Request, before: Request | None) -> Call | None:
     tokens = count_of(request.info, "tokensOut") or None
     if not request.answer and tokens is None:
         return None
     name = str(round(request.at * 1000))
-    trigger, trigger_at = _trigger(task, request, before)
+    trigger, trigger_at = trigger_of(task, request, before)
     if task.is_child and before is None:
         trigger = "subagent"
     model, provider = task.models.of(request.row.record, request.next_at)
@@ -249,7 +270,7 @@ def _call(task: _Task, request: _Request, before: _Request | None) -> Call | Non
         project=task.project,
         trigger=trigger,
         trigger_at=trigger_at,
-        attempts=_attempts(request),
+        attempts=attempts_of(request),
         blocks=tuple(_blocks(request)),
     )
     first = request.answer[0].at if request.answer else None
@@ -262,8 +283,8 @@ def _call(task: _Task, request: _Request, before: _Request | None) -> Call | Non
     return call
 
 
-def _set_sent(task: _Task, request: _Request, call: Call) -> None:
-    retries = [at for row in request.waits if (at := _retry_at(row)) is not None]
+def _set_sent(task: Task, request: Request, call: Call) -> None:
+    retries = [at for row in request.waits if (at := retry_at(row)) is not None]
     if any(row.kind in _DETOURS for row in request.waits):
         return
     if any(row.kind in _RETRIES for row in request.waits):
@@ -277,21 +298,21 @@ def _set_sent(task: _Task, request: _Request, call: Call) -> None:
         call.sent_at = _stamp(task, "user", request.at, until) or request.at
 
 
-def _retry_at(row: _Row) -> float | None:
+def retry_at(row: Row) -> float | None:
     """When the next attempt was sent at the earliest."""
     if row.at is None or row.kind not in _RETRIES or row.kind == "api_req_failed":
         return None
-    wait = number_of(_json_in(row), "delaySeconds") if row.kind == "error_retry" else None
+    wait = number_of(json_in(row), "delaySeconds") if row.kind == "error_retry" else None
     return row.at + max(wait or 0.0, 0.0)
 
 
-def _stamp(task: _Task, role: str, since: float, until: float | None) -> float | None:
+def _stamp(task: Task, role: str, since: float, until: float | None) -> float | None:
     """The first message of a role in the conversation's own file between two times."""
     times = (at for known, at in task.history if known == role)
     return next((at for at in times if at >= since and (until is None or at <= until)), None)
 
 
-def _set_end(task: _Task, request: _Request, call: Call) -> None:
+def _set_end(task: Task, request: Request, call: Call) -> None:
     """An end only where no person was waited for: the stamps may lie after an approval."""
     if not request.answer or "cancelReason" in request.info:
         return
@@ -305,11 +326,11 @@ def _set_end(task: _Task, request: _Request, call: Call) -> None:
         return
     marks = [row.at for row in request.after if row.kind == "checkpoint_created"]
     after = marks[0] if marks else request.next_at
-    if after is not None and not asked and not any(row.kind in _PEOPLE for row in request.after):
+    if after is not None and not asked and not any(row.kind in PEOPLE for row in request.after):
         call.last_output_at, call.last_output_source = after, "after_tools"
 
 
-def _set_tokens(task: _Task, request: _Request, call: Call) -> None:
+def _set_tokens(task: Task, request: Request, call: Call) -> None:
     info = request.info
     call.cache_read_tokens = count_of(info, "cacheReads")
     call.cache_write_tokens = count_of(info, "cacheWrites")
@@ -324,12 +345,13 @@ def _set_tokens(task: _Task, request: _Request, call: Call) -> None:
         call.output_tokens_source = "usage" if call.output_tokens else None
 
 
-def _attempts(request: _Request) -> int:
-    kinds = [row.kind for row in request.waits if not _json_in(row).get("failed")]
+def attempts_of(request: Request) -> int:
+    """How often a request was made, by the rows of its repetitions."""
+    kinds = [row.kind for row in request.waits if not json_in(row).get("failed")]
     return 1 + max(kinds.count(kind) for kind in ("error_retry", "api_req_retried", "api_req_retry_delayed"))
 
 
-def _flags(task: _Task, request: _Request, call: Call) -> tuple[str, ...]:
+def _flags(task: Task, request: Request, call: Call) -> tuple[str, ...]:
     known = [at for at in (call.sent_at, call.first_output_at, call.last_output_at) if at is not None]
     spans = [later - earlier for earlier, later in pairwise(known)]
     found = {
@@ -342,7 +364,7 @@ def _flags(task: _Task, request: _Request, call: Call) -> tuple[str, ...]:
     return tuple(name for name in FLAGS if found.get(name))
 
 
-def _trigger(task: _Task, request: _Request, before: _Request | None) -> tuple[Trigger, float | None]:
+def trigger_of(task: Task, request: Request, before: Request | None) -> tuple[Trigger, float | None]:
     """The nearest row above a request that says what it replies to."""
     checkpoint: float | None = None
     for row in reversed(task.rows[: request.start]):
@@ -353,19 +375,19 @@ def _trigger(task: _Task, request: _Request, before: _Request | None) -> tuple[T
         elif row.kind.startswith("resume"):
             cut = before is not None and text_of(before.info, "cancelReason") == "streaming_failed"
             return ("retry" if cut else "user"), row.at
-        elif row.kind in _PEOPLE or (before is None and row.kind == "text"):
+        elif row.kind in PEOPLE or (before is None and row.kind == "text"):
             return "user", row.at
         elif row.kind in _COMPACTIONS:
             return "compaction", row.at
         elif row.kind in _RESULTS:
             return "tool_result", row.at
-        elif row.kind in _ANSWERS - {"reasoning", "text"}:
+        elif row.kind in ANSWERS - {"reasoning", "text"}:
             # The row's time is that of the tool's showing, not of its end.
             return "tool_result", checkpoint
     return ("user" if before is None else "unknown"), None
 
 
-def _blocks(request: _Request) -> Iterator[Block]:
+def _blocks(request: Request) -> Iterator[Block]:
     """The answer's parts in order; only their first showing has a time."""
     for row in request.answer:
         text = text_of(row.record, "text")
@@ -373,5 +395,10 @@ def _blocks(request: _Request) -> Iterator[Block]:
             if text:
                 yield Block(type="thinking" if row.kind == "reasoning" else "text", characters=len(text))
             continue
-        name = text_of(_json_in(row), "tool") or text_of(_json_in(row), "toolName") or row.kind
-        yield Block(type="tool_use", name=name if _TOOL_NAME.fullmatch(name) else row.kind)
+        yield Block(type="tool_use", name=tool_name(row))
+
+
+def tool_name(row: Row) -> str:
+    """The tool that a row shows: what the row says, or else the row's kind."""
+    name = text_of(json_in(row), "tool") or text_of(json_in(row), "toolName") or row.kind
+    return name if _TOOL_NAME.fullmatch(name) else row.kind

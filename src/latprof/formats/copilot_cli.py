@@ -14,7 +14,9 @@ from typing import Final, NamedTuple
 import orjson
 
 from latprof.formats.base import Format, Source
+from latprof.formats.copilot_cli_tail import standings
 from latprof.formats.records import Record, count_of, dict_of, json_lines, list_of, number_of, seconds_of, text_of
+from latprof.formats.standing import Standing
 from latprof.model import FLAGS, LONG_GAP_S, Block, Call, Problem, Trigger
 
 __all__ = ["FORMAT"]
@@ -344,6 +346,10 @@ def _session_of(path: str) -> str:
     return place.parent.name if name == "events" else name
 
 
+def _standings(source: Source) -> tuple[Standing, ...]:
+    return standings(source, _session_of(source.path))
+
+
 FORMAT = Format(
     name="copilot-cli",
     title="GitHub Copilot CLI",
@@ -370,5 +376,6 @@ FORMAT = Format(
     marks=(b'"assistant.', b'"session.start"', b'"tool.execution_'),
     sniff=_sniff,
     read=_read,
+    tail=_standings,
     evidence="synthetic",
 )

@@ -17,6 +17,7 @@ from latprof.formats.base import Format, Source
 from latprof.formats.exports import gap_flags, in_order
 from latprof.formats.providers import provider_of
 from latprof.formats.records import Record, dict_of, json_document, json_lines, list_of, seconds_of, text_of
+from latprof.formats.standing import Standing, Thread
 from latprof.model import Block, BlockType, Call, Problem, Trigger
 
 __all__ = ["FORMAT"]
@@ -99,13 +100,17 @@ def _read(source: Source) -> Iterator[Call | Problem]:
             answers.append(_Answer(line, record, cause, first=not answers))
             # A second answer in a row was not led to by what the first one answered.
             cause = {}
-    session = _Session(text_of(start, "id") or _NAME_END.sub("", source.name), start, _settings(source))
+    session = _session(source, start)
     for answer in answers:
         if _at(answer.record) is None:
             problems.append(Problem("no_time", source.path, answer.line))
         else:
             yield _call(session, answer)
     yield from problems
+
+
+def _session(source: Source, start: Record) -> _Session:
+    return _Session(text_of(start, "id") or _NAME_END.sub("", source.name), start, _settings(source))
 
 
 def _note_results(answers: list[_Answer], record: Record) -> None:
@@ -169,6 +174,36 @@ def _blocks(answer: _Answer) -> Iterator[Block]:
             yield Block(kind, characters=len(text) if isinstance(text, str) else None)
 
 
+def _standings(source: Source) -> tuple[Standing, ...]:
+    """The state of the session: each message is written as a whole when it is complete."""
+    records = [record for _, record in json_lines(source, [])]
+    session = _session(source, next((item for item in records if item.get("type") == "session_start"), {}))
+    agent_id = session.own if session.sub_agent else None
+    thread = Thread(session.own, agent_id, text_of(session.start, "cwd"), first_line="wall_s")
+    seen: set[str] = set()
+    for place, record in enumerate(item for item in records if item.get("type") == "message"):
+        own = text_of(record, "id") or f"message {place}"
+        if own not in seen:
+            _take_in(thread, record, first=not seen)
+        seen.add(own)
+    thread.model = thread.model or text_of(session.settings, "model")
+    return (thread.standing(),) if seen else ()
+
+
+def _take_in(thread: Thread, record: Record, *, first: bool) -> None:
+    at, parts = _at(record), list_of(record, "message", "content")
+    if _role(record) == "assistant":
+        thread.model = text_of(record, "message", "model") or thread.model
+        tools = [part for part in parts if text_of(part, "type") == "tool_use"]
+        thread.answer([(text_of(part, "id") or "", text_of(part, "name") or "tool") for part in tools], at)
+    elif _role(record) == "user":
+        results = [text_of(part, "tool_use_id") or "" for part in parts if text_of(part, "type") == "tool_result"]
+        if results:
+            thread.tool_result(results, at)
+        else:
+            thread.wait(at, "subagent" if first and thread.agent_id is not None else "user")
+
+
 FORMAT = Format(
     name="droid",
     title="Factory Droid",
@@ -180,4 +215,5 @@ FORMAT = Format(
     marks=(b'"parentId"', b'"session_start"'),
     sniff=_sniff,
     read=_read,
+    tail=_standings,
 )

@@ -14,9 +14,10 @@ from itertools import pairwise
 from typing import Final
 
 from latprof.formats.records import Record, count_of, dict_of, list_of, seconds_of, text_of
+from latprof.formats.standing import Standing, Thread
 from latprof.model import LONG_GAP_S, Block, Call, Trigger
 
-__all__ = ["Chat", "calls_of", "head_of"]
+__all__ = ["Chat", "calls_of", "head_of", "standings_of"]
 
 # Batches of tools of one message that lie further apart belong to replies that were merged into it.
 _MERGED_S: Final = 1.0
@@ -88,6 +89,36 @@ def calls_of(chat: Chat) -> Iterator[Call]:
                 yield from _merged_calls(chat, message, batches) if chat.early else ()
                 first = False
             before = _Before("tool_result", batches[-1]) if batches else _Before("unknown", None)
+
+
+def standings_of(chat: Chat) -> tuple[Standing, ...]:
+    """The state at the end of the chat.
+
+    A message of the model is recorded when it is complete, its tools when all of them are done: a tool that runs
+    looks like a turn that ended.
+    """
+    thread = Thread(first_line="wall_s")
+    for number, message in enumerate(chat.messages.values()):
+        kind, at = text_of(message, "type"), seconds_of(message.get("timestamp"))
+        if kind == "user":
+            first: Trigger = "subagent" if number == 0 and text_of(chat.head, "kind") == "subagent" else "user"
+            thread.wait(at, "tool_result" if _has_results(message) else first)
+        elif kind == "error":
+            thread.end(at)
+        elif kind in {"gemini", "qwen"}:
+            thread.model = text_of(message, "model") or thread.model
+            batches = _batches(message)
+            if not batches:
+                thread.untold(at)
+            elif all(text_of(tool, "status") == "cancelled" for tool in _tools(message)):
+                thread.end(batches[-1])
+            else:
+                thread.wait(batches[-1], "tool_result")
+    if not chat.messages or not chat.head:
+        return ()
+    place = _plain_call(chat, {})
+    thread.session_id, thread.agent_id, thread.project = place.session_id, place.agent_id, place.project
+    return (thread.standing(),)
 
 
 def _has_results(message: Record) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from latprof.formats.base import Format, Source
-from latprof.formats.gemini_chats import Chat, calls_of, head_of
+from latprof.formats.gemini_chats import Chat, calls_of, head_of, standings_of
 from latprof.formats.records import dict_of, json_lines, list_of, loads_leniently, text_of
+from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
@@ -42,13 +43,21 @@ def _read(source: Source) -> Iterator[Call | Problem]:
     Messages that were rewound or replaced by a shorter history stay: their calls did happen.
     """
     problems: list[Problem] = []
+    yield from calls_of(_chat(source, problems))
+    yield from problems
+
+
+def _chat(source: Source, problems: list[Problem]) -> Chat:
     chat = Chat("gemini-cli", "gcp.gen_ai", source.path)
     for _, record in json_lines(source, problems):
         head_of(chat, record)
         for message in (record, *list_of(record, "messages"), *list_of(dict_of(record, "$set"), "messages")):
             chat.add(message)
-    yield from calls_of(chat)
-    yield from problems
+    return chat
+
+
+def _standings(source: Source) -> tuple[Standing, ...]:
+    return standings_of(_chat(source, []))
 
 
 FORMAT = Format(
@@ -71,5 +80,6 @@ FORMAT = Format(
     marks=(b'"gemini"', b'"projectHash"'),
     sniff=_sniff,
     read=_read,
+    tail=_standings,
     evidence="recorded",
 )

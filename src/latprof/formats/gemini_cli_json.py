@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from latprof.formats.base import Format, Source
-from latprof.formats.gemini_chats import Chat, calls_of, head_of
+from latprof.formats.gemini_chats import Chat, calls_of, head_of, standings_of
 from latprof.formats.records import dict_of, json_document, list_of
+from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
@@ -35,13 +36,21 @@ def _sniff(path: str, head: bytes) -> bool:
 def _read(source: Source) -> Iterator[Call | Problem]:
     """Calls in the order of their messages."""
     problems: list[Problem] = []
+    yield from calls_of(_chat(source, problems))
+    yield from problems
+
+
+def _chat(source: Source, problems: list[Problem]) -> Chat:
     document = dict_of({"": json_document(source, problems)}, "")
     chat = Chat("gemini-cli", "gcp.gen_ai", source.path, early=True)
     head_of(chat, document)
     for message in list_of(document, "messages"):
         chat.add(message)
-    yield from calls_of(chat)
-    yield from problems
+    return chat
+
+
+def _standings(source: Source) -> tuple[Standing, ...]:
+    return standings_of(_chat(source, []))
 
 
 FORMAT = Format(
@@ -64,6 +73,7 @@ FORMAT = Format(
     marks=(b'"projectHash"',),
     sniff=_sniff,
     read=_read,
+    tail=_standings,
     shape="document",
     evidence="real",
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from latprof.formats.base import Format, Source
 from latprof.formats.opencode import FORMAT as OPENCODE
-from latprof.formats.opencode.tables import has_tables, is_of_kilo, read_tables
+from latprof.formats.opencode.tables import has_tables, is_of_kilo, read_tables, standings_of_tables
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
@@ -32,5 +32,6 @@ FORMAT = Format(
     marks=(b"SQLite format 3\x00",),
     sniff=_sniff,
     read=_read,
+    tail=standings_of_tables,
     shape="database",
 )

@@ -13,6 +13,7 @@ from typing import Final
 
 from latprof.formats.base import Format, Source
 from latprof.formats.records import Record, count_of, dict_of, json_lines, number_of, seconds_of, text_of
+from latprof.formats.standing import Standing, Thread
 from latprof.model import LONG_GAP_S, Block, BlockType, Call, Problem, Trigger
 
 __all__ = ["FORMAT"]
@@ -73,13 +74,17 @@ def _sniff(_: str, head: bytes) -> bool:
 def _read(source: Source) -> Iterator[Call | Problem]:
     """Calls in the order in which they ended."""
     problems: list[Problem] = []
-    place = _PLACE.search(source.path)
-    log = _Log(source.path, place["session"] if place else "", place["agent"] if place else None)
+    log = _log(source)
     for number, record in json_lines(source, problems):
         at = seconds_of(number_of(record, "timestamp"), unit=1.0)
         yield from _take(log, log.thread(log.agent_id), dict_of(record, "message"), at, number)
     yield from log.calls.values()
     yield from problems
+
+
+def _log(source: Source) -> _Log:
+    place = _PLACE.search(source.path)
+    return _Log(source.path, place["session"] if place else "", place["agent"] if place else None)
 
 
 def _take(log: _Log, thread: _Thread, message: Record, at: float | None, number: int) -> Iterator[Problem]:
@@ -105,12 +110,15 @@ def _take(log: _Log, thread: _Thread, message: Record, at: float | None, number:
 
 def _take_nested(log: _Log, payload: Record, at: float | None, number: int) -> Iterator[Problem]:
     """An event of a sub-agent inside its parent's file; newer versions have a file of its own too."""
-    owner = next((name for key in ("agent_id", "parent_tool_call_id", "task_tool_call_id")
-                  if (name := text_of(payload, key))), "sub")  # fmt: skip
-    event = dict_of(payload, "event")
+    owner, event = _owner(payload), dict_of(payload, "event")
     # Deeper nesting does not occur, and must not be followed without end.
     if text_of(event, "type") != "SubagentEvent":
         yield from _take(log, log.thread(owner), event, at, number)
+
+
+def _owner(payload: Record) -> str:
+    keys = ("agent_id", "parent_tool_call_id", "task_tool_call_id")
+    return next((name for key in keys if (name := text_of(payload, key))), "sub")
 
 
 def _begin(thread: _Thread, number: int | None, at: float | None, line: int) -> None:
@@ -217,6 +225,59 @@ def _flags_of(thread: _Thread, at: float | None) -> tuple[str, ...]:
     return tuple(flag for flag, holds in known.items() if holds)
 
 
+def _standings(source: Source) -> tuple[Standing, ...]:
+    """The state of each agent of a file, its own first."""
+    log = _log(source)
+    threads: dict[str | None, Thread] = {}
+    for _, record in json_lines(source, []):
+        at = seconds_of(number_of(record, "timestamp"), unit=1.0)
+        message, agent_id = dict_of(record, "message"), log.agent_id
+        if text_of(message, "type") == "SubagentEvent":
+            agent_id = _owner(dict_of(message, "payload"))
+            message = dict_of(message, "payload", "event")
+        if agent_id not in threads:
+            threads[agent_id] = Thread(log.session_id, agent_id)
+        _take_in(threads[agent_id], message, at)
+    return tuple(thread.standing() for _, thread in sorted(threads.items(), key=lambda item: item[0] != log.agent_id))
+
+
+def _take_in(thread: Thread, message: Record, at: float | None) -> None:
+    kind, payload = text_of(message, "type"), dict_of(message, "payload")
+    if kind in {"TurnBegin", "SteerInput"}:
+        if thread.state == "tools":
+            thread.steer()
+        else:
+            thread.wait(at, "user" if thread.agent_id is None else "subagent")
+    elif kind == "StepBegin":
+        if not thread.waiting:
+            first = count_of(payload, "n") == 1
+            thread.wait(at, "tool_result" if not first else "user" if thread.agent_id is None else "subagent")
+        thread.still_preparing(at)
+    elif kind in {"CompactionEnd", "MCPLoadingEnd"}:
+        thread.still_preparing(at)
+    elif kind == "StepRetry":
+        wait_s = number_of(payload, "wait_s") or 0.0
+        if not thread.waiting:  # what was written of the answer is void
+            thread.wait(at, thread.trigger)
+        thread.attempt_failed(None if at is None else at + max(wait_s, 0.0))
+    elif kind in {"TurnEnd", "StepInterrupted"}:
+        thread.end(at)
+    else:
+        _take_answer(thread, kind, payload, at)
+
+
+def _take_answer(thread: Thread, kind: str | None, payload: Record, at: float | None) -> None:
+    if kind == "ContentPart":
+        thread.block(at)
+    elif kind == "ToolCall":
+        thread.call_tool(text_of(payload, "id") or "", text_of(payload, "function", "name") or "tool", at)
+    elif kind == "ToolResult":
+        thread.tool_result([text_of(payload, "tool_call_id") or ""], at)
+    elif kind == "StatusUpdate" and dict_of(payload, "token_usage") and thread.state == "answering":
+        # The answer is complete and called no tool.
+        thread.end(at)
+
+
 FORMAT = Format(
     name="kimi-cli",
     title="Kimi CLI",
@@ -241,5 +302,6 @@ FORMAT = Format(
     marks=(b'"payload"',),
     sniff=_sniff,
     read=_read,
+    tail=_standings,
     since={"output_tokens": "0.66", "attempts": "1.42"},
 )

@@ -24,6 +24,7 @@ from latprof.formats.records import (
     seconds_of,
     text_of,
 )
+from latprof.formats.standing import Standing, Thread
 from latprof.model import FLAGS, LONG_GAP_S, Block, BlockType, Call, Problem, Trigger
 
 __all__ = ["FORMAT"]
@@ -276,6 +277,37 @@ def _is_empty(usage: Any, *keys: str) -> bool:
     return not any(count_of(usage, key) for key in keys or ("input", "output", "cacheRead", "cacheWrite"))
 
 
+def _standings(source: Source) -> tuple[Standing, ...]:
+    """The state of the session's one thread: each message is written as a whole when it is complete."""
+    thread = Thread(first_line="wall_s")
+    log = _log_of(source, [])
+    for entry in log.entries:
+        thread.session_id, thread.project = entry.session_id, entry.project
+        at = entry.persisted_at if entry.persisted_at is not None else entry.began_at
+        if entry.kind == "user":
+            thread.wait(at, "user")
+        elif entry.kind == "toolResult":
+            thread.tool_result([text_of(entry.message, "toolCallId") or ""], at)
+        elif entry.kind == "compaction" and thread.waiting:
+            thread.wait(at, "compaction")
+        elif entry.kind == "assistant":
+            _answered(thread, entry.message, at)
+    return (thread.standing(),) if log.entries else ()
+
+
+def _answered(thread: Thread, message: Record, at: float | None) -> None:
+    thread.model = text_of(message, "model") or thread.model
+    stop = text_of(message, "stopReason")
+    calls = [block for block in list_of(message, "content") if text_of(block, "type") == "toolCall"]
+    if stop == "error":
+        # Only the next line tells whether the agent tries again by itself.
+        thread.untold(at)
+    elif stop == "aborted":
+        thread.end(at)
+    else:
+        thread.answer([(text_of(call, "id") or "", text_of(call, "name") or "tool") for call in calls], at)
+
+
 FORMAT = Format(
     name="pi",
     title="pi",
@@ -295,5 +327,6 @@ FORMAT = Format(
     marks=(b'"session"',),
     sniff=_sniff,
     read=_read,
+    tail=_standings,
     evidence="recorded",
 )

@@ -23,6 +23,7 @@ from latprof.formats.records import (
     seconds_of,
     text_of,
 )
+from latprof.formats.standing import Standing, Thread
 from latprof.model import LONG_GAP_S, Block, Call, Problem, Trigger
 
 __all__ = ["FORMAT"]
@@ -274,6 +275,38 @@ def _take_owner(log: _Log, call: Call, event: Record, prompt: str) -> None:
         call.trigger = "tool_result" if known or (sub is not None and sub["round"] != "0") else "subagent"
 
 
+def _standings(source: Source) -> tuple[Standing, ...]:
+    """The state of the main conversation; sub-agents have no lines of what they are about to do."""
+    thread = Thread(first_line="wall_s")
+    seen: set[str] = set()
+    for _, record in json_lines(source, []):
+        name = text_of(record, "uuid")
+        if name is not None and name not in seen:
+            seen.add(name)
+            thread.session_id = text_of(record, "sessionId") or thread.session_id
+            thread.project = text_of(record, "cwd") or thread.project
+            _take_in(thread, record)
+    return (thread.standing(),) if seen else ()
+
+
+def _take_in(thread: Thread, record: Record) -> None:
+    kind, at = text_of(record, "type"), seconds_of(record.get("timestamp"))
+    parts = list_of(record, "message", "parts")
+    if kind == "user":
+        thread.wait(at, "user")
+    elif kind == "tool_result":
+        thread.tool_result([text_of(part, "functionResponse", "id") or "" for part in parts], at)
+    elif kind == "assistant":
+        thread.model = text_of(record, "model") or thread.model
+        called = [dict_of(part, "functionCall") for part in parts if dict_of(part, "functionCall")]
+        thread.answer([(text_of(call, "id") or "", text_of(call, "name") or "tool") for call in called], at)
+    else:
+        event = dict_of(record, "systemPayload", "uiEvent")
+        main = _MAIN in (text_of(event, "prompt_id") or "")
+        if main and (text_of(event, "event.name") or "").endswith(".api_error"):
+            thread.attempt_failed(at)
+
+
 FORMAT = Format(
     name="qwen-code",
     title="Qwen Code",
@@ -297,6 +330,7 @@ FORMAT = Format(
     marks=(b'"parentUuid"',),
     sniff=_sniff,
     read=_read,
+    tail=_standings,
     evidence="recorded",
     since={"ttft_s": "0.24", "decode_tps": "0.24"},
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from latprof.formats.base import Format, Source
+from latprof.formats.cline_tail import standings
 from latprof.formats.cline_tasks import EDITOR_ROOTS, TASK_OBSERVES, agent_of, is_task, read_task
+from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
@@ -20,6 +22,10 @@ def _read(source: Source) -> Iterator[Call | Problem]:
     return read_task(source, "roo-code")
 
 
+def _standings(source: Source) -> tuple[Standing, ...]:
+    return standings(source, "roo-code")
+
+
 FORMAT = Format(
     name="roo-code",
     title="Roo Code",
@@ -31,5 +37,6 @@ FORMAT = Format(
     marks=(b'"ask"', b'"say"'),
     sniff=_sniff,
     read=_read,
+    tail=_standings,
     shape="document",
 )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from latprof.model import Trigger
 
-__all__ = ["STATES", "Standing", "State", "Thread"]
+__all__ = ["STATES", "FirstLine", "Standing", "State", "Thread"]
 
 State = Literal["waiting", "answering", "tools", "idle", "unknown"]
+# The metric that tells how long the first line of an answer takes.
+FirstLine = Literal["ttft_s", "first_block_s", "wall_s"]
 
 STATES: Final[dict[State, str]] = {
     "waiting": "a request was made and no line of its response is there",
@@ -26,7 +29,9 @@ class Standing:
 
     `since` (epoch seconds) is the line that began the state: the latest before the request leaves, the last
     block, the call of the oldest tool without a result, the end of the turn. `failed` counts attempts that the
-    log shows as failed while waiting. `agent_id` is None for the main thread.
+    log shows as failed while waiting. `agent_id` is None for the main thread. `first_line` says when the log gets
+    a line of an answer: as its first part begins, as a block is complete, or as all of it is. `changed_at` is when
+    the thread last changed, for logs that hold many sessions; None where it is when the file changed.
     """
 
     session_id: str
@@ -38,6 +43,8 @@ class Standing:
     trigger: Trigger = "unknown"
     tools: tuple[str, ...] = ()
     failed: int = 0
+    first_line: FirstLine = "first_block_s"
+    changed_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -48,9 +55,11 @@ class Thread:
     agent_id: str | None = None
     project: str | None = None
     model: str | None = None
+    first_line: FirstLine = "first_block_s"
     _state: State = "idle"
     _since: float | None = None
     _trigger: Trigger = "unknown"
+    _steered: bool = False
     _failed: int = 0
     _response: str | None = None
     _open: dict[str, tuple[str, float | None]] = field(default_factory=dict)
@@ -59,7 +68,11 @@ class Thread:
         """A request is made for this reason."""
         self._open.clear()
         self._to("waiting", at)
-        self._trigger, self._failed = trigger, 0
+        self._trigger, self._failed, self._steered = trigger, 0, False
+
+    def steer(self) -> None:
+        """A prompt came in while tools run: it goes out with their results."""
+        self._steered = True
 
     def still_preparing(self, at: float | None) -> None:
         """A line of the agent's own between a trigger and its response: the request leaves after it."""
@@ -89,6 +102,14 @@ class Thread:
         self._open.setdefault(tool_id, (name, at))
         self._to("tools", next(iter(self._open.values()))[1])
 
+    def answer(self, tools: Iterable[tuple[str, str]], at: float | None) -> None:
+        """A whole answer in one line: its tools, (id, name) each, are called now; without any the turn is over."""
+        self._open.clear()
+        for tool_id, name in tools:
+            self.call_tool(tool_id, name, at)
+        if not self._open:
+            self.end(at)
+
     def tool_result(self, tool_ids: list[str], at: float | None) -> None:
         """Results of tools; with the last of them the next request is made."""
         for tool_id in tool_ids:
@@ -96,13 +117,28 @@ class Thread:
         if self._open:
             self._to("tools", next(iter(self._open.values()))[1])
         else:
-            self.wait(at, "tool_result")
+            self.wait(at, "user" if self._steered else "tool_result")
 
     def end(self, at: float | None) -> None:
         """The turn is over."""
         self._open.clear()
         if self._state != "idle":
             self._to("idle", at)
+
+    def untold(self, at: float | None) -> None:
+        """The log does not tell what follows this line."""
+        self._open.clear()
+        self._to("unknown", at)
+
+    @property
+    def state(self) -> State:
+        """The state after the lines taken in so far."""
+        return self._state
+
+    @property
+    def trigger(self) -> Trigger:
+        """Why the last request was made."""
+        return self._trigger
 
     @property
     def waiting(self) -> bool:
@@ -121,6 +157,7 @@ class Thread:
             trigger=self._trigger,
             tools=tuple(name for name, _ in self._open.values()),
             failed=self._failed if self.waiting else 0,
+            first_line=self.first_line,
         )
 
     def _to(self, state: State, since: float | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from latprof.live.events import Event, events
 from latprof.live.files import History, LogFile, files_of, read_history
 from latprof.live.habits import Habits, Usual
-from latprof.live.watcher import LastCall, Picture, Row, Watcher
+from latprof.live.watcher import LastCall, Picture, Row, Scope, Watcher
 
 __all__ = [
     "Event",
@@ -15,6 +15,7 @@ __all__ = [
     "LogFile",
     "Picture",
     "Row",
+    "Scope",
     "Usual",
     "Watcher",
     "events",

@@ -6,19 +6,21 @@ Nothing here waits or asks for the time: each look is given its instant.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
 from latprof.formats import Format, formats
 from latprof.formats.standing import Standing
+from latprof.ingest.tags import NO_TAGS, TagRules, Tags
 from latprof.live.files import LogFile
 from latprof.live.habits import Habits, Usual
 from latprof.model import Call
+from latprof.stats import Filters, passes
 from latprof.trace import Trace
 
-__all__ = ["LastCall", "Picture", "Row", "Watcher"]
+__all__ = ["LastCall", "Picture", "Row", "Scope", "Watcher"]
 
 # A response without a logged end counts as complete when nothing was written for so long, s.
 _SILENCE_S: Final = 60.0
@@ -57,6 +59,31 @@ class LastCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Which threads are shown, and under which names: `rules` tell whose they are, `rename` names projects.
+
+    Filters of time and of triggers are for calls, and not asked here.
+    """
+
+    filters: Filters = field(default_factory=Filters)
+    rules: TagRules = field(default_factory=TagRules)
+    rename: Callable[[str], str] | None = None
+
+    def holds(self, row: Row) -> bool:
+        """Whether a thread passes the filters; one whose model is not known yet passes none of models."""
+        standing = row.standing
+        texts = {
+            "agent": row.agent,
+            "session_id": standing.session_id,
+            "model": standing.model,
+            "project": standing.project,
+            "engineer": row.tags.engineer,
+            "host": row.tags.host,
+        }
+        return passes(texts, replace(self.filters, triggers=()))
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One thread of a session that is active: its state, what is usual, its last call.
 
@@ -71,6 +98,7 @@ class Row:
     usual: Usual | None = None
     last: LastCall | None = None
     calls: int = 0
+    tags: Tags = NO_TAGS
 
     @property
     def key(self) -> _Key:
@@ -86,12 +114,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All active threads at one instant (epoch s), those that wait first; `files` is how many logs are there."""
+    """The active threads at one instant (epoch s) that pass the filters, those that wait first.
+
+    `files` is how many logs are there, `left_out` how many active threads do not pass the filters.
+    """
 
     at: float
     rows: tuple[Row, ...]
     files: int
     read_again: int
+    left_out: int = 0
 
 
 @dataclass(slots=True)
@@ -114,12 +146,14 @@ class Watcher:
         *,
         active_s: float,
         known: Sequence[Format] | None = None,
+        scope: Scope | None = None,
     ) -> None:
         """`active_s`: a session counts as active until so long after its log last changed."""
         self._look = look
         self._habits = habits
         self._active_s = active_s
         self._known = formats() if known is None else known
+        self._scope = scope or Scope()
         self._logs: dict[str, _Log] = {}
 
     def picture(self, now: float) -> Picture:
@@ -134,7 +168,9 @@ class Watcher:
                 read_again += 1
         here = {item.source.path for item in active}
         self._logs = {path: log for path, log in self._logs.items() if path in here}
-        return Picture(now, self._rows(active, now), len(files), read_again)
+        every = self._rows(active, now)
+        rows = tuple(row for row in every if self._scope.holds(row))
+        return Picture(now, rows, len(files), read_again, len(every) - len(rows))
 
     def _rows(self, active: Sequence[LogFile], now: float) -> tuple[Row, ...]:
         """One row per thread; of copies of a session the one that was written last counts."""
@@ -143,7 +179,8 @@ class Watcher:
             log = self._logs[item.source.path]
             for standing in log.standings:
                 row = self._row(item, log, standing, now)
-                if row.standing.agent_id is None or row.standing.state != "idle":
+                is_active = row.changed_at >= now - self._active_s
+                if is_active and (row.standing.agent_id is None or row.standing.state != "idle"):
                     rows[row.key] = row
         return tuple(sorted(rows.values(), key=_order))
 
@@ -151,16 +188,32 @@ class Watcher:
         calls = log.calls.get((log.agent, standing.session_id, standing.agent_id), [])
         since = standing.since if standing.since is not None else item.modified_at
         complete = _complete(calls, standing, now)
+        standing = self._named(standing, calls)
         return Row(
             agent=log.agent,
             standing=standing,
             seconds=max(now - since, 0.0),
-            changed_at=item.modified_at,
+            changed_at=item.modified_at if standing.changed_at is None else standing.changed_at,
             path=item.source.path,
             usual=self._habits.usual(log.agent, standing),
             last=LastCall.of(complete[-1]) if complete else None,
             calls=len(complete),
+            tags=self._tags(item, calls),
         )
+
+    def _named(self, standing: Standing, calls: Sequence[Call]) -> Standing:
+        """With the model and the project of its last call where its log names them only there."""
+        model, project = standing.model, standing.project
+        if calls:
+            model, project = model or calls[-1].model, project or calls[-1].project
+        if project is not None and self._scope.rename is not None:
+            project = self._scope.rename(project)
+        return replace(standing, model=model, project=project)
+
+    def _tags(self, item: LogFile, calls: Sequence[Call]) -> Tags:
+        own = Tags(calls[-1].engineer, calls[-1].host) if calls else NO_TAGS
+        rules = self._scope.rules
+        return rules.tags_of(own, rules.of_file(item.source.path, item.tags))
 
     def _read(self, item: LogFile) -> _Log:
         """Read a file whole with its format; a file of no format is kept as such until it changes."""

@@ -283,6 +283,8 @@ class _Running(Strict):
     agent: str
     session_id: str
     agent_id: str | None = Field(description="sub-agent, null for the main thread")
+    engineer: str | None = Field(description="whose log it is, as paths and settings say")
+    host: str | None
     project: str | None
     model: str | None
     state: Literal["waiting", "answering", "tools", "idle", "unknown"]
@@ -303,6 +305,7 @@ class WatchPicture(Strict):
     schema_version: Literal[1]
     at: AwareDatetime
     files: int
+    left_out: int = Field(description="active threads that do not pass the filters")
     sessions: list[_Running]
 
 

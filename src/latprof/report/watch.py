@@ -14,8 +14,8 @@ from latprof.units import UNKNOWN, format_counted, format_duration, format_insta
 __all__ = ["event_data", "event_line", "picture_document", "row_sentence"]
 
 _COLUMNS: Final = (
-    "agent", "session_id", "agent_id", "project", "model", "state", "since", "seconds", "trigger", "tools",
-    "failed_attempts", "usual_low_s", "usual_high_s", "usual_n", "longer_than_usual", "calls",
+    "agent", "session_id", "agent_id", "engineer", "host", "project", "model", "state", "since", "seconds",
+    "trigger", "tools", "failed_attempts", "usual_low_s", "usual_high_s", "usual_n", "longer_than_usual", "calls",
     "last_ttft_s", "last_first_block_s", "last_wall_s", "last_wall_kind", "last_output_tokens",
 )  # fmt: skip
 _NOW: Final = {
@@ -36,14 +36,19 @@ def picture_document(picture: Picture, *, active_s: float, tz: tzinfo = UTC) -> 
     title = f"latprof watch, {clock}: {count} of sessions active in the last {span}"
     items: list[Table | Note] = []
     if picture.rows:
-        table = Table(_TITLE, _HEADS, tuple(_cells(row) for row in picture.rows))
+        tagged = any(row.tags.engineer for row in picture.rows)
+        heads = (_HEADS[0], Column("engineer", "left"), *_HEADS[1:]) if tagged else _HEADS
+        table = Table(_TITLE, heads, tuple(_cells(row, tagged=tagged) for row in picture.rows))
         items = [table, Note(_LEGEND), *_notes(picture)]
+    elif picture.left_out:
+        items = [Note(_others(picture))]
     else:
         items = [Note(f"No log changed in the last {span}. Logs here: {picture.files:,}.")]
     data = {
         "schema_version": 1,
         "at": format_instant(picture.at, tz),
         "files": picture.files,
+        "left_out": picture.left_out,
         "sessions": [_described(row, tz) for row in picture.rows],
     }
     rows = tuple(_flat(row, tz) for row in picture.rows)
@@ -70,10 +75,18 @@ def _notes(picture: Picture) -> list[Note]:
         notes.append(Note("A log does not tell a tool that runs from one that waits for permission."))
     if any(row.standing.state == "unknown" for row in picture.rows):
         notes.append(Note(f"not known: {STATES['unknown']} what is going on; the time is since its last call."))
+    if picture.left_out:
+        notes.append(Note(_others(picture)))
     return notes
 
 
-def _cells(row: Row) -> tuple[Cell, ...]:
+def _others(picture: Picture) -> str:
+    """As '2 active threads do not pass the filters'."""
+    verb = "does" if picture.left_out == 1 else "do"
+    return f"{format_counted(picture.left_out, 'active thread')} {verb} not pass the filters."
+
+
+def _cells(row: Row, *, tagged: bool) -> tuple[Cell, ...]:
     usual = row.usual
     shown, n = UNKNOWN, UNKNOWN
     if usual is not None:
@@ -84,6 +97,7 @@ def _cells(row: Row) -> tuple[Cell, ...]:
     last = _last_figures(row.last)
     return (
         Cell(_name(row)),
+        *((Cell(row.tags.engineer or UNKNOWN),) if tagged else ()),
         Cell(row.standing.model or UNKNOWN),
         Cell(_doing(row)),
         Cell(mark + _span(row.seconds)),
@@ -200,6 +214,8 @@ def _described(row: Row, tz: tzinfo) -> dict[str, Any]:
         "agent": row.agent,
         "session_id": standing.session_id,
         "agent_id": standing.agent_id,
+        "engineer": row.tags.engineer,
+        "host": row.tags.host,
         "project": standing.project,
         "model": standing.model,
         "state": standing.state,
@@ -233,7 +249,7 @@ def _flat(row: Row, tz: tzinfo) -> tuple[str | int | float | None, ...]:
     item = _described(row, tz)
     usual, last = item["usual"] or {}, item["last_call"] or {}
     return (
-        *(item[name] for name in _COLUMNS[:9]),
+        *(item[name] for name in _COLUMNS[:11]),
         " ".join(item["tools"]) or None,
         item["failed_attempts"],
         *(usual.get(name) for name in ("low_s", "high_s", "n")),

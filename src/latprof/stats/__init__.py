@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latprof.stats.grouping import BY_KEYS, Filters, group_rows, keep, traces_by
+from latprof.stats.grouping import BY_KEYS, Filters, group_rows, keep, passes, traces_by
 from latprof.stats.method import METHODS, Method, best_rows, of_method
 from latprof.stats.quantiles import MIN_TAIL_CALLS, min_calls, quantile_interval
 from latprof.stats.summary import MetricRow, Summary, summaries, summarize
@@ -22,6 +22,7 @@ __all__ = [
     "keep",
     "min_calls",
     "of_method",
+    "passes",
     "quantile_interval",
     "summaries",
     "summarize",

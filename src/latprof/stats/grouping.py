@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from fnmatch import fnmatchcase
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from latprof.trace import Trace
 
-__all__ = ["BY_KEYS", "Filters", "group_rows", "keep", "traces_by"]
+__all__ = ["BY_KEYS", "Filters", "group_rows", "keep", "passes", "traces_by"]
 
 _CONTEXT_EDGES: Final = (10_000, 25_000, 50_000, 100_000, 150_000, 200_000, 400_000)
 _QUARTER_S: Final = 900.0
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GroupKey = tuple[str | None, ...]
 Column = Callable[[Trace, tzinfo], list[str | None]]
+_Match = Callable[[str, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +46,34 @@ def keep(trace: Trace, filters: Filters) -> Trace:
         mask &= sent >= filters.since
     if filters.until is not None:
         mask &= sent < filters.until
-    for column, patterns in (
-        ("model", filters.models),
-        ("trigger", filters.triggers),
-        ("agent", filters.agents),
-        ("session_id", filters.sessions),
-        ("engineer", filters.engineers),
-        ("host", filters.hosts),
-    ):
-        if patterns:
-            mask &= _matches(trace, column, patterns, _text_matches)
-    if filters.projects:
-        mask &= _matches(trace, "project", filters.projects, _project_matches)
+    for column, patterns, matches in _patterns(filters):
+        mask &= _matches(trace, column, patterns, matches)
     return trace if mask.all() else trace.select(mask)
 
 
-def _matches(
-    trace: Trace, column: str, patterns: Sequence[str], matches: Callable[[str, str], bool]
-) -> NDArray[np.bool_]:
+def passes(texts: Mapping[str, str | None], filters: Filters) -> bool:
+    """Whether one call with these texts passes all filters but those of time; a text that is not there passes none."""
+    return all(
+        (value := texts.get(column)) is not None and any(matches(value, pattern) for pattern in patterns)
+        for column, patterns, matches in _patterns(filters)
+    )
+
+
+def _patterns(filters: Filters) -> Iterator[tuple[str, tuple[str, ...], _Match]]:
+    """Column, patterns and how they match, of each filter of texts that is given."""
+    every: tuple[tuple[str, tuple[str, ...], _Match], ...] = (
+        ("model", filters.models, _text_matches),
+        ("trigger", filters.triggers, _text_matches),
+        ("agent", filters.agents, _text_matches),
+        ("session_id", filters.sessions, _text_matches),
+        ("engineer", filters.engineers, _text_matches),
+        ("host", filters.hosts, _text_matches),
+        ("project", filters.projects, _project_matches),
+    )
+    return (item for item in every if item[1])
+
+
+def _matches(trace: Trace, column: str, patterns: Sequence[str], matches: _Match) -> NDArray[np.bool_]:
     known: dict[str | None, bool] = {None: False}
     values = trace.texts[column]
     for value in values:

@@ -18,6 +18,7 @@ from latprof.formats.codex.origin import Origin
 from latprof.formats.codex.tail import standings
 from latprof.formats.codex.thread import Thread
 from latprof.formats.records import Record, json_lines, seconds_of, text_of
+from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
@@ -97,6 +98,10 @@ def _read(source: Source) -> Iterator[Call | Problem]:
     yield from _once(thread)
 
 
+def _standings(source: Source) -> tuple[Standing, ...]:
+    return standings(source, _thread_id(source.name))
+
+
 def _once(thread: Thread) -> Iterator[Call]:
     seen: set[str] = set()
     for draft in thread.drafts:
@@ -141,5 +146,5 @@ FORMAT = Format(
     shape="document",
     evidence="recorded",
     since={"decode_tps": "0.125", "cache_write_tokens": "0.144"},
-    tail=standings,
+    tail=_standings,
 )

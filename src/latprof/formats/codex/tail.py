@@ -17,8 +17,11 @@ _CALLS: Final = frozenset({"custom_tool_call", "function_call", "local_shell_cal
 _OUTPUTS: Final = frozenset({"custom_tool_call_output", "function_call_output"})
 
 
-def standings(source: Source) -> tuple[Standing, ...]:
-    """The state of the rollout's one thread; nothing where no line has an envelope."""
+def standings(source: Source, name: str) -> tuple[Standing, ...]:
+    """The state of the rollout's one thread, which has this name unless its header has another.
+
+    Nothing where no line has an envelope.
+    """
     thread = Thread()
     seen = False
     for _, record in json_lines(source, []):
@@ -27,6 +30,7 @@ def standings(source: Source) -> tuple[Standing, ...]:
         if payload and kind and at is not None:
             seen = True
             _take(thread, kind, payload, at)
+    thread.session_id = thread.session_id or name
     return (thread.standing(),) if seen else ()
 
 

@@ -13,7 +13,9 @@ from typing import Final
 from latprof.formats.base import Format, Source
 from latprof.formats.kimi_code.lines import take
 from latprof.formats.kimi_code.steps import Log
+from latprof.formats.kimi_code.tail import standings_of
 from latprof.formats.records import dict_of, json_document, json_lines, loads_leniently, text_of
+from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
@@ -53,6 +55,10 @@ def _read(source: Source) -> Iterator[Call | Problem]:
     for line in log.failed:
         yield Problem("failed_attempt", log.path, line)
     yield from problems
+
+
+def _standings(source: Source) -> tuple[Standing, ...]:
+    return standings_of(_log_of(source, []), (record for _, record in json_lines(source, [])))
 
 
 def _log_of(source: Source, problems: list[Problem]) -> Log:
@@ -98,6 +104,7 @@ FORMAT = Format(
     ),
     sniff=_sniff,
     read=_read,
+    tail=_standings,
     evidence="recorded",
     since={"ttft_s": "0.4", "decode_tps": "0.4", "attempts": "0.23.1"},
 )

@@ -10,9 +10,9 @@ from latprof.formats.kimi_code.steps import Log, Request, Step
 from latprof.formats.records import Record, count_of, dict_of, seconds_of, text_of
 from latprof.model import Block, BlockType, Call, Problem, Trigger
 
-__all__ = ["take"]
+__all__ = ["TRIGGER_OF_ORIGIN", "take"]
 
-_TRIGGER_OF_ORIGIN: Final[dict[str, Trigger]] = {
+TRIGGER_OF_ORIGIN: Final[dict[str, Trigger]] = {
     "background_task": "notification",
     "cron_job": "notification",
     "cron_missed": "notification",
@@ -58,7 +58,7 @@ def _take_settings(log: Log, record: Record) -> None:
 def _take_prompt(log: Log, record: Record, at: float | None, *, new_turn: bool) -> Iterator[Problem]:
     if new_turn:
         yield from _turn_is_over(log)
-    trigger = _TRIGGER_OF_ORIGIN.get(text_of(record, "origin", "kind") or "", "unknown")
+    trigger = TRIGGER_OF_ORIGIN.get(text_of(record, "origin", "kind") or "", "unknown")
     if text_of(record, "origin", "name") == "subagent" or (trigger == "notification" and log.sidechain and new_turn):
         trigger = "subagent"
         log.sidechain = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from latprof.formats.base import Format, Source
-from latprof.formats.opencode.tables import has_tables, is_of_kilo, read_tables
+from latprof.formats.opencode.tables import has_tables, is_of_kilo, read_tables, standings_of_tables
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT"]
@@ -52,6 +52,7 @@ FORMAT = Format(
     marks=(b"SQLite format 3\x00",),
     sniff=_sniff,
     read=_read,
+    tail=standings_of_tables,
     shape="database",
     evidence="recorded",
     since={"ttft_s": "1.18.33", "attempts": "1.18.33", "decode_tps": "1.3.14"},

@@ -11,11 +11,13 @@ from latprof.formats.base import SQLITE_MAGIC, Source
 from latprof.formats.database import Row, rows
 from latprof.formats.opencode.calls import calls_of
 from latprof.formats.opencode.parts import Message, Part, Session, without_copies
+from latprof.formats.opencode.tail import standing_of
 from latprof.formats.opencode.textlog import sendings
 from latprof.formats.records import Record, loads_leniently, seconds_of
+from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
-__all__ = ["has_tables", "is_of_kilo", "read_tables"]
+__all__ = ["has_tables", "is_of_kilo", "read_tables", "standings_of_tables"]
 
 # Nothing else is ever read: credentials lie in tables of the same database.
 _TABLES: Final = {
@@ -53,22 +55,34 @@ def is_of_kilo(path: str) -> bool:
 def read_tables(agent: str, source: Source) -> Iterator[Call | Problem]:
     """Calls of all sessions of a database."""
     problems: list[Problem] = []
+    threads = _threads(source, problems)
+    yield from problems
+    if not threads:
+        return
+    sent = sendings(source, agent)
+    for session, thread in threads:
+        yield from calls_of(agent, source.path, session, thread, sent)
+
+
+def standings_of_tables(source: Source) -> tuple[Standing, ...]:
+    """The state of each session of a database."""
+    found = (standing_of(session, thread) for session, thread in _threads(source, []))
+    return tuple(standing for standing in found if standing is not None)
+
+
+def _threads(source: Source, problems: list[Problem]) -> list[tuple[Session, list[Message]]]:
+    """Each session with its messages, those that forks copied left out."""
     sessions: dict[str, Session] = {}
     messages: dict[str, Message] = {}
     bad = 0
     for table, row in rows(source, problems, dict(_TABLES)):
         bad += not _take(table, row, sessions, messages)
-    yield from problems
-    yield from (Problem("bad_record", source.path, None, "not a record") for _ in range(bad))
-    if not messages:
-        return
+    problems += (Problem("bad_record", source.path, None, "not a record") for _ in range(bad))
     _find_roots(sessions)
-    sent = sendings(source, agent)
     by_session: dict[str, list[Message]] = {}
     for message in without_copies(messages.values()):
         by_session.setdefault(message.session_id, []).append(message)
-    for session_id, thread in by_session.items():
-        yield from calls_of(agent, source.path, sessions.get(session_id, Session(session_id)), thread, sent)
+    return [(sessions.get(name, Session(name)), thread) for name, thread in by_session.items()]
 
 
 def _take(table: str, row: Row, sessions: dict[str, Session], messages: dict[str, Message]) -> bool:

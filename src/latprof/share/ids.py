@@ -1,7 +1,9 @@
 """Ids and names -> others that tell nothing but their order and the times inside them.
 
 Readers and statistics sort by id: two ids keep their order, so that the figures of a log do too. Ids with a
-time in them, which readers read from there, keep that time. Everything else is drawn by a salt.
+time in them, which readers read from there, keep that time. Everything else is drawn by a salt. No two ids become
+one, and none becomes a word that stays; nor do two that differ in more than upper and lower case become two that
+do not, for some file systems do not tell these apart.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import hashlib
 import random
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import groupby, product
@@ -29,6 +31,11 @@ _UUID7: Final = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-7)([0-9a-f]{3}-[0-9a-f]{4}
 _HEX: Final = re.compile(r"[0-9a-f-]*[0-9][0-9a-f-]*")
 _LONGEST: Final = 64
 _FIRST_OF_UUID: Final = 8
+# Where a UUID has its version: readers take times out of those of version 7 only.
+_VERSION_PLACE: Final = 14
+_UUID_SIGNS: Final = 36
+_TRIES: Final = 20
+_DRAWS: Final = 20_000
 _SHORT: Final = 0
 _SHORTEST_MIXED: Final = 12
 _SHORTEST_HEX: Final = 3
@@ -49,8 +56,8 @@ class _Tree:
     def add(self, text: str, *, pinned: bool = False) -> None:
         """An id that is there; a pinned one stays what it is."""
         node = self
-        for sign in text:
-            if pinned:
+        for place, sign in enumerate(text):
+            if pinned or (place == _VERSION_PLACE and len(text) == _UUID_SIGNS):
                 node.pins.add(sign)
             node = node.below.setdefault(sign, _Tree())
 
@@ -63,6 +70,14 @@ class _Tree:
             out.append(node.others.get(sign) or node.late(sign))
             node = node.below[sign]
         return "".join(out)
+
+    def forget(self) -> None:
+        """Draw anew the next time."""
+        nodes = [self]
+        while nodes:
+            node = nodes.pop()
+            node.others = {}
+            nodes += node.below.values()
 
     def late(self, sign: str) -> str:
         """For an id that was not looked at before: a sign that none has yet."""
@@ -94,6 +109,35 @@ def _alphabet(sign: str) -> str:
 
 
 @dataclass(slots=True)
+class _Taken:
+    """What each other id stands for, as it is written and without regard to case."""
+
+    exactly: dict[str, str] = field(default_factory=dict)
+    folded: dict[str, str] = field(default_factory=dict)
+
+    def is_free(self, unit: str, other: str) -> bool:
+        """Whether this other may stand for the unit."""
+        fold = unit.casefold()
+        return self.exactly.get(other, unit) == unit and self.folded.get(other.casefold(), fold) == fold
+
+    def take(self, unit: str, other: str) -> None:
+        """From now on it stands for the unit and for nothing else."""
+        self.exactly[other] = unit
+        self.folded[other.casefold()] = unit.casefold()
+
+    def take_all(self, others: Mapping[str, str]) -> bool:
+        """Take all of them, or none where one is not free."""
+        new = _Taken()
+        for unit, other in others.items():
+            if not (self.is_free(unit, other) and new.is_free(unit, other)):
+                return False
+            new.take(unit, other)
+        self.exactly |= new.exactly
+        self.folded |= new.folded
+        return True
+
+
+@dataclass(slots=True)
 class Ids:
     """First all ids are looked at, then `of` gives the others; `ordered` are words whose order matters too."""
 
@@ -101,32 +145,77 @@ class Ids:
     ordered: set[str] = field(default_factory=set)
     looking: bool = False
     _trees: dict[int, _Tree] = field(default_factory=dict)
+    _seeds: dict[int, bytes] = field(default_factory=dict)
     _known: dict[str, str] = field(default_factory=dict)
-    _used: set[str] = field(default_factory=set)
+    _taken: _Taken = field(default_factory=_Taken)
     _seen: set[str] = field(default_factory=set)
+    _kept: set[str] = field(default_factory=set)
 
     def look(self, unit: str) -> None:
         """Take note of an id before any is changed."""
         self._seen.add(unit)
 
+    def keep(self, unit: str) -> None:
+        """Take note of one that stays as it is."""
+        self._kept.add(unit)
+
     def settle(self, kept: Iterable[str]) -> None:
         """End looking; `kept` are words that stay and hold their places among the ordered ones."""
         self.looking = False
         pins = set(kept)
+        for unit in pins | self._kept:
+            self._taken.take(unit, unit)
         for unit in self._seen:
             self._add(unit)
         for unit in self.ordered & pins:
             self._trees.setdefault(_SHORT, _Tree()).add(unit, pinned=True)
         words = sorted(word for word in self.ordered if not _is_id(word) and not self._is_short(word))
         for _, members in groupby(words, lambda word: _class(word[0])):
-            self._known |= _ranked(list(members), pins, self.salt)
-        # Words drawn one by one later must not meet those drawn by their order: two ids would become one.
-        self._known |= {unit: self._other(unit) for unit in sorted(self._seen) if self._is_short(_rest(unit))}
-        self._used |= set(self._known.values()) | pins
+            self._draw_words(list(members), pins)
+        by_group: dict[int, list[str]] = {}
+        for unit in self._seen:
+            if self._has_tree(_rest(unit)):
+                by_group.setdefault(self._group(_rest(unit)), []).append(unit)
+        for group, units in sorted(by_group.items()):
+            self._draw_tree(group, units)
+
+    def _draw_words(self, words: list[str], pins: set[str]) -> None:
+        for attempt in range(_TRIES):
+            others = _ranked(words, pins, self.salt + b"/" * attempt)
+            if self._taken.take_all(others):
+                self._known |= others
+                return
+        # Their order is lost, which may cost the copy of a file; that two become one would go unseen.
+
+    def _draw_tree(self, group: int, units: list[str]) -> None:
+        """Ids of one length; where they keep meeting others, these get places of their own among them."""
+        tree = self._trees[group]
+        for attempt in range(2 * _TRIES):
+            if attempt == _TRIES:
+                rests = {_rest(unit) for unit in units}
+                for other in set(self._taken.exactly):
+                    if len(other) == len(units[0]) and other not in rests and self._has_tree(other):
+                        tree.add(other, pinned=True)
+            self._seeds[group] = self.salt + f"{group} ".encode() + b"/" * attempt
+            others = {unit: self._by_tree(unit) for unit in units}
+            if self._taken.take_all(others):
+                break
+            tree.forget()
+        else:
+            return
+        self._known |= others
+
+    def _by_tree(self, unit: str) -> str:
+        rest = _rest(unit)
+        group = self._group(rest)
+        return unit[: len(unit) - len(rest)] + self._trees[group].of(rest, self._seeds[group])
+
+    def _has_tree(self, rest: str) -> bool:
+        return _is_id(rest) or self._is_short(rest)
 
     def _add(self, unit: str) -> None:
         rest = _rest(unit)
-        if _is_id(rest) or self._is_short(rest):
+        if self._has_tree(rest):
             self._trees.setdefault(self._group(rest), _Tree()).add(rest)
 
     def _is_short(self, rest: str) -> bool:
@@ -148,19 +237,22 @@ class Ids:
         return self._known[unit]
 
     def _other(self, unit: str) -> str:
+        """For an id that has no order to keep, or was not looked at before."""
         rest = _rest(unit)
+        if self._has_tree(rest) and unit not in self._seen and self._group(rest) in self._seeds:
+            self._add(unit)
+            other = self._by_tree(unit)
+            if self._taken.is_free(unit, other):
+                self._taken.take(unit, other)
+                return other
         begin = unit[: len(unit) - len(rest)]
-        if _is_id(rest) or self._is_short(rest):
-            if unit not in self._seen:
-                self._seen.add(unit)
-                self._add(unit)
-            group = self._group(rest)
-            return begin + self._trees[group].of(rest, self.salt + f"{group} ".encode())
-        for attempt in range(10_000):
+        for attempt in range(_DRAWS):
             other = begin + _of_same_kind(rest, hashlib.sha512(self.salt + f"{attempt}/{unit}".encode()).digest())
-            if other not in self._used and other != unit:
+            # Where nearly all short ones are in use, it is enough that no two are the same.
+            free = self._taken.exactly.get(other, unit) == unit if attempt > _DRAWS // 2 else None
+            if free or (free is None and other != unit and self._taken.is_free(unit, other)):
                 break
-        self._used.add(other)
+        self._taken.take(unit, other)
         return other
 
 

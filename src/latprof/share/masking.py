@@ -129,6 +129,8 @@ class Masker:
 
     def _unit(self, unit: str, parts: frozenset[str]) -> str:
         if len(unit) == 1 or _PART_OF_TIME.fullmatch(unit) or (parts and _is_known(unit, parts)):
+            if self.ids.looking:
+                self.ids.keep(unit)
             return unit
         if self.ids.looking:
             self.ids.look(unit)

@@ -139,6 +139,7 @@ def analyze(
     """
     from latprof.report.document import Analysis
     from latprof.report.history import history_notes
+    from latprof.report.several import several_notes
     from latprof.report.words import describe
 
     unknown = [key for key in by if key not in BY_KEYS]
@@ -162,6 +163,7 @@ def analyze(
         summaries=shown,
         notes=(
             *describe(trace, middle, waiting(trace), loaded.groups),
+            *several_notes(reading),
             *history_notes(trace, reading.remembered, tz),
         ),
         tz=tz,

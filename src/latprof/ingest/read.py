@@ -16,6 +16,7 @@ from latprof.ingest.keeper import Keeper
 from latprof.ingest.once import drop_copies, join_sources
 from latprof.ingest.one_file import read_source
 from latprof.ingest.remember import Memory, Remembered, find_or_recall
+from latprof.ingest.several import Several, of_several
 from latprof.ingest.tags import NO_TAGS, TagRules
 from latprof.model import Call, Problem
 from latprof.store.cache import Cache
@@ -35,7 +36,7 @@ class Reading:
     `files_of_others` counts files in the given folders that are no logs. `records` counts the calls as the
     files told them, `copies` the copies of a call that were dropped, `joined` the records of other sources
     that were taken into a call. With a cache `looks` say what the result rests on; None where it must not be kept.
-    `remembered` are the calls that only the history has.
+    `remembered` are the calls that only the history has. `of_several` are those of more than one engineer.
     """
 
     columns: Columns = field(default_factory=Columns.none)
@@ -47,6 +48,7 @@ class Reading:
     records: int = 0
     copies: int = 0
     joined: int = 0
+    of_several: Several = field(default_factory=Several)
     formats: Counter[str] = field(default_factory=Counter)
     looks: tuple[Look, ...] | None = field(default=None, repr=False)
     remembered: Remembered = field(default_factory=Remembered, repr=False)
@@ -107,6 +109,7 @@ def read_inputs(
         columns, reading.remembered = memory.added(columns, rules)
         reading.looks = memory.with_look(reading.looks)
     reading.records = len(columns)
+    reading.of_several = of_several(columns)
     reading.copies = drop_copies(columns)
     reading.columns, reading.joined = join_sources(columns)
     if rules.others != NO_TAGS:

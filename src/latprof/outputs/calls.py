@@ -337,6 +337,8 @@ class MergeResult(Strict):
     joined: int
     left_out: int
     calls_out: int
+    calls_of_several_engineers: int = Field(description="calls that lie in the logs of more than one engineer")
+    sessions_of_several_engineers: int
     written: list[_Written]
     problems: dict[str, int] = Field(description="kind of problem to how often it occurred")
 

@@ -10,6 +10,7 @@ import numpy as np
 from latprof.ingest import Reading
 from latprof.model import PROBLEMS
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
+from latprof.report.several import several_notes
 from latprof.stats import group_rows
 from latprof.trace import Trace
 from latprof.units import UNKNOWN, format_count, format_counted
@@ -39,6 +40,8 @@ def merged_document(trace: Trace, reading: Reading, output: str, *, tz: tzinfo =
         "files": reading.files,
         "formats": dict(sorted(reading.formats.items())),
         **{key: count for key, _, count in steps},
+        "calls_of_several_engineers": reading.of_several.calls,
+        "sessions_of_several_engineers": reading.of_several.sessions,
         "written": [dict(zip(_COLUMNS, row, strict=True)) for row in rows],
         "problems": problems,
     }
@@ -104,6 +107,7 @@ def _words(trace: Trace, reading: Reading) -> list[str]:
             if nameless > 1
             else "Nobody said whose one call is: write NAME=PATH, or give --engineer NAME."
         )
+    said += several_notes(reading)
     if reading.formats["latprof-csv"]:
         said.append(
             "CSV holds no blocks: estimates of first token and speed cannot be made anew for these calls and will "

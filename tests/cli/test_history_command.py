@@ -39,6 +39,21 @@ def test_info_tells_what_is_kept(run: Run, projects: Path) -> None:
     assert max(map(len, shown.splitlines())) <= 100
 
 
+def test_sources_and_doctor_count_what_is_gone(run: Run, projects: Path) -> None:
+    """Beside the logs that are there, and only where they are asked about."""
+    analysed(run)
+    shutil.rmtree(projects / "-srv-0")
+    said = b"72 more calls of 6 deleted logs are in the history, since 2026-03-0"
+    for command in ("sources", "doctor"):
+        assert said in b" ".join(run(command, COLUMNS="300").stdout.split())
+        assert b"deleted logs" not in run(command, "--no-history").stdout
+        data = json.loads(run(command, "--json").stdout)["history"]
+        assert (data["calls"], data["deleted_logs"], data["formats"]) == (72, 6, {"claude-code": 72})
+        assert json.loads(run(command, "--json", "--no-history").stdout)["history"] is None
+        assert json.loads(run(command, "--json", LATPROF_HISTORY="false").stdout)["history"] is None
+        assert json.loads(run(command, str(projects / "-srv-1"), "--json").stdout)["history"]["calls"] == 0
+
+
 def test_prune_tells_what_it_did(run: Run, projects: Path) -> None:
     """A day to come is refused: nothing would ever be kept again."""
     analysed(run)

@@ -14,13 +14,13 @@ import pytest
 
 import opencode_rows as rows
 from claude_code_lines import T0, Log, text, usage
-from latprof.api import read
+from latprof.api import read, survey
 from latprof.errors import NothingReadable
 from latprof.ingest import Reading, read_inputs
-from latprof.ingest.kept_history import facts_of, prune
+from latprof.ingest.kept_history import Beside, beside, facts_of, prune
 from latprof.ingest.lost import lost_calls
 from latprof.model import Call
-from latprof.report.history import history_notes
+from latprof.report.history import beside_notes, history_notes
 from latprof.store.history import Change, History, HistoryError, Parts
 from latprof.store.history import Entry as HistoryEntry
 from latprof.trace import Columns
@@ -101,6 +101,23 @@ def test_calls_of_deleted_logs_stay(home: Home) -> None:
     assert told(after) == told(before)
     assert (before.files, after.files) == (3, 2)
     assert (origin(before), origin(after)) == ((0, 0, 0), (4, 1, 0))
+
+
+def test_a_survey_says_what_the_history_has_beside(home: Home) -> None:
+    """As many calls as an analysis takes from it; copies that a log still has are none. Nothing is kept anew."""
+    home.read()
+    assert beside(home.history, [], survey()) == Beside()
+    (home.projects / "-srv-a/two.jsonl").unlink()
+    home.write("-srv-b/copy.jsonl", log("two", 1, begin=1000))
+    found = beside(home.history, [], survey())
+    assert found == Beside(calls=3, deleted=1, since=T0 + 1060, formats={"claude-code": 3})
+    (note,) = beside_notes(found)
+    assert note.startswith("3 more calls of 1 deleted log are in the history, since 2026-03-02 (claude-code 3). ")
+    assert origin(home.read()) == (3, 1, 0)
+    there = [str(home.projects / "-srv-b")]
+    assert beside(home.history, there, survey(there)) == Beside()
+    shutil.rmtree(home.projects)
+    assert beside(home.history, [], survey()).calls == 9
 
 
 def test_all_logs_may_be_gone(home: Home) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from latprof.cli import drawing, options, talk
+from latprof.cli.remembering import NoHistoryOption, beside_logs
 
 __all__ = ["doctor"]
 
@@ -20,6 +21,7 @@ def doctor(
     as_json: drawing.AsJson = False,  # noqa: FBT002
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
+    no_history: NoHistoryOption = False,  # noqa: FBT002
 ) -> None:
     """Say what your logs can tell, and how to know more."""
     from latprof import api
@@ -30,4 +32,5 @@ def doctor(
     with options.progress_bar() as progress:
         holdings = api.survey(paths or [], progress=progress)
     talk.say_survey(holdings)
-    drawing.show(doctor_document(holdings), chosen, output, force=force)
+    kept = beside_logs(holdings, paths or [], wanted=not no_history)
+    drawing.show(doctor_document(holdings, kept), chosen, output, force=force)

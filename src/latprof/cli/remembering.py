@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latprof.cli import talk
+from latprof.cli.settings import effective_if_given
 
 if TYPE_CHECKING:
-    from latprof.ingest import Reading
+    from latprof.ingest import Holding, Reading
+    from latprof.ingest.kept_history import Beside
     from latprof.store.history import History
 
-__all__ = ["NoHistoryOption", "history_facts", "say_history", "user_history"]
+__all__ = ["NoHistoryOption", "beside_logs", "history_facts", "say_history", "user_history"]
 
 NoHistoryOption = Annotated[
     bool,
@@ -28,6 +30,16 @@ def user_history() -> History:
     from latprof.store.places import data_folder
 
     return History(data_folder(os.environ) / HISTORY_FILE)
+
+
+def beside_logs(holdings: Sequence[Holding], paths: Sequence[str], *, wanted: bool) -> Beside | None:
+    """What the history has beside these logs; None where neither the user nor settings want it."""
+    in_force = effective_if_given(None) if wanted else None
+    if not wanted or (in_force is not None and in_force.settings.setting("history") is False):
+        return None
+    from latprof.ingest.kept_history import beside
+
+    return beside(user_history(), paths, holdings)
 
 
 def history_facts(history: History | None, paths: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from latprof.cli import drawing, options, talk
+from latprof.cli.remembering import NoHistoryOption, beside_logs
 
 __all__ = ["sources"]
 
@@ -20,6 +21,7 @@ def sources(
     as_json: drawing.AsJson = False,  # noqa: FBT002
     output: options.Output = None,
     force: options.Force = False,  # noqa: FBT002
+    no_history: NoHistoryOption = False,  # noqa: FBT002
 ) -> None:
     """Show which agents' logs are here, and what they can tell.
 
@@ -33,4 +35,5 @@ def sources(
     with options.progress_bar() as progress:
         holdings = api.survey(paths or [], progress=progress)
     talk.say_survey(holdings)
-    drawing.show(sources_document(holdings), chosen, output, force=force)
+    kept = beside_logs(holdings, paths or [], wanted=not no_history)
+    drawing.show(sources_document(holdings, kept), chosen, output, force=force)

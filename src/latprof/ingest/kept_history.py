@@ -1,21 +1,28 @@
-"""What the history holds, and forgetting the old part of it."""
+"""What the history holds, what of it is in no log any more, and forgetting the old part of it."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Final
 
 import numpy as np
 
+from latprof.errors import NothingReadable
+from latprof.formats import formats
 from latprof.ingest.chunk import Chunk
+from latprof.ingest.find import Found, find
 from latprof.ingest.lost import dated_at, span_of
-from latprof.ingest.remember import home_of, path_of
+from latprof.ingest.remember import Memory, Remembered, home_of, path_of
+from latprof.ingest.survey import Holding
 from latprof.store.history import Change, Entry, History, HistoryError, Parts
 from latprof.trace import Columns
+from latprof.trace.columns import keys_of
 
-__all__ = ["HistoryFacts", "KeptLogs", "Pruned", "facts_of", "prune"]
+__all__ = ["Beside", "HistoryFacts", "KeptLogs", "Pruned", "beside", "facts_of", "prune"]
 
 # A place is named by so many folders of its logs' paths: `~/.claude/projects`, `~/.codex/sessions`.
 _PLACE_PARTS: Final = 3
@@ -55,6 +62,48 @@ class Pruned:
 
     calls: int
     logs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Calls that the history has and no log: of how many deleted logs and of how many that were shortened.
+
+    `formats` counts the calls by the name of the format that told them, `since` (epoch s) is the first one's time.
+    """
+
+    calls: int = 0
+    deleted: int = 0
+    shortened: int = 0
+    since: float | None = None
+    formats: Mapping[str, int] = field(default_factory=dict)
+    trouble: str | None = None
+
+
+def beside(history: History, paths: Sequence[str], holdings: Sequence[Holding]) -> Beside:
+    """What an analysis of these paths, or of the agents' own places, takes from the history beside the logs there.
+
+    Nothing is kept anew. Raises UsageError for a path that does not exist.
+    """
+    memory = Memory(history, formats(), paths)
+    if not memory.has_any():
+        return Beside(trouble=memory.trouble)
+    try:
+        memory.look(find(paths, formats()))
+    except NothingReadable:
+        memory.look(Found())
+    recalled = memory.recall()
+    found = Remembered.of(recalled, keys_of([name for item in holdings for name in item.call_ids]))
+    if not len(found.keys):
+        return Beside(trouble=memory.trouble)
+    _, deleted, shortened = found.among(found.keys)
+    columns = Columns.concat([item.columns for item in recalled])
+    place = np.unique(columns.keys, return_index=True)
+    first = place[1][np.isin(place[0], found.keys)]
+    readers = [columns.texts("reader")[row] or "" for row in first.tolist()]
+    sent = columns.number("sent_at")[first]
+    since = None if np.isnan(sent).all() else float(np.nanmin(sent))
+    counts = dict(sorted(Counter(readers).items()))
+    return Beside(len(found.keys), deleted, shortened, since, counts, memory.trouble)
 
 
 def facts_of(history: History) -> HistoryFacts:

@@ -33,6 +33,11 @@ class Holding:
         return len(self._calls)
 
     @property
+    def call_ids(self) -> frozenset[str]:
+        """The ids of these calls."""
+        return frozenset(self._calls)
+
+    @property
     def sessions(self) -> int:
         """Sessions that these calls belong to."""
         return len(self._sessions)

@@ -9,37 +9,37 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from latprof.outputs import calls, measured, plans
+from latprof.outputs import calls, facts, logs, measured, plans
 
 __all__ = ["OUTPUTS", "output_schema"]
 
 OUTPUTS: Final[dict[str, type[BaseModel]]] = {
     "budget": measured.BudgetResult,
-    "cache-info": calls.CacheInfoResult,
+    "cache-info": logs.CacheInfoResult,
     "calculation": plans.CalculationResult,
-    "catalogue-entries": plans.CatalogueResult,
-    "catalogue-sources": plans.CatalogueSourcesResult,
-    "catalogue-validate": plans.CatalogueValidateResult,
+    "catalogue-entries": facts.CatalogueResult,
+    "catalogue-sources": facts.CatalogueSourcesResult,
+    "catalogue-validate": facts.CatalogueValidateResult,
     "check": measured.CheckResult,
     "claims": plans.ClaimsResult,
     "compare": plans.CompareResult,
-    "config": calls.ConfigResult,
+    "config": logs.ConfigResult,
     "diff": measured.DiffResult,
     "doctor": measured.DoctorResult,
     "drift": measured.DriftResult,
     "drivers": calls.DriversResult,
     "explain": calls.ExplainResult,
     "explain-call": calls.ExplainCallResult,
-    "formats": calls.FormatsResult,
-    "history-info": calls.HistoryInfoResult,
-    "history-prune": calls.HistoryPruneResult,
-    "merge": calls.MergeResult,
+    "formats": logs.FormatsResult,
+    "history-info": logs.HistoryInfoResult,
+    "history-prune": logs.HistoryPruneResult,
+    "merge": logs.MergeResult,
     "predict": plans.PredictResult,
-    "scrub": calls.ScrubResult,
+    "scrub": logs.ScrubResult,
     "session": calls.SessionResult,
     "simulate": plans.SimulateResult,
     "slowest": calls.SlowestResult,
-    "sources": calls.SourcesResult,
+    "sources": logs.SourcesResult,
     "sweep": plans.SweepResult,
     "watch": measured.WatchPicture,
     "watch-event": measured.WatchEvent,

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from latprof.outputs.base import Strict
+from latprof.outputs.logs import Beside
 
 __all__ = [
     "BudgetResult",
@@ -260,6 +261,7 @@ class DoctorResult(Strict):
 
     schema_version: Literal[1]
     formats: list[_Advised]
+    history: Beside | None = Field(description="null with --no-history")
 
 
 class _Usual(Strict):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from latprof.ingest.kept_history import Beside
 from latprof.ingest.survey import Holding
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
+from latprof.report.history import beside_data, beside_notes
 from latprof.report.support import SHOWN
 from latprof.share.advice import ADVICE, NO_ADVICE
 from latprof.units import format_count, format_counted
@@ -14,14 +16,20 @@ from latprof.units import format_count, format_counted
 __all__ = ["doctor_document"]
 
 
-def doctor_document(holdings: Sequence[Holding]) -> Document:
-    """Per format with logs: its calls, what of TTFT, decode and whole call it shows, and the setting for more."""
+def doctor_document(holdings: Sequence[Holding], beside: Beside | None = None) -> Document:
+    """Per format with logs: its calls, what of TTFT, decode and whole call it shows, and the setting for more.
+
+    `beside` is what the history has of deleted logs; None where it was not asked.
+    """
     here = [item for item in holdings if item.files]
     sections = tuple(Section(item.format.title, _lines(item)) for item in here)
     if not here:
         nothing = "No agent logs were found: give the folder with the sessions, for example `latprof doctor DIR`."
         sections = (Section("Logs", (Note(nothing),)),)
-    data = {"schema_version": 1, "formats": [_described(item) for item in here]}
+    notes = [] if beside is None else beside_notes(beside)
+    if notes:
+        sections = (*sections, Section("History", tuple(map(Note, notes))))
+    data = {"schema_version": 1, "formats": [_described(item) for item in here], "history": beside_data(beside)}
     rows = tuple(tuple(_described(item)[name] for name in _COLUMNS) for item in here)
     title = f"latprof: {format_counted(len(here), 'format')} with logs"
     return Document(title, sections, data, Grid(_COLUMNS, rows))

@@ -11,11 +11,11 @@ from latprof.report.document import Cell, Column, Document, Grid, Note, Section,
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant
 
 if TYPE_CHECKING:
-    from latprof.ingest.kept_history import HistoryFacts, KeptLogs, Pruned
+    from latprof.ingest.kept_history import Beside, HistoryFacts, KeptLogs, Pruned
     from latprof.ingest.remember import Remembered
     from latprof.trace import Trace
 
-__all__ = ["history_document", "history_notes", "pruned_document"]
+__all__ = ["beside_data", "beside_notes", "history_document", "history_notes", "pruned_document"]
 
 
 def history_notes(trace: Trace, remembered: Remembered, tz: tzinfo = UTC) -> tuple[str, ...]:
@@ -24,18 +24,53 @@ def history_notes(trace: Trace, remembered: Remembered, tz: tzinfo = UTC) -> tup
     found, deleted, cut = remembered.among(trace.keys)
     calls = int(found.sum())
     if calls:
-        parts = [format_counted(deleted, "deleted log")] if deleted else []
-        parts += [format_counted(cut, "shortened log")] if cut else []
         at = trace.column("sent_at")[found]
         day = None if np.isnan(at).all() else format_instant(float(np.nanmin(at)), tz)
         since = f", since {day[:10]}" if day else ""
         notes.append(
             f"{format_count(calls)} of these calls are in no log any more: the history has them, of "
-            f"{' and '.join(parts)}{since} (--no-history leaves them out)."
+            f"{_logs(deleted, cut)}{since} (--no-history leaves them out)."
         )
     if remembered.trouble and remembered.matters:
         notes.append(f"The history {remembered.trouble}: calls of deleted logs may be missing.")
     return tuple(notes)
+
+
+def _logs(deleted: int, shortened: int) -> str:
+    """As '12 deleted logs and 1 shortened log'."""
+    parts = [format_counted(deleted, "deleted log")] if deleted else []
+    parts += [format_counted(shortened, "shortened log")] if shortened else []
+    return " and ".join(parts)
+
+
+def beside_notes(beside: Beside) -> list[str]:
+    """What the history has beside the logs that are there, for pages that show only these."""
+    notes: list[str] = []
+    if beside.calls:
+        day = f", since {(format_instant(beside.since) or '')[:10]}" if beside.since is not None else ""
+        of = "; ".join(f"{name} {format_count(count)}" for name, count in beside.formats.items())
+        verb = "is" if beside.calls == 1 else "are"
+        notes.append(
+            f"{format_counted(beside.calls, 'more call')} of {_logs(beside.deleted, beside.shortened)} {verb} in the "
+            f"history{day} ({of}). Other commands count them, too; --no-history leaves them out."
+        )
+    if beside.trouble:
+        notes.append(f"The history {beside.trouble}: what it has of deleted logs is not known.")
+    return notes
+
+
+def beside_data(beside: Beside | None) -> dict[str, Any] | None:
+    """The same for programs; None where the history was not asked."""
+    if beside is None:
+        return None
+    return {
+        "calls": beside.calls,
+        "deleted_logs": beside.deleted,
+        "shortened_logs": beside.shortened,
+        "since": format_instant(beside.since),
+        "formats": dict(beside.formats),
+        "trouble": beside.trouble,
+    }
 
 
 def history_document(facts: HistoryFacts, tz: tzinfo = UTC) -> Document:

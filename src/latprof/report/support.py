@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from latprof.formats import Format
+from latprof.ingest.kept_history import Beside
 from latprof.ingest.survey import Holding
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
+from latprof.report.history import beside_data, beside_notes
 from latprof.units import UNKNOWN, format_count, format_counted
 
 __all__ = ["EVIDENCE", "SHOWN", "formats_document", "sources_document"]
@@ -52,8 +54,11 @@ def formats_document(known: Sequence[Format]) -> Document:
     return Document(title, tuple(sections), data, Grid(grid_columns, grid))
 
 
-def sources_document(holdings: Sequence[Holding]) -> Document:
-    """What was found, and what it can tell; formats without a file are only named."""
+def sources_document(holdings: Sequence[Holding], beside: Beside | None = None) -> Document:
+    """What was found, and what it can tell; formats without a file are only named.
+
+    `beside` is what the history has of deleted logs; None where it was not asked.
+    """
     here = sorted((item for item in holdings if item.files), key=lambda item: (-item.calls, item.format.name))
     # Load generators, gateways and exports have no place of their own where they could be missed.
     absent = [
@@ -71,8 +76,9 @@ def sources_document(holdings: Sequence[Holding]) -> Document:
     where = [
         Note(f"{item.format.title}: {', '.join(str(place) for place in item.places)}") for item in here if item.places
     ]
+    items += map(Note, [] if beside is None else beside_notes(beside))
     items += [*where, *([Note(f"Not found: {'; '.join(absent)}.")] if absent else [])]
-    data = {"schema_version": 1, "sources": [_held(item) for item in holdings]}
+    data = {"schema_version": 1, "sources": [_held(item) for item in holdings], "history": beside_data(beside)}
     grid_columns = ("name", "files", "sessions", "calls", "days", "size_bytes", *SHOWN)
     grid = tuple(
         (

@@ -14,9 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 _OWN_FOLDERS = ("LATPROF_CACHE_DIR", "LATPROF_DATA_DIR")
 _numbers = count()
 
+# The same examples at each run: a test that fails has been broken. HYPOTHESIS_PROFILE=explore looks for others.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=60)
-hypothesis.settings.register_profile("dev", deadline=None, max_examples=100)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+hypothesis.settings.register_profile("dev", derandomize=True, deadline=None, max_examples=100)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=100)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

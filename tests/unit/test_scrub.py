@@ -59,7 +59,7 @@ def test_packed_logs_stay_packed(packing: str, tmp_path: Path) -> None:
             stream.write(log.read_bytes())
     else:
         packed.write_bytes(zstandard.ZstdCompressor().compress(log.read_bytes()))
-    result = scrub_folder(tmp_path / "logs", tmp_path / "out")
+    result = scrub_folder(tmp_path / "logs", tmp_path / "out", salt=b"salt")
     assert (result.files, result.refused, result.identical) == (1, [], True)
     (copy,) = files_below(tmp_path / "out")
     assert copy.name.endswith(f".jsonl.{packing}")
@@ -70,7 +70,7 @@ def test_packed_logs_stay_packed(packing: str, tmp_path: Path) -> None:
 def test_files_that_belong_together_still_do(tmp_path: Path) -> None:
     """A sub-agent's file is found by its parent, whose id is the name of its folder."""
     source = FIXTURES / "claude-code" / "recorded-2.1.300-subagent"
-    scrub_folder(source, tmp_path / "out")
+    scrub_folder(source, tmp_path / "out", salt=b"salt")
     (main,) = (path for path in files_below(tmp_path / "out") if path.parent.parent.name == "projects")
     (sub,) = (path for path in files_below(tmp_path / "out") if path.name.endswith(".jsonl") and path != main)
     assert sub.parts[-3:-1] == (main.stem, "subagents")
@@ -84,7 +84,7 @@ def test_a_log_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     shutil.copy(log, tmp_path / "logs")
     (tmp_path / "logs" / "cut.jsonl.gz").write_bytes(gzip.compress(log.read_bytes())[:900])
-    result = scrub_folder(tmp_path / "logs", tmp_path / "out")
+    result = scrub_folder(tmp_path / "logs", tmp_path / "out", salt=b"salt")
     assert result.files == 1
     assert not result.identical
     assert [(Path(path).name, reason) for path, reason in result.refused] == [
@@ -127,7 +127,7 @@ def test_numbers_in_arguments_are_content(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     line = {"type": "message", "arguments": {"amount": 48213, "rate": 7.625, "on": True}, "tokens": 48213}
     (tmp_path / "logs" / "a.jsonl").write_text(log.read_text() + json.dumps(line) + "\n")
-    scrub_folder(tmp_path / "logs", tmp_path / "out")
+    scrub_folder(tmp_path / "logs", tmp_path / "out", salt=b"salt")
     (copy,) = files_below(tmp_path / "out")
     last = json.loads(copy.read_text().splitlines()[-1])
     assert list(last["arguments"].values()) == [11111, 1.111, True]

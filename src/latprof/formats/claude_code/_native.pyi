@@ -1,6 +1,6 @@
 from latprof.formats.claude_code.lines import Line
 
-class Doubt(Exception): ...
+__all__ = ["Lines"]
 
 class Lines:
     def __init__(self, default_thread: str | None) -> None: ...

@@ -16,8 +16,10 @@ from libc.string cimport memcmp
 import orjson
 
 from latprof.formats.claude_code import stamps
-from latprof.formats.claude_code.lines import Line
+from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.parts import NO_USAGE, Part, Usage, json_characters
+
+__all__ = ["Lines"]
 
 
 cdef extern from "Python.h":
@@ -109,13 +111,27 @@ cdef enum:
     REQUEST = 15
     PASSING = 16
 
+# What is compiled here must be what the Python code beside it says, however old this file is.
+if (
+    " ".join(Line.__slots__)
+    != "number kind at uuid parent thread part tool_ids source_tool_id interrupted_id retry_s request_id max_tokens "
+    "embedded truncates"
+    or " ".join(Part.__slots__)
+    != "message_id request_id session_id version project model requested_model stop_reason has_stop_details usage blocks "
+    "tool_ids block_index duration_s request_ref effort"
+    or " ".join(Usage._fields)
+    != "input_tokens cache_read_tokens cache_write_tokens output_tokens thinking_tokens server_tools iterations speed"
+    or [value for key, value in vars(LineKind).items() if key.isupper()] != list(range(PROMPT, PASSING + 1))
+):
+    raise ImportError("compiled for another version of latprof")
+
 cdef object _LINE = Line, _PART = Part, _USAGE = Usage, _NO_USAGE = NO_USAGE
 cdef object _loads = orjson.loads, _seconds_of = stamps.seconds_of, _json_characters = json_characters
 cdef double _LONGEST_WAIT_MS = 86_400_000
 cdef str _THINKING = "thinking", _TEXT = "text", _TOOL_USE = "tool_use", _OTHER = "other"
 
 
-class Doubt(Exception):
+class _Doubt(Exception):
     """A line that has to be decoded in full."""
 
 
@@ -155,12 +171,12 @@ cdef class Lines:
                 place = behind
                 if line is not None:
                     lines.append(line)
-        except Doubt:
+        except _Doubt:
             pass
         return place - first, number
 
     cdef object _line(self, RecordFacts *record, Py_ssize_t number):
-        """As `line_of` of the record; raises Doubt."""
+        """As `line_of` of the record; raises _Doubt."""
         cdef Value *kind = &record.values[R_TYPE]
         if _is(kind, "assistant", 9):
             return self._assistant(record, number, False)
@@ -211,18 +227,18 @@ cdef class Lines:
     cdef object _assistant(self, RecordFacts *record, Py_ssize_t number, bint embedded):
         cdef Value *values = record.values
         if record.values[R_MESSAGE].kind != V_OBJECT:
-            raise Doubt
+            raise _Doubt
         uuid, parent, thread = self._uuid(record), self._parent(record), self._thread(record)
         if _is(&record.message[M_MODEL], "<synthetic>", 11) or values[R_API_ERROR].kind == V_TRUE:
             if values[R_TRUNCATED].kind > V_TRUE:
-                raise Doubt
+                raise _Doubt
             return _LINE(
                 number, SYNTHETIC, _at(record), uuid, parent, thread, None, (), None, None, None, None, None,
                 embedded, values[R_TRUNCATED].kind == V_TRUE,
             )
         at = _at(record)
         if at is None:
-            raise Doubt
+            raise _Doubt
         return _LINE(
             number, RESPONSE, at, uuid, parent, thread, self._part(record), (), None, None, None, None, None, embedded
         )
@@ -233,7 +249,7 @@ cdef class Lines:
         cdef list tool_ids = []
         message_id = self._again(R_ID, &message[M_ID])
         if message_id is None:
-            raise Doubt
+            raise _Doubt
         blocks = self._blocks(record, tool_ids)
         session_id = self._again(R_SESSION, &values[R_SESSION])
         if session_id is None:
@@ -272,7 +288,7 @@ cdef class Lines:
         cdef Value *kind = &values[B_TYPE]
         if _is(kind, "tool_use", 8) or _is(kind, "server_tool_use", 15) or _is(kind, "mcp_tool_use", 12):
             if values[B_ID].kind != V_TEXT:
-                raise Doubt
+                raise _Doubt
             tool_ids.append(_any_text(&values[B_ID].text))
             return (_TOOL_USE, _characters(block), None, self._again(R_COUNT + 2, &values[B_NAME]))
         if _is(kind, "text", 4):
@@ -317,7 +333,7 @@ cdef class Lines:
                 block = &record.blocks[place]
                 if _is(&block.values[B_TYPE], "tool_result", 11):
                     if block.values[B_TOOL_USE].kind != V_TEXT:
-                        raise Doubt
+                        raise _Doubt
                     tool_ids.append(_any_text(&block.values[B_TOOL_USE].text))
                 elif text == NULL and _is(&block.values[B_TYPE], "text", 4):
                     if block.values[B_TEXT].kind == V_TEXT and block.values[B_TEXT].text.size:
@@ -338,7 +354,7 @@ cdef class Lines:
         if record.has_inner and _is(&record.data_type, "agent_progress", 14) and _is_some(&record.data_agent):
             kind = &inner.values[R_TYPE]
             if kind.kind > V_TEXT:
-                raise Doubt
+                raise _Doubt
             for place in (R_SESSION, R_VERSION, R_CWD):
                 if inner.values[place].kind == V_MISSING:
                     inner.values[place] = record.values[place]
@@ -355,7 +371,7 @@ cdef class Lines:
         if not _is(&record.values[R_SUBTYPE], "api_error", 9):
             return self._plain(record, number, PASSING)
         if wait.kind == V_FALSE or wait.kind == V_TRUE:
-            raise Doubt
+            raise _Doubt
         line = self._plain(record, number, API_ERROR)
         if wait.kind == V_WHOLE:
             wait_ms = <double>wait.whole
@@ -376,7 +392,7 @@ cdef class Lines:
     cdef object _request(self, RecordFacts *record, Py_ssize_t number):
         cdef Value *limit = &record.max_tokens
         if limit.kind == V_FALSE or limit.kind == V_TRUE:
-            raise Doubt
+            raise _Doubt
         line = self._plain(record, number, REQUEST)
         line.request_id = _text(&record.values[R_ID])
         if limit.kind == V_WHOLE:
@@ -401,7 +417,7 @@ cdef inline bint _is(Value *value, const char *word, size_t size) except -1:
     if value.kind != V_TEXT:
         return False
     if value.text.escaped:
-        raise Doubt
+        raise _Doubt
     return value.text.size == size and memcmp(value.text.at, word, size) == 0
 
 
@@ -414,7 +430,7 @@ cdef bint _starts(Text *text, const char *word, size_t size) except -1:
         if text.at[place] != <uint8_t>word[place]:
             if place + 5 < text.size and memcmp(text.at + place, b"\\u00", 4) == 0 and text.at[place + 4] < b"8":
                 # A plain letter may be written so.
-                raise Doubt
+                raise _Doubt
             return False
     return True
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from damaged_lines import damaged, usual_lines
 from latprof.formats import Source
-from latprof.formats.claude_code import Decoded, decode_lines
+from latprof.formats.claude_code import Decoded, calls_of, decode_lines
 from latprof.formats.claude_code.reading import is_compiled
 
 not_compiled = pytest.mark.skipif(not is_compiled(), reason="the reader of Claude Code is not compiled here")
@@ -32,6 +32,8 @@ def both(data: bytes, path: str = "log.jsonl") -> tuple[Decoded, Decoded]:
 def assert_alike(data: bytes, path: str = "log.jsonl") -> None:
     with_it, without = both(data, path)
     assert with_it == without
+    assert list(calls_of(with_it)) == list(calls_of(with_it, compiled=False))
+    assert with_it == without, "the second stage leaves the lines as they are"
 
 
 def taken(data: bytes, thread: str | None = None) -> tuple[int, list[Any]]:
@@ -155,7 +157,9 @@ def test_random_bytes_in_lines(lines: list[bytes], data: st.DataObject) -> None:
 def test_fixtures_are_taken_and_read_alike(fixtures: Path) -> None:
     for path in logs(fixtures / "claude-code"):
         source = Source.from_path(path)
-        assert decode_lines(source) == decode_lines(source, compiled=False), path
+        decoded = decode_lines(source)
+        assert decoded == decode_lines(source, compiled=False), path
+        assert list(calls_of(decoded)) == list(calls_of(decoded, compiled=False)), path
 
 
 @not_compiled
@@ -167,7 +171,9 @@ def test_real_logs_are_taken_and_read_alike(shared: Path) -> None:
     for path in logs(shared / "corpus" / "claude-code"):
         data = path.read_bytes()
         source = Source.from_path(path)
-        assert decode_lines(source) == decode_lines(source, compiled=False), path
+        decoded = decode_lines(source)
+        assert decoded == decode_lines(source, compiled=False), path
+        assert list(calls_of(decoded)) == list(calls_of(decoded, compiled=False)), path
         start, number, end = 0, 0, data.rfind(b"\n") + 1
         while start < end:
             start, number = _native.Lines(None).take(data, start, end, number, [])

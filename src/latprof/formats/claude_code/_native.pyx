@@ -13,6 +13,8 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
+from latprof.formats.claude_code._slots cimport PyType_GenericAlloc, offsets, put
+
 import orjson
 
 from latprof.formats.claude_code import stamps
@@ -26,7 +28,6 @@ cdef extern from "Python.h":
     int PyUnicode_IS_COMPACT_ASCII(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     void *PyUnicode_DATA(object text)
-    object PyType_GenericAlloc(PyTypeObject *kind, Py_ssize_t items)
 
 
 cdef extern from "_record.h":
@@ -125,6 +126,12 @@ if (
 ):
     raise ImportError("compiled for another version of latprof")
 
+# In the order in which the classes have them.
+cdef Py_ssize_t[15] _line_slots
+cdef Py_ssize_t[16] _part_slots
+offsets(_line_slots, Line, " ".join(Line.__slots__))
+offsets(_part_slots, Part, " ".join(Part.__slots__))
+
 cdef object _LINE = Line, _PART = Part, _USAGE = Usage, _NO_USAGE = NO_USAGE
 cdef object _loads = orjson.loads, _seconds_of = stamps.seconds_of, _json_characters = json_characters
 cdef double _LONGEST_WAIT_MS = 86_400_000
@@ -195,9 +202,27 @@ cdef class Lines:
         return None
 
     cdef object _plain(self, RecordFacts *record, Py_ssize_t number, int kind):
-        return _LINE(
-            number, kind, _at(record), self._uuid(record), self._parent(record), self._thread(record)
-        )
+        return self._made(record, number, kind, _at(record), None, (), False)
+
+    cdef object _made(
+        self, RecordFacts *record, Py_ssize_t number, int kind, object at, object part, object tool_ids, bint embedded
+    ):
+        """A line; what but few have is left to be set."""
+        cdef int place
+        line = PyType_GenericAlloc(<PyTypeObject *>_LINE, 0)
+        put(line, _line_slots[0], number)
+        put(line, _line_slots[1], kind)
+        put(line, _line_slots[2], at)
+        put(line, _line_slots[3], self._uuid(record))
+        put(line, _line_slots[4], self._parent(record))
+        put(line, _line_slots[5], self._thread(record))
+        put(line, _line_slots[6], part)
+        put(line, _line_slots[7], tool_ids)
+        for place in range(8, 13):
+            put(line, _line_slots[place], None)
+        put(line, _line_slots[13], embedded)
+        put(line, _line_slots[14], False)
+        return line
 
     cdef object _uuid(self, RecordFacts *record):
         self._uuid_before = self._last_uuid
@@ -228,25 +253,23 @@ cdef class Lines:
         cdef Value *values = record.values
         if record.values[R_MESSAGE].kind != V_OBJECT:
             raise _Doubt
-        uuid, parent, thread = self._uuid(record), self._parent(record), self._thread(record)
         if _is(&record.message[M_MODEL], "<synthetic>", 11) or values[R_API_ERROR].kind == V_TRUE:
             if values[R_TRUNCATED].kind > V_TRUE:
                 raise _Doubt
-            return _LINE(
-                number, SYNTHETIC, _at(record), uuid, parent, thread, None, (), None, None, None, None, None,
-                embedded, values[R_TRUNCATED].kind == V_TRUE,
-            )
+            line = self._made(record, number, SYNTHETIC, _at(record), None, (), embedded)
+            line.truncates = values[R_TRUNCATED].kind == V_TRUE
+            return line
         at = _at(record)
         if at is None:
             raise _Doubt
-        return _LINE(
-            number, RESPONSE, at, uuid, parent, thread, self._part(record), (), None, None, None, None, None, embedded
-        )
+        return self._made(record, number, RESPONSE, at, self._part(record), (), embedded)
 
     cdef object _part(self, RecordFacts *record):
         cdef Value *values = record.values
         cdef Value *message = record.message
         cdef list tool_ids = []
+        cdef Py_ssize_t *slots = _part_slots
+        cdef int64_t index
         message_id = self._again(R_ID, &message[M_ID])
         if message_id is None:
             raise _Doubt
@@ -255,24 +278,24 @@ cdef class Lines:
         if session_id is None:
             session_id = _text(&values[R_SESSION_OLD])
         index = count_of(&values[R_BLOCK_INDEX])
-        return _PART(
-            message_id,
-            self._again(R_REQUEST, &values[R_REQUEST]),
-            session_id,
-            self._again(R_VERSION, &values[R_VERSION]),
-            self._again(R_CWD, &values[R_CWD]),
-            self._again(R_COUNT, &message[M_MODEL]),
-            _text(&values[R_MODEL]),
-            self._again(R_COUNT + 1, &message[M_STOP]),
-            message[M_DETAILS].kind != V_MISSING,
-            self._usage(record),
-            blocks,
-            tuple(tool_ids) if tool_ids else (),
-            index if index >= 0 else None,
-            _duration_s(values),
-            _text(&values[R_REFERENCE]),
-            self._again(R_EFFORT, &values[R_EFFORT]),
-        )
+        part = PyType_GenericAlloc(<PyTypeObject *>_PART, 0)
+        put(part, slots[0], message_id)
+        put(part, slots[1], self._again(R_REQUEST, &values[R_REQUEST]))
+        put(part, slots[2], session_id)
+        put(part, slots[3], self._again(R_VERSION, &values[R_VERSION]))
+        put(part, slots[4], self._again(R_CWD, &values[R_CWD]))
+        put(part, slots[5], self._again(R_COUNT, &message[M_MODEL]))
+        put(part, slots[6], _text(&values[R_MODEL]))
+        put(part, slots[7], self._again(R_COUNT + 1, &message[M_STOP]))
+        put(part, slots[8], message[M_DETAILS].kind != V_MISSING)
+        put(part, slots[9], self._usage(record))
+        put(part, slots[10], blocks)
+        put(part, slots[11], tuple(tool_ids) if tool_ids else ())
+        put(part, slots[12], index if index >= 0 else None)
+        put(part, slots[13], _duration_s(values))
+        put(part, slots[14], _text(&values[R_REFERENCE]))
+        put(part, slots[15], self._again(R_EFFORT, &values[R_EFFORT]))
+        return part
 
     cdef object _blocks(self, RecordFacts *record, list tool_ids):
         cdef int place
@@ -339,11 +362,12 @@ cdef class Lines:
                     if block.values[B_TEXT].kind == V_TEXT and block.values[B_TEXT].text.size:
                         text = &block.values[B_TEXT]
         kind = _user_kind(record, text, len(tool_ids) > 0)
-        uuid, parent, thread = self._uuid(record), self._parent(record), self._thread(record)
-        return _LINE(
-            number, kind, _at(record), uuid, parent, thread, None, tuple(tool_ids) if tool_ids else (),
-            _text(&values[R_SOURCE_TOOL]), _text(&values[R_INTERRUPTED]), None, None, None, embedded,
-        )
+        line = self._made(record, number, kind, _at(record), None, tuple(tool_ids) if tool_ids else (), embedded)
+        if _is_some(&values[R_SOURCE_TOOL]):
+            line.source_tool_id = _text(&values[R_SOURCE_TOOL])
+        if _is_some(&values[R_INTERRUPTED]):
+            line.interrupted_id = _text(&values[R_INTERRUPTED])
+        return line
 
     cdef object _progress(self, RecordFacts *record, Py_ssize_t number):
         cdef RecordFacts *inner = record.inner

@@ -27,11 +27,12 @@ from latprof.formats.claude_code.transcript import Transcript
 from latprof.model import Call, Problem
 
 try:
-    from latprof.formats.claude_code import _native
-except ImportError:  # it was not compiled on this machine: the Python code gives the same results
-    _compiled: Any = None
+    from latprof.formats.claude_code import _native, _native_calls
+except ImportError:  # not compiled on this machine: the Python code gives the same results
+    _lines_of: Any = None
+    _calls_of: Any = None
 else:
-    _compiled = _native
+    _lines_of, _calls_of = _native.Lines, _native_calls.Calls
 
 __all__ = ["Decoded", "calls_of", "decode_lines", "is_compiled", "packed", "unpacked"]
 
@@ -73,7 +74,7 @@ def decode_lines(source: Source, *, after: Decoded | None = None, compiled: bool
     """The first stage: bytes -> lines, and problems with lines.
 
     With `after` only the bytes behind its complete lines are decoded and added to what they say; packed files are
-    decoded whole. `compiled=False` does without the compiled extension, `skim=False` without simdjson; both are slower
+    decoded whole. `compiled=False` does without the compiled extensions, `skim=False` without simdjson; both are slower
     and give the same.
     """
     decoded = Decoded(source.path) if after is None else after.complete()
@@ -96,23 +97,27 @@ def decode_lines(source: Source, *, after: Decoded | None = None, compiled: bool
 
 
 def is_compiled() -> bool:
-    """Whether the compiled extension is there."""
-    return _compiled is not None
+    """Whether the compiled extensions are there."""
+    return _lines_of is not None
 
 
-def calls_of(decoded: Decoded) -> Iterator[Call | Problem]:
+def calls_of(decoded: Decoded, *, compiled: bool = True) -> Iterator[Call | Problem]:
     """The second stage: problems of lines first, then calls in the order of their first lines.
 
-    Leaves the lines as they are.
+    Leaves the lines as they are. `compiled` as for `decode_lines`.
     """
     yield from decoded.problems
-    transcript = Transcript.of(decoded.lines)
+    calls = _calls_of(decoded.lines) if compiled and _calls_of is not None else None
+    transcript: Transcript = Transcript.of(decoded.lines) if calls is None else calls.transcript
     answered: set[str] = set(transcript.referenced)
     # A response, and what was tried before it, belong to one call.
     for response in sorted(transcript.responses.values(), key=lambda item: item.lines[0].number):
-        pairing = pair(transcript, response)
-        answered.update(pairing.lost_requests)
-        yield call_of(transcript, response, pairing)
+        call = None if calls is None else calls.call_of(response)
+        if call is None:
+            pairing = pair(transcript, response)
+            answered.update(pairing.lost_requests)
+            call = call_of(transcript, response, pairing)
+        yield call
     for thread, requests in transcript.requests_of.items():
         last = transcript.last_number_of.get(thread, -1)
         for request in requests:
@@ -158,7 +163,7 @@ class _Decoder:
     def __init__(self, decoded: Decoded, *, compiled: bool, skim: bool) -> None:
         match = _AGENT_FILE.match(PurePath(decoded.path).name)
         self._thread = match["id"] if match else None
-        self._compiled: Any = _compiled.Lines(self._thread) if compiled and _compiled is not None else None
+        self._compiled: Any = _lines_of(self._thread) if compiled and _lines_of is not None else None
         self._skim = Skimmer(self._thread).line
         self._long_bytes = _LONG_BYTES if skim else sys.maxsize
         self._decoded = decoded
@@ -218,7 +223,7 @@ class _Decoder:
         return start
 
     def _take_compiled(self, chunk: bytes, start: int) -> int:
-        """The same by the compiled extension; the lines that it leaves are decoded one by one."""
+        """The same by a compiled extension; the lines that it leaves are decoded one by one."""
         decoded, take = self._decoded, self._compiled.take
         end = chunk.rfind(b"\n") + 1
         while start < end:

@@ -19,7 +19,11 @@ from hypothesis import strategies as st
 from damaged_lines import damaged, usual_lines
 from latprof.formats import Source
 from latprof.formats.claude_code import Decoded, calls_of, decode_lines
+from latprof.formats.claude_code.lines import Line, LineKind
+from latprof.formats.claude_code.parts import NO_USAGE, Part
 from latprof.formats.claude_code.reading import is_compiled
+from latprof.model import Call
+from linked_lines import linked_lines
 
 not_compiled = pytest.mark.skipif(not is_compiled(), reason="the reader of Claude Code is not compiled here")
 
@@ -43,6 +47,14 @@ def taken(data: bytes, thread: str | None = None) -> tuple[int, list[Any]]:
     lines: list[Any] = []
     _, count = _native.Lines(thread).take(data, 0, len(data), 0, lines)
     return count, lines
+
+
+def answer(*, number: int, parent: str | None) -> Line:
+    part = Part(
+        "msg_1", "req_1", "s1", None, None, None, None, "end_turn", False, NO_USAGE, (("text", 4, None, None),), (),
+        None, None, None, None,
+    )  # fmt: skip
+    return Line(number, LineKind.RESPONSE, 9000.0, f"u{number}", parent, None, part)
 
 
 def logs(folder: Path) -> Iterator[Path]:
@@ -121,6 +133,48 @@ def test_damaged_lines(seed: int) -> None:
     for _ in range(400):
         lines = [damaged(rng.choice(usual), rng), *rng.sample(usual, 2), damaged(rng.choice(usual), rng)]
         assert_alike(b"".join(lines), rng.choice(("log.jsonl", "agent-a7.jsonl")))
+
+
+@not_compiled
+@pytest.mark.parametrize("seed", range(8))
+def test_linked_lines(seed: int) -> None:
+    """Who follows whom, in all the ways that lines hang together, and loops."""
+    rng = random.Random(seed)  # noqa: S311 - to be repeated, not to be safe
+    for _ in range(500):
+        decoded = linked_lines(rng)
+        assert list(calls_of(decoded)) == list(calls_of(decoded, compiled=False)), decoded
+
+
+@not_compiled
+def test_a_loop_and_a_long_chain() -> None:
+    """Of lines that are passed on the way up."""
+    for length in (1, 20, 31, 32, 33, 600):
+        lines = [Line(1, LineKind.PROMPT, 1.0, "u1", None, None)]
+        lines += [Line(n, LineKind.PASSING, 1.0 + n, f"u{n}", f"u{n - 1}", None) for n in range(2, 2 + length)]
+        lines += [answer(number=length + 2, parent=f"u{length + 1}")]
+        decoded = Decoded("log.jsonl", lines, [], 0, len(lines))
+        (call,) = calls_of(decoded)
+        assert [call] == list(calls_of(decoded, compiled=False))
+        assert isinstance(call, Call)
+        assert (call.trigger, call.trigger_at, call.sent_at) == ("user", 1.0, 2.0 + length)
+        lines[0] = Line(1, LineKind.PASSING, 1.0, "u1", f"u{length + 1}", None)
+        assert list(calls_of(decoded)) == list(calls_of(decoded, compiled=False))
+
+
+@not_compiled
+@pytest.mark.parametrize("wrong", [None, 3, "line", Part])
+def test_objects_of_another_class_are_refused(wrong: Any) -> None:
+    """Their fields would be read from wherever they lie."""
+    from latprof.formats.claude_code import _native_calls
+
+    with pytest.raises(TypeError):
+        _native_calls.Calls([wrong])
+    with pytest.raises(TypeError):
+        _native_calls.Calls([]).call_of(wrong)
+    line = answer(number=1, parent=None)
+    line.part = wrong if wrong is not None else 3
+    with pytest.raises(TypeError):
+        _native_calls.Calls([line])
 
 
 @not_compiled

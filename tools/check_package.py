@@ -12,6 +12,17 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+READER = "src/latprof/formats/claude_code"
+IN_SDIST = (
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "justfile",
+    *(
+        f"{READER}/{name}"
+        for name in ("_native.pyx", "_native_calls.pyx", "_json.h", "_record.h", "_slots.h", "_slots.pxd")
+    ),
+)
 
 
 def run(*command: str, cwd: Path = ROOT) -> str:
@@ -32,7 +43,7 @@ def main() -> None:
         missing = [name for name in ("latprof/py.typed", "latprof/cli/__init__.py") if name not in names]
         with tarfile.open(sdist) as archive:
             held = {"/".join(name.split("/")[1:]) for name in archive.getnames()}
-        missing += [name for name in ("README.md", "LICENSE", "CHANGELOG.md", "justfile") if name not in held]
+        missing += [name for name in IN_SDIST if name not in held]
         if missing:
             sys.exit(f"missing in the archives: {', '.join(missing)}")
         venv.create(out / "env", with_pip=True)

@@ -99,8 +99,11 @@ def _part(rng: random.Random, habits: _Habits) -> Part:
 def _usage(rng: random.Random) -> Usage:
     if rng.random() < 0.5:
         return Usage(3, 1000, 100, rng.choice((1, 50)))
-    counts = [rng.choice((None, 0, 1, 90, 5000)) for _ in range(5)]
-    return Usage(*counts, rng.random() < 0.1, rng.choice((0, 1, 2)), rng.choice((None, None, "fast", "standard")))
+    fresh, read, written, output, thinking = (rng.choice((None, 0, 1, 90, 5000)) for _ in range(5))
+    tools, iterations = rng.random() < 0.1, rng.choice((0, 1, 2))
+    return Usage(
+        fresh, read, written, output, thinking, tools, iterations, rng.choice((None, None, "fast", "standard"))
+    )
 
 
 def _block(rng: random.Random) -> BlockFacts:

@@ -171,7 +171,7 @@ def test_objects_of_another_class_are_refused(wrong: Any) -> None:
         _native_calls.Calls([wrong])
     with pytest.raises(TypeError):
         _native_calls.Calls([]).call_of(wrong)
-    line = answer(number=1, parent=None)
+    line: Any = answer(number=1, parent=None)
     line.part = wrong if wrong is not None else 3
     with pytest.raises(TypeError):
         _native_calls.Calls([line])

@@ -2,18 +2,24 @@
 
 from setuptools import Extension, setup
 
-FOLDER = "src/latprof/formats/claude_code"
-HEADERS = {"_native": ("_json.h", "_record.h", "_slots.h", "_slots.pxd"), "_native_calls": ("_slots.h", "_slots.pxd")}
+READER = "src/latprof/formats/claude_code"
+TRACE = "src/latprof/trace"
+SLOTS = (f"{TRACE}/_slots.h", f"{TRACE}/_slots.pxd")
+SOURCES = {
+    f"{READER}/_native.pyx": (f"{READER}/_json.h", f"{READER}/_record.h", *SLOTS),
+    f"{READER}/_native_calls.pyx": SLOTS,
+    f"{TRACE}/_native_columns.pyx": SLOTS,
+}
 
 setup(
     ext_modules=[
         Extension(
-            f"latprof.formats.claude_code.{name}",
-            [f"{FOLDER}/{name}.pyx"],
-            depends=[f"{FOLDER}/{header}" for header in headers],
-            include_dirs=[FOLDER],
+            path.removeprefix("src/").removesuffix(".pyx").replace("/", "."),
+            [path],
+            depends=list(headers),
+            include_dirs=[READER, TRACE],
             optional=True,
         )
-        for name, headers in HEADERS.items()
+        for path, headers in SOURCES.items()
     ]
 )

@@ -12,16 +12,11 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-READER = "src/latprof/formats/claude_code"
+COMPILED = ("formats/claude_code/_native", "formats/claude_code/_native_calls", "trace/_native_columns")
+HEADERS = ("formats/claude_code/_json.h", "formats/claude_code/_record.h", "trace/_slots.h", "trace/_slots.pxd")
 IN_SDIST = (
-    "README.md",
-    "LICENSE",
-    "CHANGELOG.md",
-    "justfile",
-    *(
-        f"{READER}/{name}"
-        for name in ("_native.pyx", "_native_calls.pyx", "_json.h", "_record.h", "_slots.h", "_slots.pxd")
-    ),
+    *("README.md", "LICENSE", "CHANGELOG.md", "justfile", "setup.py"),
+    *(f"src/latprof/{name}" for name in (*(f"{name}.pyx" for name in COMPILED), *HEADERS)),
 )
 
 

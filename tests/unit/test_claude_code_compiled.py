@@ -23,6 +23,7 @@ from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.parts import NO_USAGE, Part
 from latprof.formats.claude_code.reading import is_compiled
 from latprof.model import Call
+from latprof.trace import columns
 from linked_lines import linked_lines
 
 not_compiled = pytest.mark.skipif(not is_compiled(), reason="the reader of Claude Code is not compiled here")
@@ -68,6 +69,7 @@ def test_it_is_compiled_where_it_can_be() -> None:
     if not os.environ.get("CI") or not header.exists() or shutil.which(compiler) is None:
         pytest.skip("not CI, or nothing to compile with")
     assert is_compiled()
+    assert columns.is_compiled()
 
 
 @not_compiled

@@ -13,7 +13,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
-from latprof.formats.claude_code._slots cimport PyType_GenericAlloc, offsets, put
+from latprof.trace._slots cimport PyType_GenericAlloc, offsets, put
 
 import orjson
 

@@ -10,7 +10,7 @@ from cpython.long cimport PyLong_FromVoidPtr
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
 
-from latprof.formats.claude_code._slots cimport get, made, offsets, put
+from latprof.trace._slots cimport get, made, offsets, put
 
 from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.pairing import trigger_of
@@ -70,22 +70,25 @@ cdef enum:
     RATIO_CHARACTERS = 400
     CHARACTERS_PER_TOKEN = 4
 
-
-offsets(_line, Line, "number kind at uuid parent thread part tool_ids embedded")
-offsets(
-    _part, Part,
-    "message_id request_id session_id version project model requested_model stop_reason has_stop_details usage blocks "
-    "tool_ids block_index duration_s request_ref effort",
-)
-offsets(_response, Response, "thread lines parts cut shared_stamp")
-offsets(_block, Block, "type end_at start_at characters tokens name result_at signature_characters")
-offsets(
-    _call, Call,
-    "agent session_id message_id request_id agent_version agent_id provider model requested_model project host "
+# What is compiled here must be what the Python code beside it says, however old this file is.
+cdef dict _NAMES = {
+    Response: "thread lines parts cut shared_stamp",
+    Block: "type end_at start_at characters tokens name result_at signature_characters",
+    Part: "message_id request_id session_id version project model requested_model stop_reason has_stop_details usage "
+    "blocks tool_ids block_index duration_s request_ref effort",
+    Call: "agent session_id message_id request_id agent_version agent_id provider model requested_model project host "
     "engineer effort speed_mode trigger trigger_at sent_at sent_source headers_at first_output_at "
     "first_output_source last_output_at last_output_source input_tokens cache_read_tokens cache_write_tokens "
     "output_tokens output_tokens_source reasoning_tokens attempts load stop_reason flags blocks tool_s stated_id told_by",
-)
+}
+if any(" ".join(owner.__slots__) != names for owner, names in _NAMES.items()):
+    raise ImportError("compiled for another version of latprof")
+
+offsets(_line, Line, "number kind at uuid parent thread part tool_ids embedded")
+offsets(_part, Part, _NAMES[Part])
+offsets(_response, Response, _NAMES[Response])
+offsets(_block, Block, _NAMES[Block])
+offsets(_call, Call, _NAMES[Call])
 
 # The texts of flags, in the order in which a call bears them.
 cdef tuple _FLAGS = (

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from damaged_lines import damaged, usual_lines
+from damaged_lines import STAMP, damaged, usual_lines
 from latprof.formats import Source
 from latprof.formats.claude_code import Decoded, calls_of, decode_lines
 from latprof.formats.claude_code.lines import Line, LineKind
@@ -190,13 +190,46 @@ def test_lengths_are_those_of_python(text: str, escaped: bool) -> None:  # noqa:
         {"type": "text", "text": text},
         {"type": "tool_use", "id": "t", "name": text, "input": given_input},
     ]
-    record = {"type": "assistant", "timestamp": "2026-03-02T10:00:05.250Z", "message": {"id": "m", "content": content}}
+    record = {"type": "assistant", "timestamp": STAMP, "message": {"id": "m", "content": content}}
     count, (line,) = taken(json.dumps(record, ensure_ascii=escaped).encode() + b"\n")
     assert count == 1
     assert line.part.blocks == (
         ("text", len(text), None, None),
         ("tool_use", len(orjson.dumps(given_input).decode()), None, text or None),
     )
+
+
+@not_compiled
+@pytest.mark.parametrize(
+    "sign",
+    [
+        "\\n",
+        '\\"',
+        "\\\\",
+        "\\/",
+        "\\u0001",
+        "\\u00e9",
+        "\\ud83d\\ude00",
+        "é",
+        "😀",
+        "\\n\\n",
+        "\\\\\\\\n",
+        "\\x",
+        "\\ud83d",
+        "\x01",
+    ],
+)
+def test_signs_at_every_place(sign: str) -> None:
+    """Bytes are looked at in blocks; what a block makes of a sign must not depend on where it begins."""
+    for before in range(140):
+        text = "x" * before + sign + "y" * (before % 7) + sign
+        raw = (
+            f'{{"type":"assistant","timestamp":"{STAMP}","message":{{"id":"m","content":['
+            f'{{"type":"text","text":"{text}"}},{{"type":"tool_use","id":"t","input":{{"{text}":"{text}"}}}}'
+            f']}},"padding":"{"z" * 200}"}}\n'
+        ).encode()
+        assert_alike(raw)
+        assert taken(raw)[0] == (sign not in {"\\x", "\\ud83d", "\x01"})
 
 
 @not_compiled

@@ -6,6 +6,7 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 
 cdef extern from "Python.h":
     object PyType_GenericAlloc(PyTypeObject *kind, Py_ssize_t items)
+    void PyObject_GC_UnTrack(void *owner)
 
 
 cdef extern from "_slots.h":
@@ -36,10 +37,20 @@ cdef inline int put(object owner, Py_ssize_t offset, object value) except -1:
     return 0
 
 
+cdef inline object bare(object kind, Py_ssize_t items):
+    """A new object, all of whose slots are still to be filled, in no list of the garbage collector.
+
+    For records of plain values, which are in no circle: else each collection would look at all of them.
+    """
+    found = PyType_GenericAlloc(<PyTypeObject *>kind, items)
+    PyObject_GC_UnTrack(<void *>found)
+    return found
+
+
 cdef inline object made(object kind, Py_ssize_t *table, int count):
     """A new object with None in these slots."""
     cdef int place
-    found = PyType_GenericAlloc(<PyTypeObject *>kind, 0)
+    found = bare(kind, 0)
     for place in range(count):
         put(found, table[place], None)
     return found

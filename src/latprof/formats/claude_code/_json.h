@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__SSE2__) || defined(_M_X64)
+#if (defined(__SSE2__) || defined(_M_X64)) && !defined(LATPROF_NO_SSE2)
 #include <emmintrin.h>
 #define LATPROF_SSE2 1
 #endif
@@ -50,28 +50,73 @@ typedef struct {
     int odd;
 } Measure;
 
-/* The first byte that is a quote, a backslash, a control character or not ASCII; `end` when there is none. */
-static inline Place find_special(Place p, Place end) {
+/* A set bit for each of 16 bytes that is a quote, a backslash, a control character or not ASCII. */
 #ifdef LATPROF_SSE2
+static inline unsigned special_of(Place p) {
     const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), blank = _mm_set1_epi8(0x20);
-    while (end - p >= 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)p);
-        /* As signed numbers bytes that are not ASCII are below the blank, too. */
-        __m128i found = _mm_or_si128(_mm_cmplt_epi8(bytes, blank),
-                                     _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)));
-        unsigned mask = (unsigned)_mm_movemask_epi8(found);
-        if (mask) {
+    __m128i bytes = _mm_loadu_si128((const __m128i *)p);
+    /* As signed numbers bytes that are not ASCII are below the blank, too. */
+    __m128i found = _mm_or_si128(_mm_cmplt_epi8(bytes, blank),
+                                 _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)));
+    return (unsigned)_mm_movemask_epi8(found);
+}
+
+static inline int first_bit(uint64_t mask) {
 #if defined(__GNUC__) || defined(__clang__)
-            return p + __builtin_ctz(mask);
+    return __builtin_ctzll(mask);
 #else
-            while (!(mask & 1)) {
-                mask >>= 1;
-                p++;
-            }
-            return p;
+    int place = 0;
+    while (!(mask >> place & 1)) place++;
+    return place;
 #endif
+}
+
+/* What a backslash makes of the sign behind it: 1 for a sign that is written with a backslash again, 2 for a slash,
+ * 0 for what is looked at more closely. */
+static const uint8_t SIMPLE_ESCAPES[256] = {
+    ['"'] = 1, ['\\'] = 1, ['b'] = 1, ['f'] = 1, ['n'] = 1, ['r'] = 1, ['t'] = 1, ['/'] = 2,
+};
+#endif
+
+/* The first byte that is a quote, a backslash, a control character or not ASCII, `end` when there is none; of simple
+ * escapes, which are passed on the way where that is quick, it takes note as `scan_escape` does. */
+static inline Place find_special(Place p, Place end, Text *text) {
+#ifdef LATPROF_SSE2
+    size_t escapes = 0, slashes = 0;
+    uint64_t mask;
+    if (end - p >= 16) {
+        mask = special_of(p);
+        if (!mask)
+            p += 16;
+        else if (p[first_bit(mask)] != '\\')
+            return p + first_bit(mask);
+    }
+    /* One byte more, for the sign behind a backslash. */
+    while (end - p > 64) {
+        mask = (uint64_t)special_of(p) | (uint64_t)special_of(p + 16) << 16 | (uint64_t)special_of(p + 32) << 32 |
+               (uint64_t)special_of(p + 48) << 48;
+        Place next = p + 64;
+        while (mask) {
+            int place = first_bit(mask);
+            uint8_t simple = p[place] == '\\' ? SIMPLE_ESCAPES[p[place + 1]] : 0;
+            if (!simple) {
+                next = p + place;
+                break;
+            }
+            escapes++;
+            slashes += simple >> 1;
+            next += place == 63;
+            /* This sign, and the one behind it, whatever it is. */
+            mask &= mask - 1;
+            mask &= ~(UINT64_C(2) << place);
         }
-        p += 16;
+        p = next;
+        if (mask) break;
+    }
+    if (escapes) {
+        text->escaped = 1;
+        text->chars -= escapes;
+        text->written += escapes - slashes;
     }
 #else
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
@@ -172,7 +217,7 @@ static Place scan_text(Place p, Place end, Text *text) {
     text->chars = text->written = 0;
     text->escaped = text->wide = 0;
     for (;;) {
-        p = find_special(p, end);
+        p = find_special(p, end, text);
         if (p >= end) return NULL;
         if (*p == '"') break;
         if (*p == '\\') {

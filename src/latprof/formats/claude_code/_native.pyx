@@ -6,14 +6,13 @@ whatever way, is left to them, so that what counts as damage, and what an odd va
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
-from latprof.trace._slots cimport PyType_GenericAlloc, offsets, put
+from latprof.trace._slots cimport bare, offsets, put
 
 import orjson
 
@@ -209,7 +208,7 @@ cdef class Lines:
     ):
         """A line; what but few have is left to be set."""
         cdef int place
-        line = PyType_GenericAlloc(<PyTypeObject *>_LINE, 0)
+        line = bare(_LINE, 0)
         put(line, _line_slots[0], number)
         put(line, _line_slots[1], kind)
         put(line, _line_slots[2], at)
@@ -278,7 +277,7 @@ cdef class Lines:
         if session_id is None:
             session_id = _text(&values[R_SESSION_OLD])
         index = count_of(&values[R_BLOCK_INDEX])
-        part = PyType_GenericAlloc(<PyTypeObject *>_PART, 0)
+        part = bare(_PART, 0)
         put(part, slots[0], message_id)
         put(part, slots[1], self._again(R_REQUEST, &values[R_REQUEST]))
         put(part, slots[2], session_id)
@@ -331,7 +330,7 @@ cdef class Lines:
         written = count_of(&usage.values[U_WRITTEN])
         if usage.lifetimes and usage.lifetimes > written:
             written = usage.lifetimes
-        made = PyType_GenericAlloc(<PyTypeObject *>_USAGE, 8)
+        made = bare(_USAGE, 8)
         _set(made, 0, _count(count_of(&usage.values[U_INPUT])))
         _set(made, 1, _count(count_of(&usage.values[U_READ])))
         _set(made, 2, _count(written))

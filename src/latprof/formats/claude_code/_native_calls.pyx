@@ -23,7 +23,7 @@ __all__ = ["Calls"]
 
 
 cdef enum:
-    L_NUMBER, L_KIND, L_AT, L_UUID, L_PARENT, L_THREAD, L_PART, L_TOOLS, L_EMBEDDED, L_COUNT
+    L_NUMBER, L_KIND, L_AT, L_UUID, L_PARENT, L_THREAD, L_PART, L_TOOLS, L_EMBEDDED, L_REQUEST, L_COUNT
     P_MESSAGE = 0
     P_REQUEST, P_SESSION, P_VERSION, P_PROJECT, P_MODEL, P_REQUESTED, P_STOP, P_DETAILS, P_USAGE, P_BLOCKS, P_TOOLS
     P_INDEX, P_DURATION, P_REFERENCE, P_EFFORT, P_COUNT
@@ -84,7 +84,7 @@ cdef dict _NAMES = {
 if any(" ".join(owner.__slots__) != names for owner, names in _NAMES.items()):
     raise ImportError("compiled for another version of latprof")
 
-offsets(_line, Line, "number kind at uuid parent thread part tool_ids embedded")
+offsets(_line, Line, "number kind at uuid parent thread part tool_ids embedded request_id")
 offsets(_part, Part, _NAMES[Part])
 offsets(_response, Response, _NAMES[Response])
 offsets(_block, Block, _NAMES[Block])
@@ -281,8 +281,6 @@ cdef class Calls:
         cdef bint queued = False
         first = (<list>get(response, _response[S_LINES]))[0]
         thread = get(response, _response[S_THREAD])
-        if self._requests:
-            return None
         above = None
         parent = get(first, _line[L_PARENT])
         line = _look(self._by_uuid, parent) if parent is not None else None
@@ -329,7 +327,39 @@ cdef class Calls:
                 source = "hook_adjusted" if _kind(<object>walked[place]) == HOOK else "trigger_line"
         if thread is not None and (<str?>thread).startswith("acompact"):
             trigger = "compaction"
+        if self._requests:
+            request = self._request_of(response)
+            if request is not None:
+                if self._has_lost(request, above):
+                    return None
+                sent_at, source = _at(request), "api_request_line"
         return trigger, trigger_at, sent_at, source
+
+    cdef object _request_of(self, object response):
+        """The line of the request that was answered, where it has a time."""
+        for part in <list>get(response, _response[S_PARTS]):
+            reference = get(part, _part[P_REFERENCE])
+            if reference:
+                request = _look(self._requests, reference)
+                return None if request is None or _at(request) is None else request
+        return None
+
+    cdef bint _has_lost(self, object request, object above) except -1:
+        """Whether the request before it, after what led to the call, was never answered."""
+        cdef list known = self.transcript.requests_of[get(request, _line[L_THREAD])]
+        cdef Py_ssize_t low = 0, high = len(known), middle
+        cdef Py_ssize_t number = get(request, _line[L_NUMBER])
+        cdef Py_ssize_t since = -1 if above is None else get(above, _line[L_NUMBER])
+        while low < high:
+            middle = (low + high) // 2
+            if <Py_ssize_t>get(known[middle], _line[L_NUMBER]) < number:
+                low = middle + 1
+            else:
+                high = middle
+        if low == 0:
+            return False
+        earlier = known[low - 1]
+        return get(earlier, _line[L_NUMBER]) >= since and get(earlier, _line[L_REQUEST]) not in self._referenced
 
     cdef bint _has_errors(self, object first, object above, PyObject **walked, int count) except -1:
         """Whether a failed attempt may have come before the response."""

@@ -12,6 +12,12 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+COMPILED = ("formats/claude_code/_native", "formats/claude_code/_native_calls", "trace/_native_columns")
+HEADERS = ("formats/claude_code/_json.h", "formats/claude_code/_record.h", "trace/_slots.h", "trace/_slots.pxd")
+IN_SDIST = (
+    *("README.md", "LICENSE", "CHANGELOG.md", "justfile", "setup.py"),
+    *(f"src/latprof/{name}" for name in (*(f"{name}.pyx" for name in COMPILED), *HEADERS)),
+)
 
 
 def run(*command: str, cwd: Path = ROOT) -> str:
@@ -32,7 +38,7 @@ def main() -> None:
         missing = [name for name in ("latprof/py.typed", "latprof/cli/__init__.py") if name not in names]
         with tarfile.open(sdist) as archive:
             held = {"/".join(name.split("/")[1:]) for name in archive.getnames()}
-        missing += [name for name in ("README.md", "LICENSE", "CHANGELOG.md", "justfile") if name not in held]
+        missing += [name for name in IN_SDIST if name not in held]
         if missing:
             sys.exit(f"missing in the archives: {', '.join(missing)}")
         venv.create(out / "env", with_pip=True)

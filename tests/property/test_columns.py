@@ -19,6 +19,7 @@ from latprof.ingest.once import drop_copies, join_sources
 from latprof.ingest.tags import NO_TAGS, TagRules
 from latprof.model import BLOCK_TYPES, FLAGS, TRIGGERS, Block, Call, Problem
 from latprof.trace import Columns, Trace
+from latprof.trace.columns import is_compiled
 
 ODD_TEXTS = ("", " ", "é", "模型", "\x00", "a\udc80b", "🙂", "None")
 texts = st.none() | st.sampled_from(ODD_TEXTS) | st.text(max_size=6)
@@ -104,6 +105,30 @@ def test_calls_come_back_from_a_chunk_as_they_were(items: list[Call], found: lis
     assert [repr(call) for call in chunk.columns.calls()] == [repr(call) for call in items]
     assert (chunk.problems, chunk.reader, chunk.path, chunk.state) == (found, reader, "a.jsonl", "log")
     assert chunk.columns.call_ids() == [call.call_id for call in items]
+
+
+def said(columns: Columns) -> tuple[object, ...]:
+    """Everything that columns hold, the types of numbers and their bits included."""
+    arrays: list[Any] = [columns.codes, columns.keys, columns.blocks.counts, columns.blocks.coded]
+    arrays += [*columns.numbers.values(), *columns.blocks.numbers.values()]
+    ids = [(name, ids.data, ids.lengths.tolist()) for name, ids in columns.ids.items()]
+    names = (columns.pool, list(columns.numbers), list(columns.blocks.numbers))
+    return (*names, ids, [(array.dtype, array.shape, array.tobytes()) for array in arrays])
+
+
+@pytest.mark.skipif(not is_compiled(), reason="columns are not compiled here")
+@given(st.lists(calls, min_size=1, max_size=6), known_texts)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_compiled_columns_are_those_of_the_python_code(items: list[Call], reader: str) -> None:
+    assert said(Columns.of(items, reader)) == said(Columns._of_any(items, reader))
+
+
+@pytest.mark.skipif(not is_compiled(), reason="columns are not compiled here")
+@pytest.mark.parametrize("numbers", [[math.nan], [math.nan, None], [1e300, None], [None, 2**24 + 1], [-0.0, math.inf]])
+def test_compiled_columns_of_odd_counts(numbers: list[Any]) -> None:
+    """No log has them as counts; a reader of someone else's might."""
+    items = [Call("a", "s", input_tokens=number, blocks=(Block("text", characters=number),)) for number in numbers]
+    assert said(Columns.of(items)) == said(Columns._of_any(items, ""))
 
 
 @given(st.lists(st.lists(calls, max_size=3), max_size=4), st.data())

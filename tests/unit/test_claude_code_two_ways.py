@@ -75,10 +75,10 @@ def line(pairs: Pairwise, **style: Any) -> bytes:
 
 
 def assert_alike(data: bytes, path: str = "log.jsonl") -> Decoded:
-    """What the bytes say, after a check that both ways say it."""
+    """What the bytes say, after a check that all ways say it."""
     source = Source.from_bytes(data, path)
-    skimmed, whole = decode_lines(source), decode_lines(source, skim=False)
-    assert skimmed == whole
+    skimmed, whole = decode_lines(source, compiled=False), decode_lines(source, compiled=False, skim=False)
+    assert skimmed == whole == decode_lines(source)
     assert list(calls_of(skimmed)) == list(calls_of(whole)) == list(FORMAT.read(source))
     return skimmed
 
@@ -210,10 +210,16 @@ def test_a_number_beyond_all_floats_is_not_known(huge: str) -> None:
     assert (only_line(raw.encode()).kind, only_line(raw.encode()).retry_s) == (LineKind.API_ERROR, 0.0)
 
 
+@pytest.mark.parametrize("kind", [[], obj(), 3, None])
+def test_an_embedded_line_of_a_wrong_type(kind: object) -> None:
+    data = obj(type="agent_progress", agentId="a1", message=obj(type=kind, uuid="i1"))
+    assert only_line(line(user(type="progress", data=data))).kind == LineKind.PASSING
+
+
 def test_without_simdjson(monkeypatch: pytest.MonkeyPatch, fixtures: Path) -> None:
     """Where it cannot be installed every line is decoded in full, with the same results."""
     paths = list(logs(fixtures / "claude-code"))
-    with_it = [decode_lines(Source.from_path(path)) for path in paths]
+    with_it = [decode_lines(Source.from_path(path), compiled=False) for path in paths]
     monkeypatch.setitem(sys.modules, "simdjson", None)
     alone = importlib.util.module_from_spec(skim.__spec__)
     skim.__spec__.loader.exec_module(alone)  # type: ignore[union-attr]
@@ -222,7 +228,7 @@ def test_without_simdjson(monkeypatch: pytest.MonkeyPatch, fixtures: Path) -> No
         alone.Skimmer(None).line(raw, 1)
     monkeypatch.setattr(reading, "Skimmer", alone.Skimmer)
     monkeypatch.setattr(reading, "Doubt", alone.Doubt)
-    assert [decode_lines(Source.from_path(path)) for path in paths] == with_it
+    assert [decode_lines(Source.from_path(path), compiled=False) for path in paths] == with_it
     assert_alike(raw)
 
 
@@ -279,15 +285,15 @@ def test_torn_lines(cut: int) -> None:
 def test_fixtures(fixtures: Path) -> None:
     for path in logs(fixtures / "claude-code"):
         source = Source.from_path(path)
-        assert decode_lines(source) == decode_lines(source, skim=False), path
+        assert decode_lines(source, compiled=False) == decode_lines(source, compiled=False, skim=False), path
 
 
 def test_real_logs(shared: Path) -> None:
     lines = 0
     for path in logs(shared / "corpus" / "claude-code"):
         source = Source.from_path(path)
-        decoded = decode_lines(source)
-        assert decoded == decode_lines(source, skim=False), path
+        decoded = decode_lines(source, compiled=False)
+        assert decoded == decode_lines(source, compiled=False, skim=False), path
         lines += len(decoded.lines)
     assert lines > 0
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from latprof.model import Call
 from latprof.trace.blocks import BlockStore
-from latprof.trace.ids import Ids
+from latprof.trace.ids import Ids, narrowed
 from latprof.trace.numbers import (
     Numbers,
     counts_of,
@@ -24,7 +24,14 @@ from latprof.trace.numbers import (
 )
 from latprof.trace.pool import Coding, Pool, code_type, join_codes
 
-__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "Columns", "keys_of"]
+try:
+    from latprof.trace import _native_columns
+except ImportError:  # not compiled on this machine: the Python code gives the same columns
+    _compiled: Any = None
+else:
+    _compiled = _native_columns
+
+__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "Columns", "is_compiled", "keys_of"]
 
 Ints = NDArray[np.int64]
 Keys = NDArray[np.uint32]
@@ -50,6 +57,8 @@ _NUMBERS: Final = _TIMES + COUNTS
 _FIELDS: Final = tuple(item.name for item in fields(Call))
 _ROW: Final = attrgetter(*_FIELDS)
 _WINDOW: Final = 1024
+if _compiled is not None and (CODED[:-2], _TIMES, COUNTS) != _compiled.LAYOUT[:3]:
+    _compiled = None  # of another version
 
 
 @dataclass(slots=True)
@@ -71,6 +80,28 @@ class Columns:
     @classmethod
     def of(cls, calls: Sequence[Call], reader: str = "") -> Columns:
         """The columns of some calls that one reader told."""
+        return cls._of_many(calls, reader) if calls and _compiled is not None else cls._of_any(calls, reader)
+
+    @classmethod
+    def _of_many(cls, calls: Sequence[Call], reader: str) -> Columns:
+        """By the compiled extension."""
+        pool = Pool()
+        words, of_blocks, codes, numbers, keys = _compiled.columns_of(list(calls), reader, pool.numbers)
+        kind = code_type(len(pool.numbers))
+        counts = narrowed(np.array([len(call.blocks) for call in calls], dtype=np.int64))
+        ids = {name: Ids.of(list(map(attrgetter(name), calls))) for name in IDS}
+        return cls(
+            pool.texts,
+            codes.astype(kind),
+            numbers,
+            {name: column for name, column in ids.items() if column is not None},
+            keys,
+            BlockStore(counts, words.astype(kind), of_blocks),
+        )
+
+    @classmethod
+    def _of_any(cls, calls: Sequence[Call], reader: str) -> Columns:
+        """In Python."""
         rows = list(map(_ROW, calls))
         values: dict[str, Any] = dict(
             zip(
@@ -210,6 +241,11 @@ def _objects(columns: Columns) -> Iterator[Call]:
     values["flags"] = [split[text] for text in values["flags"]]
     values["blocks"] = list(columns.blocks.tuples(columns.pool))
     return map(Call, *(values[name] for name in _FIELDS))
+
+
+def is_compiled() -> bool:
+    """Whether the compiled extension is there."""
+    return _compiled is not None
 
 
 def keys_of(call_ids: Sequence[str]) -> Keys:

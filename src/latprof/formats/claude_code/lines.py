@@ -24,6 +24,8 @@ _INTERRUPT_TOOL: Final = "[Request interrupted by user for tool use"
 _CUT_NOTE: Final = "Your response above was cut off mid-stream"
 _STOP_HOOK: Final = "Stop hook feedback"
 _NOTICES: Final = ("<task-notification", "<teammate-message")
+# A tuple, for a damaged type may be a list, which no set takes.
+_EMBEDDED: Final = ("assistant", "user")
 
 
 class LineKind:
@@ -199,7 +201,7 @@ def _embedded(record: dict[str, Any], data: dict[str, Any], number: int) -> Line
     """A sub-agent's line inside a progress line of its parent; its own time stamp counts."""
     inner = data.get("message")
     agent_id = _text(data.get("agentId"))
-    if not isinstance(inner, dict) or not agent_id or inner.get("type") not in {"assistant", "user"}:
+    if not isinstance(inner, dict) or not agent_id or inner.get("type") not in _EMBEDDED:
         return None
     outer = {key: record.get(key) for key in ("sessionId", "version", "cwd")}
     try:

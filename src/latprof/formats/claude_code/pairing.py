@@ -10,7 +10,7 @@ from latprof.formats.claude_code.responses import Response
 from latprof.formats.claude_code.transcript import Transcript
 from latprof.model import Trigger
 
-__all__ = ["Pairing", "pair"]
+__all__ = ["Pairing", "pair", "trigger_of"]
 
 # Kinds of users come before it.
 _RESPONSE: Final = LineKind.RESPONSE
@@ -44,7 +44,7 @@ def pair(transcript: Transcript, response: Response) -> Pairing:
     above, walked = _trigger_line(transcript, response)
     pairing = Pairing()
     if above is not None:
-        pairing.trigger = _trigger(transcript, above, thread)
+        pairing.trigger = trigger_of(transcript, above, thread)
         at = pairing.trigger_at = above.at if above.kind != _TOOL_RESULT else _result_at(transcript, above, first)
         if walked:
             _send_by_chain(pairing, walked, first)
@@ -82,7 +82,8 @@ def _trigger_line(transcript: Transcript, response: Response) -> tuple[Line | No
     return None, walked
 
 
-def _trigger(transcript: Transcript, line: Line, thread: str | None) -> Trigger:
+def trigger_of(transcript: Transcript, line: Line, thread: str | None) -> Trigger:
+    """What a user line means for the call that it led to."""
     told = _KIND_TRIGGER.get(line.kind)
     if told is not None:
         return told
@@ -109,7 +110,7 @@ def _meta_trigger(transcript: Transcript, line: Line, thread: str | None) -> Tri
         if above.kind is LineKind.META:
             continue
         if above.kind in USER_KINDS:
-            return _trigger(transcript, above, thread)
+            return trigger_of(transcript, above, thread)
         if above.kind is LineKind.RESPONSE:
             break
     return "user" if thread is None else "subagent"

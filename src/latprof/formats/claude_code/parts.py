@@ -13,7 +13,7 @@ import orjson
 
 from latprof.model import BlockType
 
-__all__ = ["BlockFacts", "Part", "Usage", "part_of"]
+__all__ = ["NO_USAGE", "BlockFacts", "Part", "Usage", "json_characters", "part_of"]
 
 # More than this is damage: float columns hold whole numbers exactly up to 2^53.
 _MOST_TOKENS: Final = 10**12
@@ -45,7 +45,7 @@ class Usage(NamedTuple):
     speed: str | None = None
 
 
-_NO_USAGE: Final = Usage()
+NO_USAGE: Final = Usage()
 # What the class itself calls; without its keywords it takes half the time.
 _new_usage: Final = tuple.__new__
 
@@ -128,7 +128,7 @@ def _block(item: dict[str, Any]) -> BlockFacts:
     stated = item.get("type")
     kind = _TYPES.get(stated, "other") if type(stated) is str else "other"
     if kind == "tool_use":
-        return kind, _json_characters(item.get("input")), None, _text(item.get("name"))
+        return kind, json_characters(item.get("input")), None, _text(item.get("name"))
     if kind == "text":
         text = item.get("text")
         return kind, len(text) if type(text) is str else None, None, None
@@ -140,7 +140,7 @@ def _block(item: dict[str, Any]) -> BlockFacts:
     return kind, None, None, None
 
 
-def _json_characters(value: object) -> int | None:
+def json_characters(value: object) -> int | None:
     """Characters of the value as compact JSON, which is about what the model wrote."""
     if value is None:
         return None
@@ -153,7 +153,7 @@ def _json_characters(value: object) -> int | None:
 
 def _usage(record: object) -> Usage:
     if type(record) is not dict:
-        return _NO_USAGE
+        return NO_USAGE
     look = record.get
     details, tools, iterations = look("output_tokens_details"), look("server_tool_use"), look("iterations")
     return _new_usage(

@@ -26,7 +26,15 @@ from latprof.formats.claude_code.skim import Doubt, Skimmer
 from latprof.formats.claude_code.transcript import Transcript
 from latprof.model import Call, Problem
 
-__all__ = ["Decoded", "calls_of", "decode_lines", "packed", "unpacked"]
+try:
+    from latprof.formats.claude_code import _native, _native_calls
+except ImportError:  # not compiled on this machine: the Python code gives the same results
+    _lines_of: Any = None
+    _calls_of: Any = None
+else:
+    _lines_of, _calls_of = _native.Lines, _native_calls.Calls
+
+__all__ = ["Decoded", "calls_of", "decode_lines", "is_compiled", "packed", "unpacked"]
 
 _AGENT_FILE: Final = re.compile(r"^agent-(?P<id>[^.]+)\.jsonl")
 _CHUNK_BYTES: Final = 1 << 18
@@ -62,21 +70,22 @@ class Decoded:
         return Decoded(self.path, lines, problems, self.end, self.count)
 
 
-def decode_lines(source: Source, *, after: Decoded | None = None, skim: bool = True) -> Decoded:
+def decode_lines(source: Source, *, after: Decoded | None = None, compiled: bool = True, skim: bool = True) -> Decoded:
     """The first stage: bytes -> lines, and problems with lines.
 
     With `after` only the bytes behind its complete lines are decoded and added to what they say; packed files are
-    decoded whole. `skim=False` decodes every line in full, which is slower and gives the same.
+    decoded whole. `compiled=False` does without the compiled extensions, `skim=False` without simdjson; both are slower
+    and give the same.
     """
     decoded = Decoded(source.path) if after is None else after.complete()
     try:
         with source.open() as stream:
             if _can_be_entered(stream):
                 stream.seek(decoded.end)
-                _Decoder(decoded, skim=skim).take_chunks(stream)
+                _Decoder(decoded, compiled=compiled, skim=skim).take_chunks(stream)
             else:
                 decoded = Decoded(source.path)
-                _Decoder(decoded, skim=skim).take_lines(stream)
+                _Decoder(decoded, compiled=compiled, skim=skim).take_lines(stream)
     except (OSError, EOFError, ValueError) as error:
         decoded.problems.append(Problem("unreadable", source.path, decoded.count or None, type(error).__name__))
     except Exception as error:
@@ -87,19 +96,28 @@ def decode_lines(source: Source, *, after: Decoded | None = None, skim: bool = T
     return decoded
 
 
-def calls_of(decoded: Decoded) -> Iterator[Call | Problem]:
+def is_compiled() -> bool:
+    """Whether the compiled extensions are there."""
+    return _lines_of is not None
+
+
+def calls_of(decoded: Decoded, *, compiled: bool = True) -> Iterator[Call | Problem]:
     """The second stage: problems of lines first, then calls in the order of their first lines.
 
-    Leaves the lines as they are.
+    Leaves the lines as they are. `compiled` as for `decode_lines`.
     """
     yield from decoded.problems
-    transcript = Transcript.of(decoded.lines)
+    calls = _calls_of(decoded.lines) if compiled and _calls_of is not None else None
+    transcript: Transcript = Transcript.of(decoded.lines) if calls is None else calls.transcript
     answered: set[str] = set(transcript.referenced)
     # A response, and what was tried before it, belong to one call.
     for response in sorted(transcript.responses.values(), key=lambda item: item.lines[0].number):
-        pairing = pair(transcript, response)
-        answered.update(pairing.lost_requests)
-        yield call_of(transcript, response, pairing)
+        call = None if calls is None else calls.call_of(response)
+        if call is None:
+            pairing = pair(transcript, response)
+            answered.update(pairing.lost_requests)
+            call = call_of(transcript, response, pairing)
+        yield call
     for thread, requests in transcript.requests_of.items():
         last = transcript.last_number_of.get(thread, -1)
         for request in requests:
@@ -142,9 +160,10 @@ def _can_be_entered(stream: IO[bytes]) -> bool:
 class _Decoder:
     """Takes the lines of one file and adds what they say."""
 
-    def __init__(self, decoded: Decoded, *, skim: bool) -> None:
+    def __init__(self, decoded: Decoded, *, compiled: bool, skim: bool) -> None:
         match = _AGENT_FILE.match(PurePath(decoded.path).name)
         self._thread = match["id"] if match else None
+        self._compiled: Any = _lines_of(self._thread) if compiled and _lines_of is not None else None
         self._skim = Skimmer(self._thread).line
         self._long_bytes = _LONG_BYTES if skim else sys.maxsize
         self._decoded = decoded
@@ -162,9 +181,11 @@ class _Decoder:
             if not first_end:
                 begun.append(chunk)
                 continue
-            joined = b"".join([*begun, chunk[:first_end]])
-            self._take(joined, ended=True, skim=self._is_worth_skimming(joined))
-            end = self._take_whole_lines(chunk, first_end)
+            if begun:
+                self._take_whole_lines(b"".join([*begun, chunk[:first_end]]), 0)
+                end = self._take_whole_lines(chunk, first_end)
+            else:
+                end = self._take_whole_lines(chunk, 0)
             begun = [chunk[end:]] if end < len(chunk) else []
         if begun:
             joined = b"".join(begun)
@@ -175,6 +196,8 @@ class _Decoder:
 
     def _take_whole_lines(self, chunk: bytes, start: int) -> int:
         """Take the lines that lie whole in the chunk; the offset where the last one ends."""
+        if self._compiled is not None:
+            return self._take_compiled(chunk, start)
         view, find, long_bytes = memoryview(chunk), chunk.find, self._long_bytes
         decoded, thread, skim = self._decoded, self._thread, self._skim
         lines, loads = decoded.lines, orjson.loads
@@ -197,6 +220,21 @@ class _Decoder:
                     if line.at is None and line.part is not None:
                         decoded.problems.append(Problem("no_time", decoded.path, number))
             start = end
+        return start
+
+    def _take_compiled(self, chunk: bytes, start: int) -> int:
+        """The same by a compiled extension; the lines that it leaves are decoded one by one."""
+        decoded, take = self._decoded, self._compiled.take
+        end = chunk.rfind(b"\n") + 1
+        while start < end:
+            behind, decoded.count = take(chunk, start, end, decoded.count, decoded.lines)
+            decoded.end += behind - start
+            start = behind
+            if start < end:
+                behind = chunk.find(b"\n", start) + 1
+                raw = chunk[start:behind]
+                self._take(raw, ended=True, skim=self._is_worth_skimming(raw))
+                start = behind
         return start
 
     def _take(self, raw: bytes | memoryview, *, ended: bool, skim: bool = False) -> None:

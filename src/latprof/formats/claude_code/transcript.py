@@ -80,7 +80,8 @@ class Transcript:
             if transcript.requests_of:
                 transcript.last_number_of[line.thread] = line.number
         transcript._end_run(run)
-        transcript._close()
+        transcript._mark_cut()
+        transcript._see_habits()
         return transcript
 
     def walk_up(self, line: Line) -> Iterator[Line]:
@@ -189,11 +190,13 @@ class Transcript:
             for response in touched.values():
                 response.shared_stamp = True
 
-    def _close(self) -> None:
+    def _mark_cut(self) -> None:
         for line in self._endings:
             response = self._ended_by(line)
             if response is not None:
                 response.cut = True
+
+    def _see_habits(self) -> None:
         habits = self._habits
         for response in self.responses.values():
             parts = response.parts

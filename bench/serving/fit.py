@@ -14,123 +14,31 @@ import csv
 import datetime as dt
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from fit_report import bands, report
+from fit_rows import Data, Floats, levels, read, row_weights
 
-from latprof.errors import UsageError
 from latprof.serving.parameters import FIRST_GUESS, Parameters, groups
-from latprof.serving.predict import Point, point_of
-from latprof.serving.residual import Features, Residuals, features_of
-from latprof.serving.steady import Mix, closed_form, mix_of, stacked
+from latprof.serving.residual import Residuals
+from latprof.serving.steady import closed_form
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-GPUS = {"A100", "H100", "H200", "H200-NVL", "B200"}
 TERMS = {
     "engine": ("k_weights", "k_compute", "k_kv", "layer_s", "tp_layer_s", "seq_s", "step_s", "first_token_s", "waves",
-               "eager_layer_s", "mixed"),
-    "kind": ("k_weights", "k_compute", "k_kv", "layer_s", "tp_layer_s", "mixed"),
+               "eager_layer_s"),
+    "kind": ("k_weights", "k_compute", "k_kv", "layer_s", "tp_layer_s"),
     "generation": ("k_weights", "k_compute", "layer_s", "tp_layer_s"),
+    "gpu": ("k_weights", "layer_s"),
     "precision": ("k_weights", "k_compute", "layer_s"),
     "parallelism": ("k_weights", "tp_layer_s", "layer_s"),
 }  # fmt: skip
-PRIOR = {"engine": 0.3, "kind": 0.2, "generation": 0.2, "precision": 0.2, "parallelism": 0.3}
-LOOSE = {"first_token_s", "waves", "mixed"}
-FAMILY_SD, CELL_SD, SIGMA, SCALE, TTFT_WEIGHT = 0.25, 0.2, 0.4, 0.15, 0.5
-# What others reach, each on its own set of rows (survey of November 2026, TPOT unless it says TTFT or ITL).
-OTHERS = (
-    "| ten parameters, leave one model out | 3,007 | 18.3 % | | 45.8 % | |",
-    "| the same, on AIConfigurator's rows | 588 | 16.7 % | -7 % | 40 % | |",
-    "| AIConfigurator 0.12, models in its data | 588 | 19.1 % | +2.6 % | 70.7 % | |",
-    "| AIConfigurator, ITL, dense models on H100, by a third party | 24 | 21.3 % | | | |",
-    "| inference-sim, ITL, its authors' 36 held-out runs | 36 | 7.1 % | | | |",
-    "| AISimulate, three deployments | 10 | 17 % | | 78 % (largest) | |",
-    "| inference-sim, TTFT, its authors' 36 held-out runs | 36 | 17.6 % | | | |",
-    "| AISimulate, TTFT, three deployments | 10 | 57 % | | 466 % (largest) | |",
-)
+PRIOR = {"engine": 0.3, "kind": 0.2, "generation": 0.2, "gpu": 0.2, "precision": 0.2, "parallelism": 0.3}
+LOOSE = {"first_token_s", "waves"}
+SIGMA, SCALE, TTFT_WEIGHT = 0.4, 0.15, 0.5
 OUTFILE = Path(__file__).resolve().parents[2] / "src" / "latprof" / "serving" / "data"
-
-
-@dataclass(frozen=True)
-class Data:
-    """Measured rows as arrays."""
-
-    points: list[Point]
-    mix: Mix
-    features: Features
-    tpot: Floats
-    ttft: Floats
-    tuned: Mask
-    drafted: Mask
-
-    def of(self, rows: Mask) -> Data:
-        """Only these rows."""
-        chosen = [point for point, keep in zip(self.points, rows, strict=True) if keep]
-        return Data(chosen, stacked([mix_of(p.deployment, p.load) for p in chosen]), self.features.of(rows),
-                    self.tpot[rows], self.ttft[rows], self.tuned[rows], self.drafted[rows])  # fmt: skip
-
-
-def _measured(row: Mapping[str, str]) -> float:
-    return float(row["tpot_p50_ms"] or "nan") / 1e3
-
-
-def read(path: Path) -> tuple[Data, Counter[str]]:
-    """The rows of the subset, and why the others are not in it."""
-    kept, left = [], Counter[str]()
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            reason, point = _judge(row)
-            left[reason] += 1
-            if point is not None:
-                kept.append((point, row))
-    points = [point for point, _ in kept]
-    rows = [row for _, row in kept]
-    data = Data(
-        points, stacked([mix_of(p.deployment, p.load) for p in points]), features_of([p.traits() for p in points]),
-        np.array([_measured(row) for row in rows]),
-        np.array([float(row["ttft_p50_ms"] or "nan") / 1e3 for row in rows]),
-        np.array([row["source"].startswith(("InferenceX", "NVIDIA")) for row in rows]),
-        np.array([_drafted(row) for row in rows]),
-    )  # fmt: skip
-    return data, left
-
-
-def _drafted(row: Mapping[str, str]) -> bool:
-    """Whether a row was most likely measured with multi-token prediction, though it does not say so.
-
-    InferenceX rows of TensorRT-LLM come under two names for the same architecture. At the same GPUs, precision and load
-    those under DeepSeek-R1 have 0.5 to 0.8 of the time per token of those under DeepSeek-V3.
-    """
-    return row["source"].startswith("InferenceX") and "DeepSeek-R1" in row["model"] and "trtllm" in row["engine"]
-
-
-def _judge(row: Mapping[str, str]) -> tuple[str, Point | None]:
-    """Why a row is left out ('' when it is not)."""
-    if not row["n_gpu"] or "disagg" in row["parallelism"]:
-        return "no GPU count, or disaggregated", None
-    if not row["concurrency"] or float(row["concurrency"]) > 128 or not row["tpot_p50_ms"]:
-        return "no concurrency up to 128, or no TPOT", None
-    try:
-        point = point_of(row)
-    except UsageError as error:
-        return ("does not fit" if "not fit" in str(error) else "refused for another reason"), None
-    if point.deployment.gpu.name not in GPUS:
-        return "another GPU", None
-    if "speculative" in row["notes"]:
-        return "noted as speculative decoding", None
-    # InferenceX draws lengths from 80 to 100 % of the stated ones.
-    part = 0.9 if row["source"].startswith("InferenceX") else 1.0
-    point = replace(point, load=replace(point.load, isl=point.load.isl * part, osl=max(point.load.osl * part, 2.0)))
-    least = closed_form(mix_of(point.deployment, point.load), {k: v for k, (v, _) in FIRST_GUESS.items()})
-    if _measured(row) <= least.least_tpot_s:
-        return "faster than the roofline", None
-    return "", point
 
 
 class Model:
@@ -160,27 +68,6 @@ class Model:
         }
         found = closed_form(self.data.mix, values)
         return np.log(found.tpot_s), np.log(found.ttft_s)
-
-
-def levels(data: Data) -> tuple[Floats, Floats]:
-    """Indicator columns of families and of cells, and the prior of their levels."""
-    traits = data.features.traits
-    cell = [
-        "|".join(parts) for parts in zip(*(traits[k] for k in ("family", "version", "precision", "gpu")), strict=True)
-    ]
-    columns, sd = [], []
-    for labels, spread in ((list(traits["family"]), FAMILY_SD), (cell, CELL_SD)):
-        for label in sorted(set(labels)):
-            columns.append([float(item == label) for item in labels])
-            sd.append(spread)
-    return np.array(columns).T, np.array(sd)
-
-
-def row_weights(data: Data) -> Floats:
-    """Large families count less per row; set-ups that nobody tuned, or with all prompts at once, a tenth."""
-    sizes = Counter(data.features.traits["family"].tolist())
-    share = np.array([min(1.0, 60 / sizes[family]) ** 0.5 for family in data.features.traits["family"].tolist()])
-    return np.where(data.tuned, share, 0.1)
 
 
 def fit(data: Data, start: Mapping[str, Any] | None = None, passes: int = 14) -> tuple[Model, Floats, Floats]:
@@ -269,94 +156,6 @@ def held_out(data: Data, labels: Sequence[str], whole: tuple[Model, Floats], *, 
             out[f"{target}_plain"][test], out[f"{target}_mean"][test] = logs[test], logs[test] + mean
             out[f"{target}_sd"][test] = sd
     return out
-
-
-def errors(predicted: Floats, measured: Floats) -> Floats:
-    """Relative errors of what is there."""
-    both = np.isfinite(predicted) & np.isfinite(measured)
-    return np.asarray(np.exp(predicted[both]) / measured[both] - 1)
-
-
-def figures(title: str, predicted: Floats, measured: Floats, sd: Floats | None = None) -> str:
-    """A row of the table; `sd` is half the width of the 80 % band in log units."""
-    miss = errors(predicted, measured)
-    size = np.abs(miss)
-    covered = "-"
-    if sd is not None:
-        both = np.isfinite(measured)
-        covered = f"{np.mean(np.abs(predicted[both] - np.log(measured[both])) <= sd[both]):.0%}"
-    middle = f"{np.median(size):.1%} | {np.median(miss):+.1%} | {np.quantile(size, 0.9):.1%}"
-    return f"| {title} | {len(size):,} | {middle} | {covered} |"
-
-
-def report(data: Data, out: Mapping[str, Floats], inside: Mapping[str, Floats], band: Mapping[str, float]) -> None:
-    """The tables of the issue's promises."""
-    print("\n| held out | rows | median error | bias | p90 error | in 80 % band |\n|---|---:|---:|---:|---:|---:|")
-    everything = np.ones(len(data.tpot), dtype=bool)
-    strata = (
-        ("", everything), (", InferenceX and NVIDIA only", data.tuned),
-        (", the same without unmarked multi-token prediction", data.tuned & ~data.drafted),
-    )  # fmt: skip
-    for target in ("tpot", "ttft"):
-        name, measured = target.upper(), getattr(data, target)
-        half = nested_bands(out, inside, data, target)
-        print(figures(f"{name}, model family, step model alone", out[f"{target}_plain"], measured))
-        for words, rows in strata:
-            print(figures(f"{name}, model family{words}", out[f"{target}_mean"][rows], measured[rows], half[rows]))
-        wide = band[target] * inside[f"{target}_sd"]
-        print(figures(f"{name}, a tenth of the rows", inside[f"{target}_mean"], measured, wide))
-        print(f"| {name}, with each family's own median known (the least a model of families can reach) | "
-              + floor(data, out, target, cells=False))  # fmt: skip
-        print(f"| {name}, with the median of each family, engine version, precision and GPU known | "
-              + floor(data, out, target, cells=True))  # fmt: skip
-    for line in OTHERS:
-        print(line)
-    families = data.features.traits["family"]
-    half = nested_bands(out, inside, data, "tpot")
-    for family in sorted(set(families.tolist())):
-        rows = families == family
-        print(figures(f"TPOT, {family}", out["tpot_mean"][rows], data.tpot[rows], half[rows]))
-
-
-def floor(data: Data, out: Mapping[str, Floats], target: str, *, cells: bool) -> str:
-    """What is left when the held-out model's bias of each group is taken away afterwards: no prediction."""
-    traits = data.features.traits
-    names = ("family", "version", "precision", "gpu") if cells else ("family",)
-    labels = np.array(["|".join(parts) for parts in zip(*(traits[name] for name in names), strict=True)])
-    predicted, measured = out[f"{target}_plain"].copy(), getattr(data, target)
-    for label in set(labels.tolist()):
-        rows = (labels == label) & np.isfinite(measured)
-        if rows.any():
-            predicted[rows] -= np.median(predicted[rows] - np.log(measured[rows]))
-    return figures("", predicted, measured).removeprefix("|  | ")
-
-
-def _ratios(test: Mapping[str, Floats], data: Data, target: str) -> Floats:
-    """Errors in standard deviations; not a number where nothing was measured."""
-    measured = getattr(data, target)
-    return np.asarray(np.abs(test[f"{target}_mean"] - np.log(measured)) / test[f"{target}_sd"])
-
-
-def _widening(outer: Floats, inner: Floats) -> float:
-    """The factor that puts 80 % of held-out rows inside, between both kinds of test."""
-    ends = [np.quantile(ratios[np.isfinite(ratios)], 0.8) for ratios in (outer, inner)]
-    return float(np.sqrt(ends[0] * ends[1]))
-
-
-def bands(out: Mapping[str, Floats], inside: Mapping[str, Floats], data: Data) -> dict[str, float]:
-    """Factors on the standard deviation for the bands that ship."""
-    pairs = {t: (_ratios(out, data, t), _ratios(inside, data, t)) for t in ("tpot", "ttft")}
-    return {target: round(_widening(*pair), 3) for target, pair in pairs.items()}
-
-
-def nested_bands(out: Mapping[str, Floats], inside: Mapping[str, Floats], data: Data, target: str) -> Floats:
-    """Half the band of each row, its factor from the errors of all other families: the test never sees its own."""
-    families, half = data.features.traits["family"], np.empty(len(data.tpot))
-    outer, inner = _ratios(out, data, target), _ratios(inside, data, target)
-    for family in set(families.tolist()):
-        rows = families == family
-        half[rows] = _widening(outer[~rows], inner[~rows]) * out[f"{target}_sd"][rows]
-    return half
 
 
 def write(parameters: Parameters, data: Data, model: Model, theta: Floats) -> None:

@@ -21,8 +21,8 @@ FIRST_GUESS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
     {
         "k_weights": (1.33, 0.3), "k_kv": (1.3, 0.3), "k_compute": (1.45, 0.3), "k_attention": (1.45, 0.5),
         "k_link": (1.0, 0.5), "layer_s": (41e-6, 0.5), "tp_layer_s": (40e-6, 0.5), "seq_s": (8e-6, 1.0),
-        "step_s": (3e-4, 1.0), "first_token_s": (0.03, 1.0), "waves": (0.3, 1.0), "mixed": (0.8, 0.5),
-        "eager_layer_s": (1e-4, 1.0), "k_activation": (12.0, 0.7),
+        "step_s": (3e-4, 1.0), "first_token_s": (0.03, 1.0), "waves": (0.3, 1.0), "mixed": (1.0, 0.2),
+        "eager_layer_s": (1e-4, 1.0), "k_activation": (12.0, 0.7), "grouped": (1.0, 1.0),
     }
 )  # fmt: skip
 
@@ -63,6 +63,7 @@ def groups(deployment: Deployment) -> tuple[str, ...]:
         f"engine:{deployment.engine}",
         f"kind:{deployment.model.kind}",
         f"generation:{deployment.gpu.generation}",
+        f"gpu:{deployment.gpu.name}",
         f"precision:{deployment.precision}",
         *experts,
     )

@@ -12,6 +12,7 @@ import numpy as np
 from latprof.errors import UsageError
 from latprof.serving.hardware import WEIGHT_BYTES, Deployment, ModelCard, Precision, Speculation
 from latprof.serving.parameters import Parameters, default_parameters
+from latprof.serving.protocol import protocol_of
 from latprof.serving.residual import Features, Residuals, default_residuals, features_of
 from latprof.serving.steady import Load, Mix, Steady, closed_form, mix_of, stacked
 from latprof.serving.tables import engine_named, gpu_named, model_named, precision_named, unknown_model
@@ -109,7 +110,8 @@ def point_of(row: Mapping[str, object]) -> Point:
     """A point from texts or numbers named as in a table of measurements.
 
     model, gpu ('8xH200' or with n_gpu), isl, osl, concurrency; optional precision, n_gpu, parallelism ('tp8-dp8-ep8'),
-    engine, params_total_b, params_active_b, draft_tokens, acceptance. Raises UsageError with what is wrong.
+    engine, params_total_b, params_active_b, draft_tokens, acceptance, lengths ('equal' or 'varied'), source (for
+    benchmarks whose lengths are known to differ from the stated ones). Raises UsageError with what is wrong.
     """
     count, gpu_name = _gpus(_text(row, "gpu"))
     if not gpu_name:
@@ -131,10 +133,21 @@ def point_of(row: Mapping[str, object]) -> Point:
     )  # fmt: skip
     _check_fit(deployment)
     _check_division(deployment, layout)
-    load = Load(*(_needed(row, name) for name in ("isl", "osl", "concurrency")))
+    load = _load(row)
     if model.guessed:
         remarks = (*remarks, f"{model.name} is not in the table: its shape is guessed from its parameters")
     return Point(deployment, load, engine.casefold().strip() or "unknown", _text(row, "model"), remarks)
+
+
+def _load(row: Mapping[str, object]) -> Load:
+    isl, osl, concurrency = (_needed(row, name) for name in ("isl", "osl", "concurrency"))
+    protocol = protocol_of(_text(row, "source"))
+    lengths = _text(row, "lengths").casefold()
+    if lengths not in {"", "equal", "varied"}:
+        raise UsageError("lengths is neither equal nor varied: say whether all calls have the same lengths.")
+    varied = lengths == "varied" if lengths else protocol.varied
+    share = protocol.length_share
+    return Load(max(isl * share, 1.0), max(osl * share, 1.0), concurrency, varied=varied)
 
 
 def points_of(rows: Sequence[Mapping[str, object]]) -> list[Point | str]:

@@ -2,6 +2,8 @@
 
     python bench/serving/fit.py MEASUREMENTS.csv            prints the tables
     python bench/serving/fit.py MEASUREMENTS.csv --write    also writes the package's parameters and residuals
+    python bench/serving/fit.py MEASUREMENTS.csv --nested   instead: each family predicted by the variant of the model
+                                                            that does best on the other families (takes minutes)
 
 Robust (Cauchy) Gauss-Newton on logarithms, with normal priors on all terms and random levels of family and of
 family x engine version x precision x GPU, so that what is peculiar to one set-up does not move the physics.
@@ -14,12 +16,13 @@ import csv
 import datetime as dt
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from fit_report import bands, report
+from fit_report import bands, errors, figures, report
 from fit_rows import Data, Floats, levels, read, row_weights
 
 from latprof.serving.parameters import FIRST_GUESS, Parameters, groups
@@ -30,23 +33,37 @@ TERMS = {
     "engine": ("k_weights", "k_compute", "k_kv", "layer_s", "tp_layer_s", "seq_s", "step_s", "first_token_s", "waves",
                "eager_layer_s"),
     "kind": ("k_weights", "k_compute", "k_kv", "layer_s", "tp_layer_s"),
+    "feedforward": ("k_weights", "k_compute", "layer_s"),
     "generation": ("k_weights", "k_compute", "layer_s", "tp_layer_s"),
     "gpu": ("k_weights", "layer_s"),
     "precision": ("k_weights", "k_compute", "layer_s"),
     "parallelism": ("k_weights", "tp_layer_s", "layer_s"),
 }  # fmt: skip
-PRIOR = {"engine": 0.3, "kind": 0.2, "generation": 0.2, "gpu": 0.2, "precision": 0.2, "parallelism": 0.3}
+PRIOR = {"engine": 0.3, "kind": 0.2, "feedforward": 0.2, "generation": 0.1, "gpu": 0.2, "precision": 0.2,
+         "parallelism": 0.3}  # fmt: skip
 LOOSE = {"first_token_s", "waves"}
 SIGMA, SCALE, TTFT_WEIGHT = 0.4, 0.15, 0.5
+# Variants to choose among in a nested test: kinds of groups without terms, and whether lengths are taken as varied.
+VARIANTS: Final[Mapping[str, tuple[tuple[str, ...], bool]]] = {
+    "all": ((), False),
+    "no terms of experts": (("feedforward",), False),
+    "no terms of single GPUs": (("gpu",), False),
+    "neither": (("feedforward", "gpu"), False),
+    "neither, lengths varied": (("feedforward", "gpu"), True),
+}
+LARGE, LIMITS = 20, (0.15, 0.40)
 OUTFILE = Path(__file__).resolve().parents[2] / "src" / "latprof" / "serving" / "data"
 
 
 class Model:
-    """The parameters as one vector, for a fixed set of rows."""
+    """The parameters as one vector, for a fixed set of rows; `without` are kinds of groups that get no terms."""
 
-    def __init__(self, data: Data) -> None:
-        self.data = data
-        member = [set(groups(point.deployment)) for point in data.points]
+    def __init__(self, data: Data, without: Collection[str] = ()) -> None:
+        self.data, self.without = data, frozenset(without)
+        member = [
+            {group for group in groups(point.deployment) if group.partition(":")[0] not in self.without}
+            for point in data.points
+        ]
         found = {group for item in member for group in item}
         self.names = list(FIRST_GUESS)
         self.steps = [(group, term) for group in sorted(found) for term in TERMS[group.partition(":")[0]]]
@@ -70,9 +87,11 @@ class Model:
         return np.log(found.tpot_s), np.log(found.ttft_s)
 
 
-def fit(data: Data, start: Mapping[str, Any] | None = None, passes: int = 14) -> tuple[Model, Floats, Floats]:
+def fit(
+    data: Data, start: Mapping[str, Any] | None = None, passes: int = 14, without: Collection[str] = ()
+) -> tuple[Model, Floats, Floats]:
     """Robust fit; returns the model, its vector and the standard deviations of the logarithms."""
-    model = Model(data)
+    model = Model(data, without)
     marks, spread = levels(data)
     k, nz = len(model.mean), marks.shape[1]
     mean = np.concatenate([model.mean, np.zeros(2 * nz)])
@@ -136,16 +155,18 @@ def as_parameters(model: Model, theta: Floats, sd: Floats, band: Mapping[str, fl
     return Parameters(values, spread, adjust, band, 1.0, dt.datetime.now(dt.UTC).date().isoformat(), source)
 
 
-def held_out(data: Data, labels: Sequence[str], whole: tuple[Model, Floats], *, refit: bool) -> dict[str, Floats]:
-    """For each label: what is predicted without its rows. `refit` also fits the physics without them."""
+def held_out(
+    data: Data, labels: Sequence[str], whole: tuple[Model, Floats], *, refit: bool, only: Collection[str] | None = None
+) -> dict[str, Floats]:
+    """What is predicted of each label, or `only` these, without its rows. `refit` fits the physics without them too."""
     out = {f"{t}_{what}": np.full(len(data.tpot), np.nan) for t in ("tpot", "ttft") for what in ("plain", "mean", "sd")}
     names = np.array(labels)
     start = dict(zip(_keys(whole[0]), whole[1], strict=True))
-    for label in sorted(set(labels)):
+    for label in sorted(set(labels) if only is None else only):
         test = names == label
         vector = whole[1]
         if refit:
-            model, found, _ = fit(data.of(~test), start, 8)
+            model, found, _ = fit(data.of(~test), start, 8, whole[0].without)
             known = dict(zip(_keys(model), found, strict=True))
             # A term whose only rows are left out stays at its prior: 0.
             vector = np.array([known.get(key, 0.0) for key in _keys(whole[0])])
@@ -156,6 +177,37 @@ def held_out(data: Data, labels: Sequence[str], whole: tuple[Model, Floats], *, 
             out[f"{target}_plain"][test], out[f"{target}_mean"][test] = logs[test], logs[test] + mean
             out[f"{target}_sd"][test] = sd
     return out
+
+
+def nested(data: Data) -> None:
+    """Held-out errors when the variant itself is chosen without the family that is then predicted."""
+    families = data.features.traits["family"]
+    sizes = Counter(families.tolist())
+    # The small families are held out together: each alone is too few rows to be worth its own choice.
+    label = np.array([family if sizes[family] >= LARGE else "the small families" for family in families.tolist()])
+    tpot, ttft = np.empty(len(families)), np.empty(len(families))
+    for one in sorted(set(label.tolist())):
+        test = label == one
+        found = {variant: _inner(data.of(~test), variant) for variant in VARIANTS}
+        best = min(found, key=lambda variant: found[variant])
+        print(f"{one}: {best}", {variant: round(value, 3) for variant, value in found.items()}, flush=True)
+        without, varied = VARIANTS[best]
+        seen = data.varied() if varied else data
+        whole = fit(seen, without=without)[:2]
+        out = held_out(seen, ["test" if is_test else "" for is_test in test], whole, refit=True, only=("test",))
+        tpot[test], ttft[test] = out["tpot_mean"][test], out["ttft_mean"][test]
+    print(figures("TPOT, model family, nested", tpot, data.tpot))
+    print(figures("TTFT, model family, nested", ttft, data.ttft))
+
+
+def _inner(data: Data, variant: str) -> float:
+    """How a variant does on families that it is not fitted on: 1 where both limits of TPOT are just met."""
+    without, varied = VARIANTS[variant]
+    seen = data.varied() if varied else data
+    whole = fit(seen, without=without)[:2]
+    out = held_out(seen, seen.features.traits["family"].tolist(), whole, refit=True)
+    size = np.abs(errors(out["tpot_mean"], seen.tpot))
+    return float(np.median(size) / LIMITS[0] + np.quantile(size, 0.9) / LIMITS[1]) / 2
 
 
 def write(parameters: Parameters, data: Data, model: Model, theta: Floats) -> None:
@@ -192,9 +244,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", type=Path)
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--nested", action="store_true")
     arguments = parser.parse_args()
     data, left = read(arguments.rows)
     print(f"{len(data.tpot):,} rows; left out:", {name: count for name, count in left.items() if name})
+    if arguments.nested:
+        nested(data)
+        return
     model, theta, sd = fit(data)
     families = data.features.traits["family"].tolist()
     out = held_out(data, families, (model, theta), refit=True)

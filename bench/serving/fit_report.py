@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 from fit_rows import Data, Floats
 
-__all__ = ["bands", "report"]
+__all__ = ["bands", "errors", "figures", "report"]
 
 # What others reach, each on its own set of rows (survey of November 2026, TPOT unless it says TTFT or ITL).
 OTHERS = (
@@ -47,6 +48,7 @@ def report(data: Data, out: Mapping[str, Floats], inside: Mapping[str, Floats], 
     strata = (
         ("", everything), (", InferenceX and NVIDIA only", data.tuned),
         (", the same without unmarked multi-token prediction", data.tuned & ~data.drafted),
+        (f", without {data.doubtful.sum()} rows that contradict themselves or others", ~data.doubtful),
     )  # fmt: skip
     for target in ("tpot", "ttft"):
         name, measured = target.upper(), getattr(data, target)
@@ -60,6 +62,7 @@ def report(data: Data, out: Mapping[str, Floats], inside: Mapping[str, Floats], 
               + floor(data, out, target, cells=False))  # fmt: skip
         print(f"| {name}, with the median of each family, engine version, precision and GPU known | "
               + floor(data, out, target, cells=True))  # fmt: skip
+    repeats(data)
     for line in OTHERS:
         print(line)
     families = data.features.traits["family"]
@@ -67,6 +70,32 @@ def report(data: Data, out: Mapping[str, Floats], inside: Mapping[str, Floats], 
     for family in sorted(set(families.tolist())):
         rows = families == family
         print(figures(f"TPOT, {family}", out["tpot_mean"][rows], data.tpot[rows], half[rows]))
+
+
+def repeats(data: Data) -> None:
+    """How far measurements of one set-up under one load differ among themselves: no model can do better."""
+    traits, load = data.features.traits, data.features.load.round(4).tolist()
+    names = ("family", "model", "precision", "gpu", "layout")
+    same = [
+        (*parts, *map(str, point))
+        for *parts, point in zip(*(traits[name].tolist() for name in names), load, strict=True)
+    ]
+    engine, version = traits["engine"].tolist(), traits["version"].tolist()
+    kinds: dict[str, list[tuple[int, int]]] = {
+        "the same engine version, measured again": [], "another version of the engine": [], "another engine": [],
+    }  # fmt: skip
+    for one, other in combinations(range(len(same)), 2):
+        if same[one] == same[other]:
+            kind = 0 if version[one] == version[other] else 1 if engine[one] == engine[other] else 2
+            kinds[list(kinds)[kind]].append((one, other))
+    for words, pairs in kinds.items():
+        for target in ("tpot", "ttft"):
+            values = getattr(data, target)
+            both = np.array([values[one] / values[other] for one, other in pairs])
+            size = np.abs(np.concatenate([both, 1 / both]) - 1)
+            size = size[np.isfinite(size)]
+            middle = f"{np.median(size):.1%} | | {np.quantile(size, 0.9):.1%}"
+            print(f"| {target.upper()}, differences between rows: {words} | {len(pairs)} pairs | {middle} | |")
 
 
 def floor(data: Data, out: Mapping[str, Floats], target: str, *, cells: bool) -> str:

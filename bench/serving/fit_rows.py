@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -37,12 +37,19 @@ class Data:
     ttft: Floats
     tuned: Mask
     drafted: Mask
+    doubtful: Mask
 
     def of(self, rows: Mask) -> Data:
         """Only these rows."""
         chosen = [point for point, keep in zip(self.points, rows, strict=True) if keep]
-        return Data(chosen, stacked([mix_of(p.deployment, p.load) for p in chosen]), self.features.of(rows),
-                    self.tpot[rows], self.ttft[rows], self.tuned[rows], self.drafted[rows])  # fmt: skip
+        mix = stacked([mix_of(point.deployment, point.load) for point in chosen])
+        times, marks = (self.tpot[rows], self.ttft[rows]), (self.tuned[rows], self.drafted[rows], self.doubtful[rows])
+        return Data(chosen, mix, self.features.of(rows), *times, *marks)
+
+    def varied(self) -> Data:
+        """The same, as if lengths differed from call to call in all rows."""
+        points = [replace(point, load=replace(point.load, varied=True)) for point in self.points]
+        return replace(self, points=points, mix=stacked([mix_of(point.deployment, point.load) for point in points]))
 
 
 def _measured(row: Mapping[str, str]) -> float:
@@ -66,6 +73,7 @@ def read(path: Path) -> tuple[Data, Counter[str]]:
         np.array([float(row["ttft_p50_ms"] or "nan") / 1e3 for row in rows]),
         np.array([row["source"].startswith(("InferenceX", "NVIDIA")) for row in rows]),
         np.array([_drafted(row) for row in rows]),
+        _doubtful(rows),
     )  # fmt: skip
     return data, left
 
@@ -77,6 +85,23 @@ def _drafted(row: Mapping[str, str]) -> bool:
     those under DeepSeek-R1 have 0.5 to 0.8 of the time per token of those under DeepSeek-V3.
     """
     return row["source"].startswith("InferenceX") and "DeepSeek-R1" in row["model"] and "trtllm" in row["engine"]
+
+
+def _doubtful(rows: Sequence[Mapping[str, str]]) -> Mask:
+    """Rows that contradict themselves or another row.
+
+    TTFT = OSL x TPOT to a part in a thousand: one of the two was made from the other, or both from the duration of the
+    call. Or the same TTFT and TPOT to all digits on another GPU: one of the two pages is a copy.
+    """
+    made = [
+        abs(float(row["ttft_p50_ms"] or "nan") / (float(row["tpot_p50_ms"]) * float(row["osl"])) - 1) < 1e-3
+        for row in rows
+    ]
+    figures = [(row["model"], row["ttft_p50_ms"], row["tpot_p50_ms"]) for row in rows]
+    gpus: dict[tuple[str, ...], set[str]] = {}
+    for row, key in zip(rows, figures, strict=True):
+        gpus.setdefault(key, set()).add(row["gpu"])
+    return np.array([one or len(gpus[key]) > 1 for one, key in zip(made, figures, strict=True)])
 
 
 def _judge(row: Mapping[str, str]) -> tuple[str, Point | None]:

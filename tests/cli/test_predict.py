@@ -62,3 +62,24 @@ def test_what_is_missing_is_one_sentence(run: Run, tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (code, b"")
         assert words in done.stderr
         assert len(done.stderr.decode().strip().splitlines()) == 1
+
+
+def test_lengths_that_vary_and_those_of_a_benchmark(run: Run, tmp_path: Path) -> None:
+    """SGLang computes prompts first: alike, calls wait for them before their first token; InferenceX draws 80-100 %."""
+    found = {}
+    for lengths in ("equal", "varied"):
+        done = run("predict", *POINT, "--engine", "sglang", "--lengths", lengths, "--json")
+        found[lengths] = json.loads(done.stdout)
+        assert found[lengths]["lengths"] == lengths
+    assert found["equal"]["ttft_ms"] > found["varied"]["ttft_ms"]
+    assert found["equal"]["tpot_ms"] < found["varied"]["tpot_ms"]
+    assert run("predict", *POINT, "--lengths", "some").returncode == 2
+    rows = (
+        "model,gpu,engine,isl,osl,concurrency,lengths,source\n"
+        "gpt-oss-120b,4xH200,vllm,900,450,16,varied,\n"
+        "gpt-oss-120b,4xH200,vllm,1000,500,16,,InferenceX export\n"
+    )
+    (tmp_path / "lengths.csv").write_text(rows, encoding="utf-8")
+    done = run("predict", "--rows", "lengths.csv")
+    ours, theirs = csv.DictReader(io.StringIO(done.stdout.decode()))
+    assert (ours["tpot_ms"], ours["ttft_ms"]) == (theirs["tpot_ms"], theirs["ttft_ms"]) != ("", "")

@@ -25,6 +25,8 @@ __all__ = ["LEAST_CALLS", "LoadTest", "calibrated", "load_tests_of", "metrics_te
 LEAST_CALLS: Final = 5
 # Standard error of a median by that of a mean, for a normal distribution: sqrt(pi / 2).
 _MEDIAN: Final = 1.2533
+# Answers whose lengths spread by less than this part of their mean end together.
+_ALIKE: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def metrics_test(texts: Sequence[str], model: str = "") -> LoadTest:
     _check_names([seen.model], model)
     if seen.requests < LEAST_CALLS:
         raise UsageError(f"The metrics hold {seen.requests} finished requests: {LEAST_CALLS} are needed.")
-    load = Load(seen.isl, seen.osl, seen.concurrency, seen.cached)
+    load = Load(seen.isl, seen.osl, seen.concurrency, seen.cached, varied=True)
     return LoadTest(
         load, seen.ttft_ms, seen.tpot_ms, seen.ttft_error, seen.tpot_error, seen.requests, seen.model, metrics=True
     )
@@ -100,7 +102,9 @@ def _load_test(trace: Trace) -> LoadTest:
     outputs = trace.numbers["output_tokens"]
     ttft = trace.ttft_s * 1e3
     tpot = (trace.wall_s - trace.ttft_s) * 1e3 / (outputs - 1)
-    load = Load(float(np.median(trace.numbers["input_tokens"])), float(np.median(outputs)), _at_once(trace))
+    inputs = trace.numbers["input_tokens"]
+    varied = bool(np.std(outputs) > _ALIKE * np.mean(outputs))
+    load = Load(float(np.median(inputs)), float(np.median(outputs)), _at_once(trace), varied=varied)
     model = str(trace.texts["model"][0] or "")
     return LoadTest(load, float(np.median(ttft)), float(np.median(tpot)), _error(ttft), _error(tpot), len(trace), model)
 

@@ -62,6 +62,7 @@ def groups(deployment: Deployment) -> tuple[str, ...]:
     return (
         f"engine:{deployment.engine}",
         f"kind:{deployment.model.kind}",
+        f"feedforward:{'experts' if deployment.model.experts else 'dense'}",
         f"generation:{deployment.gpu.generation}",
         f"gpu:{deployment.gpu.name}",
         f"precision:{deployment.precision}",

@@ -106,9 +106,13 @@ def mix_of(deployment: Deployment, load: Load) -> Mix:
 
 
 def _carrying(rate: float, most: float) -> tuple[float, float]:
-    """Part of the iterations that carry what arrives at this rate, and how many of it each of them carries."""
+    """Part of the iterations that carry what arrives at this rate, and how many of it each of them carries.
+
+    What does not fit into one iteration goes into the next, so that all of it is carried unless it is too much for all.
+    """
     share = -math.expm1(-rate)
-    return share, min(max(rate / share if share > 0 else 1.0, 1.0), max(most, 1.0))
+    each = max(rate / share, 1.0) if share > 0 else 1.0
+    return (share, each) if each <= most else (min(rate / most, 1.0), max(most, 1.0))
 
 
 def _room_tokens(deployment: Deployment) -> float:
@@ -147,7 +151,7 @@ def closed_form(mix: Mix, values: Mapping[str, Any], factor: Any = 1.0) -> Stead
     own = np.maximum(combined_s(mix.own, values) * factor, least_s(mix.own)) * mix.chunks
     tpot = (decode + _stalls(mix, values, decode, mixed, factor)) / mix.gain
     prompt = (mixed - decode) / mix.prompts * mix.chunks
-    backlog = np.maximum(mix.running * prompt - mix.osl * tpot, 0.0)
+    backlog = np.where(mix.lockstep > 0, 0.0, np.maximum(mix.running * prompt - mix.osl * tpot, 0.0))
     turns = (mix.clients / mix.running - 1) * (mix.osl * tpot + own)
     half = np.where(mix.running > 1, decode / 2, 0.0)
     ttft = values["first_token_s"] + own + half + _queue(mix, values) * prompt + (backlog + turns) / 2

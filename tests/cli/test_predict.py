@@ -83,3 +83,16 @@ def test_lengths_that_vary_and_those_of_a_benchmark(run: Run, tmp_path: Path) ->
     done = run("predict", "--rows", "lengths.csv")
     ours, theirs = csv.DictReader(io.StringIO(done.stdout.decode()))
     assert (ours["tpot_ms"], ours["ttft_ms"]) == (theirs["tpot_ms"], theirs["ttft_ms"]) != ("", "")
+
+
+def test_cached_tokens_are_not_computed_again(run: Run) -> None:
+    """Most of a cached prompt's first token is saved, and its tokens still lie in the cache that each step reads."""
+    cold, warm, short = (
+        json.loads(run("predict", *POINT[:4], "--isl", isl, *POINT[6:], "--cached", cached, "--json").stdout)
+        for isl, cached in (("8192", "0"), ("8192", "8000"), ("192", "0"))
+    )
+    assert short["ttft_ms"] <= warm["ttft_ms"] < cold["ttft_ms"] / 2
+    assert short["tpot_ms"] < warm["tpot_ms"] < cold["tpot_ms"]
+    assert warm["cached"] == 8000
+    refused = run("predict", *POINT, "--cached", "8192")
+    assert (refused.returncode, b"cached is not less than isl" in refused.stderr) == (2, True)

@@ -43,6 +43,7 @@ def predict(  # noqa: PLR0913 - one option each
     active_b: Annotated[float | None, typer.Option(metavar="N", help="Its active parameters, in 10^9.")] = None,
     draft_tokens: Annotated[int, typer.Option(metavar="N", help="Tokens drafted per step; 0 is none.")] = 0,
     acceptance: Annotated[float, typer.Option(metavar="SHARE", help="Share of drafted tokens accepted.")] = 0.7,
+    cached: Annotated[float, typer.Option(metavar="TOKENS", help="Input tokens in the prefix cache.")] = 0.0,
     lengths: Annotated[
         str, typer.Option(metavar="KIND", help="equal: all calls alike, as in most load tests; or varied.")
     ] = "equal",
@@ -60,8 +61,8 @@ def predict(  # noqa: PLR0913 - one option each
     Each with a band that should hold 80 % of deployments.
 
     One point by options, or many by --rows: the columns are model, precision, gpu, n_gpu, parallelism, engine, isl,
-    osl, concurrency, lengths, and for models that latprof does not know params_total_b and params_active_b. A column
-    source that names InferenceX or the SGLang cookbook has their lengths taken as those benchmarks draw them.
+    osl, concurrency, cached, lengths, and for models that latprof does not know params_total_b and params_active_b. A
+    column source that names InferenceX or the SGLang cookbook has lengths taken as those benchmarks draw them.
     """
     if rows is not None:
         if gpu or model or oracle:
@@ -71,7 +72,7 @@ def predict(  # noqa: PLR0913 - one option each
     row: dict[str, object] = {
         "gpu": gpu, "model": model, "isl": isl, "osl": osl, "concurrency": concurrency, "engine": engine,
         "precision": precision, "parallelism": parallelism, "params_total_b": total_b, "params_active_b": active_b,
-        "draft_tokens": draft_tokens, "acceptance": acceptance, "lengths": lengths,
+        "draft_tokens": draft_tokens, "acceptance": acceptance, "cached": cached, "lengths": lengths,
     }  # fmt: skip
     missing = [f"--{name}" for name in ("gpu", "model", "isl", "osl", "concurrency") if row[name] is None]
     if missing:

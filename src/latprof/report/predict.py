@@ -41,10 +41,11 @@ def predict_document(
     `second` is another program's opinion, shown beside.
     """
     used, load = point.deployment, point.load
+    cached = f" ({format_count(round(load.cached))} cached)" if load.cached else ""
     title = (
         f"latprof: {point.name or used.model.name} in {used.precision} on {used.n_gpu}x{used.gpu.name}, {used.engine}, "
-        f"{format_count(round(load.isl))} tokens in, {format_count(round(load.osl))} out, "
-        f"concurrency {format_count(round(load.concurrency))}{', varied lengths' if load.varied else ''}"
+        f"{format_count(round(load.isl))} tokens in{cached}, {format_count(round(load.osl))} out, "
+        f"concurrency {format_count(round(load.concurrency))}{', varied' if load.varied else ''}"
     )
     rows = _with_second(_rows(point, found), point, second)
     columns = (
@@ -59,7 +60,7 @@ def predict_document(
     data: dict[str, Any] = {
         "schema_version": 1, "model": used.model.name, "precision": used.precision, "gpu": used.gpu.name,
         "n_gpu": used.n_gpu, "engine": used.engine, "isl": load.isl, "osl": load.osl, "concurrency": load.concurrency,
-        "lengths": "varied" if load.varied else "equal", "kind": "estimate", **_values(found),
+        "cached": load.cached, "lengths": "varied" if load.varied else "equal", "kind": "estimate", **_values(found),
         "remarks": list(found.remarks), "parameters_date": parameters.date,
         "calibrated_by_calls": sum(test.calls for test in tests), **_second_data(second),
     }  # fmt: skip

@@ -110,8 +110,9 @@ def point_of(row: Mapping[str, object]) -> Point:
     """A point from texts or numbers named as in a table of measurements.
 
     model, gpu ('8xH200' or with n_gpu), isl, osl, concurrency; optional precision, n_gpu, parallelism ('tp8-dp8-ep8'),
-    engine, params_total_b, params_active_b, draft_tokens, acceptance, lengths ('equal' or 'varied'), source (for
-    benchmarks whose lengths are known to differ from the stated ones). Raises UsageError with what is wrong.
+    engine, params_total_b, params_active_b, draft_tokens, acceptance, cached (input tokens that lie in the prefix
+    cache), lengths ('equal' or 'varied'), source (for benchmarks whose lengths are known to differ from the stated
+    ones). Raises UsageError with what is wrong.
     """
     count, gpu_name = _gpus(_text(row, "gpu"))
     if not gpu_name:
@@ -141,13 +142,16 @@ def point_of(row: Mapping[str, object]) -> Point:
 
 def _load(row: Mapping[str, object]) -> Load:
     isl, osl, concurrency = (_needed(row, name) for name in ("isl", "osl", "concurrency"))
+    cached = _number(row, "cached") or 0.0
+    if cached >= isl:
+        raise UsageError("cached is not less than isl: the last token of a prompt is always computed.")
     protocol = protocol_of(_text(row, "source"))
     lengths = _text(row, "lengths").casefold()
     if lengths not in {"", "equal", "varied"}:
         raise UsageError("lengths is neither equal nor varied: say whether all calls have the same lengths.")
     varied = lengths == "varied" if lengths else protocol.varied
     share = protocol.length_share
-    return Load(max(isl * share, 1.0), max(osl * share, 1.0), concurrency, varied=varied)
+    return Load(max(isl * share, 1.0), max(osl * share, 1.0), concurrency, cached * share, varied=varied)
 
 
 def points_of(rows: Sequence[Mapping[str, object]]) -> list[Point | str]:

@@ -73,7 +73,8 @@ def report(data: Data, out: Mapping[str, Floats], inside: Mapping[str, Floats], 
 
 
 def repeats(data: Data) -> None:
-    """How far measurements of one set-up under one load differ among themselves: no model can do better."""
+    """How far measurements of one set-up under one load differ among themselves, suspected speculation left out."""
+    data = data.of(~data.drafted)
     traits, load = data.features.traits, data.features.load.round(4).tolist()
     names = ("family", "model", "precision", "gpu", "layout")
     same = [

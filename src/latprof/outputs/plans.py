@@ -186,6 +186,8 @@ class PredictResult(Strict):
     isl: float = Field(description="input tokens")
     osl: float = Field(description="output tokens")
     concurrency: float
+    cached: float = Field(description="input tokens in the prefix cache")
+    lengths: Literal["equal", "varied"] = Field(description="whether all calls have the same lengths")
     kind: Literal["estimate"]
     ttft_ms: float | None
     ttft_low_ms: float | None = Field(description="lower end of the 80 % band")

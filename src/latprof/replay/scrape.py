@@ -62,6 +62,10 @@ class Histogram:
             low, below = (low if math.isinf(end) else end), up_to
         return low
 
+    def median(self) -> float:
+        """By buckets, and no more than the mean, which is exact: latencies have their long tail above the middle."""
+        return min(self.quantile(0.5), self.total / self.count)
+
     def width_log(self, value: float) -> float:
         """Width of the bucket that holds a value, in log units."""
         low = max((end for end, _ in self.ends if end < value), default=value / 2)
@@ -148,12 +152,12 @@ def window(scrapes: Sequence[Scrape]) -> Window:
     isl, osl = _grown(first, last, "prompt_tokens_total") / requests, outputs / requests
     if not (isl >= 1 and osl >= 2):
         raise UsageError("The metrics lack prompt_tokens_total or generation_tokens_total: save the whole exposition.")
-    middle = tpot.quantile(0.5) if of_requests else tpot.total / tpot.count
+    first_token, middle = ttft.median(), tpot.median() if of_requests else tpot.total / tpot.count
     cached = next((_grown(first, last, name) for name in _CACHED if name in last.values), 0.0)
     return Window(
         last.model, last.engine, round(requests), isl, osl, min(max(cached / requests, 0.0), isl - 1),
-        _at_once(scrapes, first, last, outputs), ttft.quantile(0.5) * 1e3, middle * 1e3,
-        _error(ttft, ttft.quantile(0.5), requests), _error(tpot, middle, requests, exact=not of_requests),
+        _at_once(scrapes, first, last, outputs), first_token * 1e3, middle * 1e3,
+        _error(ttft, first_token, requests), _error(tpot, middle, requests, exact=not of_requests),
     )  # fmt: skip
 
 

@@ -27,24 +27,9 @@ from latprof.formats.records import (
 from latprof.model import FLAGS, LONG_GAP_S, Block, Call, Problem, Trigger
 
 __all__ = [
-    "ANSWERS",
-    "EDITOR_ROOTS",
-    "PEOPLE",
-    "TASK_OBSERVES",
-    "Request",
-    "Row",
-    "Task",
-    "agent_of",
-    "attempts_of",
-    "is_task",
-    "json_in",
-    "read_task",
-    "requests_of",
-    "retry_at",
-    "task_of",
-    "tool_name",
-    "trigger_of",
-]
+    "ANSWERS", "EDITOR_ROOTS", "PEOPLE", "TASK_OBSERVES", "Request", "Row", "Task", "agent_of", "attempts_of",
+    "is_task", "json_in", "read_task", "requests_of", "retry_at", "task_of", "tool_name", "trigger_of",
+]  # fmt: skip
 
 _EDITORS: Final = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
 # The folders of the editors' extensions.

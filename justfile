@@ -37,6 +37,10 @@ test:
 package:
     {{python}} tools/check_package.py
 
+# The compiled extensions, beside their sources.
+compile:
+    {{python}} -m pip install -q --no-deps -e .
+
 # Write generated pages anew.
 write-docs:
     {{python}} tools/format_table.py

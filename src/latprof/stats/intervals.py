@@ -31,15 +31,11 @@ _UPPER: Final = 0.975
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """A sample: `values` from small to large, and the number of each one's session, from 0 without gaps."""
+    """A sample: `values` from small to large, and the number of each one's session, of `count` without gaps from 0."""
 
     values: _Floats
     sessions: _Ints
-
-    @property
-    def count(self) -> int:
-        """How many sessions."""
-        return int(self.sessions.max()) + 1 if len(self.sessions) else 0
+    count: int
 
 
 def quantiles_of(ordered: _Floats, probabilities: Sequence[float]) -> _Floats:

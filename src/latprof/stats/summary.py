@@ -23,6 +23,8 @@ __all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "model_error", "one_valu
 DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
 # Numbers of so many groups are sorted in one pass.
 _FEW_GROUPS: Final = 1 << 15
+# Intervals of so many values are sought together: fewer and longer steps.
+_TOGETHER: Final = 600_000
 _NORMAL_95: Final = 1.96
 _GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
 # What the fitted shapes miss in the tails under laws with a known truth (bench/accuracy), as a standard error.
@@ -89,18 +91,35 @@ def summaries(
     labels, sessions = np.unique(trace.codes("session_id").codes, return_inverse=True)
     cuts = [_Cut.of(trace, by, sessions, tz) for by in groupings]
     found: list[list[MetricRow]] = [[] for _ in cuts]
+    waiting: list[tuple[list[MetricRow], Metric, Kind, list[_Part]]] = []
+    values_waiting = 0
     for metric in metrics:
         for kind, values in metric.values(trace).items():
             single = _drawn(trace, metric) if kind == "estimate" else values
             order = np.argsort(single)  # NaN comes last; ties may stand in any order
             order = order[: len(order) - int(np.isnan(single).sum())]
-            for place, cut in enumerate(cuts):
-                rows = _rows(metric, kind, cut.parts(order, single), quantiles)
-                if kind == "estimate":
-                    found[place] += [_with_model(trace.estimates, metric, row, part.rows) for row, part in rows]
-                else:
-                    found[place] += [row for row, _ in rows]
+            waiting += [(rows, metric, kind, cut.parts(order, single)) for rows, cut in zip(found, cuts, strict=True)]
+            values_waiting += len(order) * len(cuts)
+            if values_waiting > _TOGETHER:
+                _settle(trace.estimates, waiting, quantiles)
+                waiting, values_waiting = [], 0
+    _settle(trace.estimates, waiting, quantiles)
     return [Summary(tuple(by), len(trace), len(labels), tuple(rows)) for by, rows in zip(groupings, found, strict=True)]
+
+
+def _settle(
+    estimates: Estimates | None,
+    waiting: Sequence[tuple[list[MetricRow], Metric, Kind, list[_Part]]],
+    quantiles: Sequence[float],
+) -> None:
+    """Make the rows of some metrics, and put them where they belong."""
+    parts = [part for *_, items in waiting for part in items]
+    shown = [_enough(quantiles, len(part.rows)) for part in parts]
+    ends = iter(zip(shown, quantile_intervals([part.sample for part in parts], shown), strict=True))
+    for rows, metric, kind, items in waiting:
+        for part in items:
+            row = _row(metric, kind, part, quantiles, dict(zip(*next(ends), strict=True)))
+            rows.append(_with_model(estimates, metric, row, part.rows) if kind == "estimate" else row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +137,7 @@ class _Cut:
     """A trace cut into groups.
 
     `number` is each call's group and `pair` its session in that group, counted over all groups; the pairs of
-    a group begin at `starts`.
+    a group begin at `starts`, whose last item counts all pairs.
     """
 
     keys: tuple[dict[str, str | None], ...]
@@ -141,37 +160,28 @@ class _Cut:
             np.array([len(rows) for rows in groups.values()], dtype=np.int64),
             number.astype(np.int16 if len(groups) < _FEW_GROUPS else np.int64),
             pair,
-            np.searchsorted(pairs // width, np.arange(len(groups))),
+            np.searchsorted(pairs // width, np.arange(len(groups) + 1)),
         )
 
     def parts(self, order: NDArray[np.int64], values: NDArray[np.float64]) -> list[_Part]:
         """The groups that have any of the calls, which are given from the smallest value to the largest."""
         own = self.number[order]
-        rows = order[np.argsort(own, kind="stable")]
-        ends = np.cumsum(np.bincount(own, minlength=len(self.keys)))
-        pairs = self.pair[rows]
-        present = np.zeros(int(self.pair.max(initial=-1)) + 1, dtype=np.int64)
-        present[pairs] = 1
-        before = np.concatenate(([0], np.cumsum(present)))
-        sorted_values, found, begin = values[rows], [], 0
-        for place, end in enumerate(ends.tolist()):
+        rows = order[np.argsort(own, kind="stable")] if len(self.keys) > 1 else order
+        ends = np.cumsum(np.bincount(own, minlength=len(self.keys))).tolist()
+        pairs, sorted_values = self.pair[rows], values[rows]
+        present = np.zeros(self.starts[-1] + 1, dtype=np.int64)
+        present[1:][pairs] = 1
+        # How many sessions with such calls there are before each pair.
+        before = np.cumsum(present)
+        sessions = before[pairs]
+        found, begin = [], 0
+        for place, end in enumerate(ends):
             if end > begin:
-                sessions = before[pairs[begin:end]] - before[self.starts[place]]
-                sample = Ordered(sorted_values[begin:end], sessions)
+                first, last = before[self.starts[place]], before[self.starts[place + 1]]
+                sample = Ordered(sorted_values[begin:end], sessions[begin:end] - first, int(last - first))
                 found.append(_Part(self.keys[place], int(self.sizes[place]), rows[begin:end], sample))
             begin = end
         return found
-
-
-def _rows(
-    metric: Metric, kind: Kind, parts: Sequence[_Part], quantiles: Sequence[float]
-) -> list[tuple[MetricRow, _Part]]:
-    shown = [_enough(quantiles, len(part.rows)) for part in parts]
-    ends = quantile_intervals([part.sample for part in parts], shown)
-    return [
-        (_row(metric, kind, part, quantiles, dict(zip(asked, intervals, strict=True))), part)
-        for part, asked, intervals in zip(parts, shown, ends, strict=True)
-    ]
 
 
 def _enough(quantiles: Sequence[float], n: int) -> list[float]:

@@ -115,10 +115,11 @@ def _search(tests: _Tests, *, upper: bool) -> _Floats:
 class _Joined:
     """Samples one after the other.
 
-    `values` and `sessions` are per call, sessions numbered through; `starts` and `sizes` count the calls of
+    `values` and `sessions` are per call, sessions numbered in each sample; `starts` and `sizes` count the calls of
     each sample, `session_starts` and `session_counts` its sessions, `session_sizes` their calls. `first` holds
     the rank of the first call of each different value, those of a sample from `value_starts` on, and after them
-    the sample's size. `marks` counts each session's calls before every `widths`-th rank.
+    the sample's size. `marks` counts each session's calls before every `widths`-th rank, of a sample from `mark_starts`
+    on, one more than `steps` for each session.
     """
 
     values: _Floats
@@ -132,26 +133,33 @@ class _Joined:
     value_starts: _Ints
     value_counts: _Ints
     widths: _Ints
-    marks: _Ints
+    steps: _Ints
+    mark_starts: _Ints
+    marks: _Floats
 
     @classmethod
     def of(cls, samples: Sequence[Ordered]) -> _Joined:
         """Join the samples, and count."""
         sizes = np.array([len(sample.values) for sample in samples])
         counts = np.array([sample.count for sample in samples])
-        starts, session_starts = np.cumsum(sizes) - sizes, np.cumsum(counts) - counts
-        values = np.concatenate([sample.values for sample in samples])
-        sessions = np.concatenate([sample.sessions for sample in samples]) + np.repeat(session_starts, sizes)
+        session_starts = np.cumsum(counts) - counts
         firsts = [_first_of_values(sample.values) for sample in samples]
         lengths = np.array([len(item) for item in firsts])
-        widths = -(-np.maximum(sizes, 1) // _MARKS)
-        rank = np.arange(len(values)) - np.repeat(starts, sizes)
-        cell = sessions * (_MARKS + 1) + rank // np.repeat(widths, sizes) + 1
-        marks = np.bincount(cell, minlength=int(counts.sum()) * (_MARKS + 1)).reshape(-1, _MARKS + 1)
-        marks = np.cumsum(marks, axis=1)
+        # More marks than a session has calls would only cost room.
+        many = np.clip(2 * sizes // np.maximum(counts, 1), 1, _MARKS)
+        widths = -(-np.maximum(sizes, 1) // many)
+        marks = [
+            _marks(sample, steps, width)
+            for sample, steps, width in zip(samples, many.tolist(), widths.tolist(), strict=True)
+        ]
+        room = counts * (many + 1)
         return cls(
-            values, sessions, starts, sizes, session_starts, counts, marks[:, -1], np.concatenate(firsts),
-            np.cumsum(lengths) - lengths, lengths - 1, widths, marks,
+            np.concatenate([sample.values for sample in samples]),
+            np.concatenate([sample.sessions for sample in samples]),
+            np.cumsum(sizes) - sizes, sizes, session_starts, counts,
+            np.concatenate([item[:, -1] for item in marks]), np.concatenate(firsts),
+            np.cumsum(lengths) - lengths, lengths - 1, widths, many, np.cumsum(room) - room,
+            np.concatenate([item.ravel() for item in marks]),
         )  # fmt: skip
 
     def rank_before(self, own: _Ints, value: _Ints) -> _Ints:
@@ -161,6 +169,14 @@ class _Joined:
     def value(self, own: _Ints, value: _Ints) -> _Floats:
         """The samples' different values by number."""
         return np.asarray(self.values[self.starts[own] + self.rank_before(own, value)])
+
+
+def _marks(sample: Ordered, steps: int, width: int) -> _Floats:
+    """How many calls each session has before each mark: a row per session."""
+    cells = sample.sessions * (steps + 1)
+    cells += np.repeat(np.arange(1, steps + 1), width)[: len(cells)]
+    counted = np.bincount(cells, minlength=sample.count * (steps + 1)).reshape(sample.count, steps + 1)
+    return np.cumsum(counted, axis=1, dtype=np.float64)
 
 
 def _first_of_values(ordered: _Floats) -> _Ints:
@@ -186,8 +202,10 @@ class _Tests:
         """Lay out the cells."""
         counts = joined.session_counts[own]
         starts = np.cumsum(counts) - counts
-        session = np.repeat(joined.session_starts[own] - starts, counts) + np.arange(counts.sum())
-        row = session * (_MARKS + 1)
+        place = np.arange(counts.sum())
+        session = np.repeat(joined.session_starts[own] - starts, counts) + place
+        row = (place - np.repeat(starts, counts)) * np.repeat(joined.steps[own] + 1, counts)
+        row += np.repeat(joined.mark_starts[own], counts)
         return cls(joined, own, p, starts, counts, session, row, np.repeat(p, counts) * joined.session_sizes[session])
 
     def take(self, rows: _Ints) -> _Tests:
@@ -199,13 +217,13 @@ class _Tests:
         joined = self.joined
         width = joined.widths[self.own]
         mark = ranks // width
-        below = joined.marks.take(self.row + np.repeat(mark, self.counts)).astype(np.float64)
+        below = joined.marks.take(self.row + np.repeat(mark, self.counts))
         left = ranks - mark * width
         many = int(left.sum())
         if many:
             begin = joined.starts[self.own] + ranks - left
             calls = np.repeat(begin - (np.cumsum(left) - left), left) + np.arange(many)
-            cell = joined.sessions.take(calls) + np.repeat(self.starts - joined.session_starts[self.own], left)
+            cell = joined.sessions.take(calls) + np.repeat(self.starts, left)
             below += np.bincount(cell, minlength=len(below))
         return below
 

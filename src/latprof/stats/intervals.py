@@ -21,6 +21,8 @@ __all__ = ["Interval", "Ordered", "quantile_intervals", "quantiles_of"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
+# What there is one of for each call takes half the room.
+_Numbers = NDArray[np.int32]
 Interval = tuple[float | None, float | None]
 
 _MARKS: Final = 64
@@ -34,7 +36,7 @@ class Ordered:
     """A sample: `values` from small to large, and the number of each one's session, of `count` without gaps from 0."""
 
     values: _Floats
-    sessions: _Ints
+    sessions: _Numbers
     count: int
 
 
@@ -115,21 +117,21 @@ def _search(tests: _Tests, *, upper: bool) -> _Floats:
 class _Joined:
     """Samples one after the other.
 
-    `values` and `sessions` are per call, sessions numbered in each sample; `starts` and `sizes` count the calls of
+    `sessions` are per call, numbered in each sample; `starts` and `sizes` count the calls of
     each sample, `session_starts` and `session_counts` its sessions, `session_sizes` their calls. `first` holds
     the rank of the first call of each different value, those of a sample from `value_starts` on, and after them
     the sample's size. `marks` counts each session's calls before every `widths`-th rank, of a sample from `mark_starts`
     on, one more than `steps` for each session.
     """
 
-    values: _Floats
-    sessions: _Ints
+    samples: Sequence[Ordered]
+    sessions: _Numbers
     starts: _Ints
     sizes: _Ints
     session_starts: _Ints
     session_counts: _Ints
     session_sizes: _Ints
-    first: _Ints
+    first: _Numbers
     value_starts: _Ints
     value_counts: _Ints
     widths: _Ints
@@ -154,8 +156,7 @@ class _Joined:
         ]
         room = counts * (many + 1)
         return cls(
-            np.concatenate([sample.values for sample in samples]),
-            np.concatenate([sample.sessions for sample in samples]),
+            samples, np.concatenate([sample.sessions for sample in samples]),
             np.cumsum(sizes) - sizes, sizes, session_starts, counts,
             np.concatenate([item[:, -1] for item in marks]), np.concatenate(firsts),
             np.cumsum(lengths) - lengths, lengths - 1, widths, many, np.cumsum(room) - room,
@@ -168,20 +169,21 @@ class _Joined:
 
     def value(self, own: _Ints, value: _Ints) -> _Floats:
         """The samples' different values by number."""
-        return np.asarray(self.values[self.starts[own] + self.rank_before(own, value)])
+        ranks = self.rank_before(own, value).tolist()
+        return np.array([self.samples[k].values[rank] for k, rank in zip(own.tolist(), ranks, strict=True)])
 
 
 def _marks(sample: Ordered, steps: int, width: int) -> _Floats:
     """How many calls each session has before each mark: a row per session."""
     cells = sample.sessions * (steps + 1)
-    cells += np.repeat(np.arange(1, steps + 1), width)[: len(cells)]
+    cells += np.repeat(np.arange(1, steps + 1, dtype=np.int32), width)[: len(cells)]
     counted = np.bincount(cells, minlength=sample.count * (steps + 1)).reshape(sample.count, steps + 1)
     return np.cumsum(counted, axis=1, dtype=np.float64)
 
 
-def _first_of_values(ordered: _Floats) -> _Ints:
+def _first_of_values(ordered: _Floats) -> _Numbers:
     changes = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-    return np.concatenate(([0], changes, [len(ordered)]))
+    return np.concatenate(([0], changes, [len(ordered)]), dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
 # Numbers of so many groups are sorted in one pass.
 _FEW_GROUPS: Final = 1 << 15
 # Intervals of so many values are sought together: fewer and longer steps.
-_TOGETHER: Final = 600_000
+_TOGETHER: Final = 300_000
 _NORMAL_95: Final = 1.96
 _GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
 # What the fitted shapes miss in the tails under laws with a known truth (bench/accuracy), as a standard error.
@@ -96,8 +96,9 @@ def summaries(
     for metric in metrics:
         for kind, values in metric.values(trace).items():
             single = _drawn(trace, metric) if kind == "estimate" else values
-            order = np.argsort(single)  # NaN comes last; ties may stand in any order
-            order = order[: len(order) - int(np.isnan(single).sum())]
+            order: NDArray[Any] = np.argsort(single)  # NaN comes last; ties may stand in any order
+            known = len(order) - int(np.isnan(single).sum())
+            order = order[:known].astype(np.int32)
             waiting += [(rows, metric, kind, cut.parts(order, single)) for rows, cut in zip(found, cuts, strict=True)]
             values_waiting += len(order) * len(cuts)
             if values_waiting > _TOGETHER:
@@ -119,7 +120,7 @@ def _settle(
     for rows, metric, kind, items in waiting:
         for part in items:
             row = _row(metric, kind, part, quantiles, dict(zip(*next(ends), strict=True)))
-            rows.append(_with_model(estimates, metric, row, part.rows) if kind == "estimate" else row)
+            rows.append(_with_model(estimates, metric, row, part.rows.astype(np.int64)) if kind == "estimate" else row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class _Part:
 
     group: dict[str, str | None]
     calls: int
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int32]
     sample: Ordered
 
 
@@ -143,7 +144,7 @@ class _Cut:
     keys: tuple[dict[str, str | None], ...]
     sizes: NDArray[np.int64]
     number: NDArray[np.int64]
-    pair: NDArray[np.int64]
+    pair: NDArray[np.int32]
     starts: NDArray[np.int64]
 
     @classmethod
@@ -159,20 +160,20 @@ class _Cut:
             tuple(dict(zip(by, key, strict=True)) for key in groups),
             np.array([len(rows) for rows in groups.values()], dtype=np.int64),
             number.astype(np.int16 if len(groups) < _FEW_GROUPS else np.int64),
-            pair,
+            pair.astype(np.int32),
             np.searchsorted(pairs // width, np.arange(len(groups) + 1)),
         )
 
-    def parts(self, order: NDArray[np.int64], values: NDArray[np.float64]) -> list[_Part]:
+    def parts(self, order: NDArray[np.int32], values: NDArray[np.float64]) -> list[_Part]:
         """The groups that have any of the calls, which are given from the smallest value to the largest."""
         own = self.number[order]
         rows = order[np.argsort(own, kind="stable")] if len(self.keys) > 1 else order
         ends = np.cumsum(np.bincount(own, minlength=len(self.keys))).tolist()
         pairs, sorted_values = self.pair[rows], values[rows]
-        present = np.zeros(self.starts[-1] + 1, dtype=np.int64)
+        present = np.zeros(self.starts[-1] + 1, dtype=np.int32)
         present[1:][pairs] = 1
         # How many sessions with such calls there are before each pair.
-        before = np.cumsum(present)
+        before = np.cumsum(present, dtype=np.int32)
         sessions = before[pairs]
         found, begin = [], 0
         for place, end in enumerate(ends):
@@ -236,8 +237,9 @@ def _with_model(estimates: Estimates | None, metric: Metric, row: MetricRow, row
     shown = [probability for probability, value in row.quantiles.items() if value is not None]
     centres = quantiles_of(np.sort(estimates.values[metric.key][rows].ravel()), shown).tolist()
     found, intervals = dict(row.quantiles), dict(row.intervals)
-    for probability, centre in zip(shown, centres, strict=True):
-        error = model_error(estimates, metric.key, probability, rows)
+    errors = estimates.errors_of_log(metric.key, shown, rows)
+    for probability, centre, own in zip(shown, centres, errors, strict=True):
+        error = _with_tail(own, probability)
         intervals[probability] = widened(centre, found[probability] or 0.0, row.intervals[probability], error)
         found[probability] = centre
     # The estimator is loaded where there are estimates, and not to start.
@@ -248,7 +250,11 @@ def _with_model(estimates: Estimates | None, metric: Metric, row: MetricRow, row
 
 def model_error(estimates: Estimates, metric: str, probability: float, rows: NDArray[np.int64]) -> float:
     """Standard error of an estimated log percentile that comes from the model, not from which calls were seen."""
-    return math.hypot(estimates.error_of_log(metric, probability, rows), _TAIL_ERROR * abs(2 * probability - 1))
+    return _with_tail(estimates.error_of_log(metric, probability, rows), probability)
+
+
+def _with_tail(error: float, probability: float) -> float:
+    return math.hypot(error, _TAIL_ERROR * abs(2 * probability - 1))
 
 
 def one_value(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -72,7 +72,7 @@ def samples(draw: st.DrawFn) -> Ordered:
     if draw(st.booleans()):
         values = np.round(values)
     order = np.argsort(values, kind="stable")
-    return Ordered(values[order], sessions[order])
+    return Ordered(values[order], sessions[order].astype(np.int32), int(sessions.max()) + 1)
 
 
 @given(st.lists(samples(), min_size=1, max_size=5), st.lists(st.sampled_from(PROBABILITIES), max_size=4, unique=True))

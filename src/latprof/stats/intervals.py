@@ -241,7 +241,7 @@ class _Tests:
         fourth = np.add.reduceat(squared, self.starts)
         variance = (squares * self.counts - total * total) / (self.counts - 1)
         degrees = score_test_degrees(self.p, squares, fourth, self.counts)
-        limit = np.where(variance > 0, _upper_points(int(self.counts.max()))[degrees], 0.0)
+        limit = np.where(variance > 0, _upper_points(degrees), 0.0)
         limit *= np.sqrt(np.maximum(variance, 0.0))
         return np.where(total < -limit, total + limit, np.where(total > limit, total - limit, 0.0))
 
@@ -254,11 +254,17 @@ class _Tests:
         return total**2 / np.maximum(squares, 1.0)
 
 
-def _upper_points(most: int) -> _Floats:
-    """The upper ends of 95 % of Student's t by degrees of freedom: place 1 holds that of 1, and so on to `most`."""
-    return _points_up_to(1 << most.bit_length())
+def _upper_points(degrees: _Ints) -> _Floats:
+    """The upper ends of 95 % of Student's t at these degrees of freedom; each is worked out once."""
+    points = _known_points(1 << int(degrees.max(initial=1)).bit_length())
+    found = points[degrees]
+    if np.isnan(found).any():
+        for degree in set(degrees[np.isnan(found)].tolist()):
+            points[degree] = student_t_quantile(_UPPER, degree)
+        found = points[degrees]
+    return found
 
 
 @lru_cache(maxsize=4)
-def _points_up_to(most: int) -> _Floats:
-    return np.array([np.nan] + [student_t_quantile(_UPPER, degrees) for degrees in range(1, most + 1)])
+def _known_points(room: int) -> _Floats:
+    return np.full(room, np.nan)

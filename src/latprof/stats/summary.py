@@ -235,11 +235,13 @@ def _with_model(estimates: Estimates | None, metric: Metric, row: MetricRow, row
     if estimates is None:
         return row
     shown = [probability for probability, value in row.quantiles.items() if value is not None]
-    centres = quantiles_of(np.sort(estimates.values[metric.key][rows].ravel()), shown).tolist()
+    values = estimates.values[metric.key]
+    own = values if len(rows) == len(values) else values[rows]
+    centres = quantiles_of(np.sort(own, axis=None), shown).tolist()
     found, intervals = dict(row.quantiles), dict(row.intervals)
     errors = estimates.errors_of_log(metric.key, shown, rows)
-    for probability, centre, own in zip(shown, centres, errors, strict=True):
-        error = _with_tail(own, probability)
+    for probability, centre, model in zip(shown, centres, errors, strict=True):
+        error = _with_tail(model, probability)
         intervals[probability] = widened(centre, found[probability] or 0.0, row.intervals[probability], error)
         found[probability] = centre
     # The estimator is loaded where there are estimates, and not to start.

@@ -50,20 +50,29 @@ def quantiles_of(ordered: _Floats, probabilities: Sequence[float]) -> _Floats:
     return np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
 
 
-def quantile_intervals(samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]]) -> list[list[Interval]]:
-    """The interval of each of a sample's quantiles, for every sample; as `quantile_interval` gives them."""
+def quantile_intervals(
+    samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]], quantiles: Sequence[_Floats] | None = None
+) -> list[list[Interval]]:
+    """The interval of each of a sample's quantiles, for every sample; as `quantile_interval` gives them.
+
+    Who has the quantiles, as `quantiles_of` gives them, may hand them over.
+    """
+    if quantiles is None:
+        quantiles = [quantiles_of(sample.values, asked) for sample, asked in zip(samples, probabilities, strict=True)]
     found: list[list[Interval]] = []
     begin, cells = 0, 0
     for end, (sample, asked) in enumerate(zip(samples, probabilities, strict=True)):
         cost = 2 * sample.count * len(asked)
         if end > begin and cells + cost > _MOST_CELLS:
-            found += _batch(samples[begin:end], probabilities[begin:end])
+            found += _batch(samples[begin:end], probabilities[begin:end], quantiles[begin:end])
             begin, cells = end, 0
         cells += cost
-    return [*found, *_batch(samples[begin:], probabilities[begin:])]
+    return [*found, *_batch(samples[begin:], probabilities[begin:], quantiles[begin:])]
 
 
-def _batch(samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]]) -> list[list[Interval]]:
+def _batch(
+    samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]], quantiles: Sequence[_Floats]
+) -> list[list[Interval]]:
     found: list[list[Interval]] = [[(None, None)] * len(asked) for asked in probabilities]
     asked = [
         (k, j, probability)
@@ -76,8 +85,7 @@ def _batch(samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]])
     own, p = np.array([k for k, _, _ in asked]), np.array([probability for _, _, probability in asked])
     joined = _Joined.of(samples)
     tests = _Tests.of(joined, own, p)
-    each = {k: quantiles_of(samples[k].values, probabilities[k]) for k in dict.fromkeys(own.tolist())}
-    centres = np.array([each[k][j] for k, j, _ in asked])
+    centres = np.array([quantiles[k][j] for k, j, _ in asked])
     ranks = [np.searchsorted(samples[k].values, centre, "right") for k, centre in zip(own, centres, strict=True)]
     thin = tests.tail_sessions(np.array(ranks)) < MIN_TAIL_SESSIONS
     low = np.flatnonzero((tests.excess(np.zeros_like(own)) < 0) & ~(thin & (p <= 0.5)))

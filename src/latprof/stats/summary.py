@@ -114,12 +114,16 @@ def _settle(
     quantiles: Sequence[float],
 ) -> None:
     """Make the rows of some metrics, and put them where they belong."""
-    parts = [part for *_, items in waiting for part in items]
-    shown = [_enough(quantiles, len(part.rows)) for part in parts]
-    ends = iter(zip(shown, quantile_intervals([part.sample for part in parts], shown), strict=True))
+    samples = [part.sample for *_, items in waiting for part in items]
+    shown = [_enough(quantiles, len(sample.values)) for sample in samples]
+    values = [quantiles_of(sample.values, asked) for sample, asked in zip(samples, shown, strict=True)]
+    figures = iter(zip(shown, values, quantile_intervals(samples, shown, values), strict=True))
     for rows, metric, kind, items in waiting:
         for part in items:
-            row = _row(metric, kind, part, quantiles, dict(zip(*next(ends), strict=True)))
+            asked, own, ends = next(figures)
+            row = _row(
+                metric, kind, part, quantiles, dict(zip(asked, zip(own.tolist(), ends, strict=True), strict=True))
+            )
             rows.append(_with_model(estimates, metric, row, part.rows.astype(np.int64)) if kind == "estimate" else row)
 
 
@@ -194,11 +198,11 @@ def _row(
     kind: Kind,
     part: _Part,
     quantiles: Sequence[float],
-    intervals: dict[float, Interval],
+    figures: dict[float, tuple[float, Interval]],
 ) -> MetricRow:
+    """The row; `figures` are the quantiles that there are calls enough for, with their intervals."""
     n = len(part.rows)
-    shown = list(intervals)
-    values = dict(zip(shown, quantiles_of(part.sample.values, shown).tolist(), strict=True))
+    nothing = None, (None, None)
     return MetricRow(
         metric=metric.key,
         unit=metric.unit,
@@ -208,12 +212,12 @@ def _row(
         calls=part.calls,
         sessions=part.sample.count,
         coverage=n / part.calls,
-        quantiles={probability: values.get(probability) for probability in quantiles},
-        intervals={probability: intervals.get(probability, (None, None)) for probability in quantiles},
+        quantiles={probability: figures.get(probability, nothing)[0] for probability in quantiles},
+        intervals={probability: figures.get(probability, nothing)[1] for probability in quantiles},
         refused={
             probability: f"needs {min_calls(probability)} calls, has {n}"
             for probability in quantiles
-            if probability not in values
+            if probability not in figures
         },
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from latprof.ingest.merge import Merger
 from latprof.ingest.once import drop_copies, join_sources
 from latprof.ingest.tags import NO_TAGS, TagRules
 from latprof.model import BLOCK_TYPES, FLAGS, TRIGGERS, Block, Call, Problem
+from latprof.store.cache import Cache
 from latprof.trace import Columns, Trace
 from latprof.trace.columns import is_compiled
 
@@ -159,6 +162,21 @@ def test_merging_columns_is_merging_calls(given_files: list[tuple[str, list[Call
     whole, taken_in = join_sources(columns)
     assert taken_in == expected.taken_in
     assert [repr(call) for call in whole.calls()] == [repr(call) for call in expected.calls]
+
+
+@given(files, st.data())
+@many
+def test_copies_are_dropped_alike_with_what_was_decided_of_others_at_hand(
+    given_files: list[tuple[str, list[Call]]], data: Any
+) -> None:
+    """Of some of the files first, then of all twice: the second time nothing is decided anew."""
+    some = data.draw(st.lists(st.sampled_from(given_files), unique_by=id)) if given_files else []
+    with TemporaryDirectory() as folder:
+        cache = Cache(Path(folder), b"")
+        for chosen in (some, given_files, given_files):
+            plain, kept = (Columns.concat([Columns.of(items, reader) for reader, items in chosen]) for _ in range(2))
+            assert drop_copies(kept, cache) == drop_copies(plain)
+            assert [repr(call) for call in kept.calls()] == [repr(call) for call in plain.calls()]
 
 
 @given(files, st.randoms())

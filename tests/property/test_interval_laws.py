@@ -72,7 +72,7 @@ def samples(draw: st.DrawFn) -> Ordered:
     if draw(st.booleans()):
         values = np.round(values)
     order = np.argsort(values, kind="stable")
-    return Ordered(values[order], sessions[order])
+    return Ordered(values[order], sessions[order].astype(np.int32), int(sessions.max()) + 1)
 
 
 @given(st.lists(samples(), min_size=1, max_size=5), st.lists(st.sampled_from(PROBABILITIES), max_size=4, unique=True))
@@ -80,8 +80,9 @@ def test_many_samples_at_once_give_the_intervals_of_each(many: list[Ordered], as
     """And the same as the function for one sample."""
     found = quantile_intervals(many, [asked] * len(many))
     for sample, intervals in zip(many, found, strict=True):
-        assert intervals == [direct(sample.values, sample.sessions, p) for p in asked]
-        assert intervals == [quantile_interval(sample.values, sample.sessions, p) for p in asked]
+        sessions = sample.sessions.astype(np.int64)
+        assert intervals == [direct(sample.values, sessions, p) for p in asked]
+        assert intervals == [quantile_interval(sample.values, sessions, p) for p in asked]
 
 
 @given(samples(), st.lists(st.floats(0, 1), min_size=1, max_size=5))

@@ -34,7 +34,9 @@ def opened(*, wanted: bool) -> Cache | None:
     from latprof.store.places import cache_folder
     from latprof.store.version import code_version
 
-    return Cache(cache_folder(os.environ), code_version(), most_of={"snapshot": 4, "columns": 4, "result": 200})
+    return Cache(
+        cache_folder(os.environ), code_version(), most_of={"snapshot": 4, "columns": 4, "copies": 4, "result": 200}
+    )
 
 
 def kept_document(

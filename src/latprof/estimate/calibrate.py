@@ -13,6 +13,7 @@ is known.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -139,16 +140,19 @@ def _bounded(matrix: Floats, target: Floats, start: Floats, *, floor: Floats) ->
     Characters and blocks cost no negative tokens, but a signature is longer than its thinking by a fixed
     part, so a thinking block may start below zero.
     """
-    gram, moment = matrix.T @ matrix, matrix.T @ target
-    ridge = 1e-9 + 1e-6 * np.diag(gram)
-    theta = start.copy()
+    gram, moments = matrix.T @ matrix, (matrix.T @ target).tolist()
+    rows, roots, floors = list(gram), np.sqrt(np.diag(gram)).tolist(), floor.tolist()
+    divisors = (np.diag(gram) + (1e-9 + 1e-6 * np.diag(gram))).tolist()
+    # Single numbers are plain floats: as numpy's they would take most of the time.
+    theta, values = start.copy(), start.tolist()
     for _ in range(300):
         largest = 0.0
-        for k in range(len(theta)):
-            value = max(theta[k] + (moment[k] - gram[k] @ theta) / (gram[k, k] + ridge[k]), floor[k])
-            largest = max(largest, abs(value - theta[k]) * np.sqrt(gram[k, k]))
-            theta[k] = value
-        if largest < 1e-6 * np.sqrt(len(target)):
+        for k, row in enumerate(rows):
+            before = values[k]
+            values[k] = max(before + (moments[k] - float(row @ theta)) / divisors[k], floors[k])
+            largest = max(largest, abs(values[k] - before) * roots[k])
+            theta[k] = values[k]
+        if largest < 1e-6 * math.sqrt(len(target)):
             break
     return theta
 

@@ -81,7 +81,7 @@ def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shel
         agent, model, rows = part
         observed = observe(trace, rows[ready[rows]])
         factors = _factors(trace, observed, over_time=over_time)
-        blank = Group(agent, model, len(rows), len(observed), len(np.unique(observed.session)))
+        blank = Group(agent, model, len(rows), len(observed), int(observed.session.max(initial=-1)) + 1)
         group, found = fit_group(blank, observed, factors, seed, shelf)
         if found is not None and found.refused is None:
             for where, readings in read_group(observed, factors, found, shelf):
@@ -113,7 +113,7 @@ def _by_model(trace: Trace) -> list[tuple[str, str, Ints]]:
     found: dict[tuple[str, str], Ints] = {}
     for agent in sorted(AGENTS & set(agents.categories)):
         own = agents.codes == agents.categories.index(agent)
-        for code in np.unique(models.codes[own & (models.codes >= 0)]).tolist():
+        for code in np.flatnonzero(np.bincount(models.codes[own] + 1)[1:]).tolist():
             found[agent, models.categories[code]] = np.flatnonzero(own & (models.codes == code))
     return [(*key, rows) for key, rows in found.items()]
 

@@ -138,5 +138,13 @@ def _telling(table: BlockTable) -> Floats:
     shown = (table.characters > 0) & (table.signature > 0)
     if np.count_nonzero(shown) < _FEW_SIGNATURES:
         return table.signature
-    low, high = np.quantile(table.signature[shown], (0.1, 0.9))
+    lengths = np.sort(table.signature[shown])
+    low, high = (_quantile(lengths, probability) for probability in (0.1, 0.9))
     return table.signature if high > _SAME_LENGTH * low else np.where(shown, 0.0, table.signature)
+
+
+def _quantile(ordered: Floats, probability: float) -> float:
+    """As `np.quantile`, which loads modules that are needed for nothing else."""
+    below, part = divmod(probability * (len(ordered) - 1), 1)
+    low, high = float(ordered[int(below)]), float(ordered[min(int(below) + 1, len(ordered) - 1)])
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)

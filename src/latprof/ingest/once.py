@@ -5,16 +5,20 @@ The rules are those of `merge` for copies and of `join` for records of several s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.ingest.chunk import Chunk
 from latprof.ingest.join import whole_call
 from latprof.ingest.match import Record, match
 from latprof.ingest.merge import Merger, Owner
 from latprof.model import Call
+from latprof.store.cache import Cache
 from latprof.trace import Columns
 from latprof.trace.columns import CODED, keys_of
 
@@ -27,29 +31,81 @@ Mask = NDArray[np.bool_]
 _BATCH: Final = 2048
 
 
-def drop_copies(columns: Columns) -> int:
-    """Keep the best copy of each call of each source, in the place of its first one; how many were dropped."""
+@dataclass(slots=True)
+class _Decision:
+    """What becomes of some rows: which row stands in the place of each, whether none does, and the owners of rows."""
+
+    rows: Ints
+    best: Ints
+    dropped: Mask
+    owners: dict[int, Owner] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The decision, with places in `rows` instead of rows."""
+        owners = [[int(np.searchsorted(self.rows, row)), *owner] for row, owner in self.owners.items()]
+        best = np.searchsorted(self.rows, self.best)
+        return json.dumps([best.tolist(), np.flatnonzero(self.dropped).tolist(), owners]).encode()
+
+    @classmethod
+    def from_bytes(cls, rows: Ints, data: bytes) -> _Decision:
+        """What `to_bytes` wrote for these rows."""
+        best, dropped, owners = json.loads(data)
+        mask = np.zeros(len(rows), dtype=np.bool_)
+        mask[dropped] = True
+        return cls(rows, rows[best], mask, {int(rows[place]): Owner(*owner) for place, *owner in owners})
+
+
+def drop_copies(columns: Columns, cache: Cache | None = None) -> int:
+    """Keep the best copy of each call of each source, in the place of its first one; how many were dropped.
+
+    What was decided of the same calls is found in the cache.
+    """
     groups = _alike(columns)
     if not groups:
         return 0
+    found = np.sort(np.concatenate(groups))
     ends = _ends(columns)
-    rows, dropped, owners = np.arange(len(columns)), np.zeros(len(columns), dtype=np.bool_), {}
+    name = _name(columns.take(found), ends, cache) if cache is not None else b""
+    known = cache.get(name) if cache is not None else None
+    decision = _decided(columns, groups, found, ends) if known is None else _Decision.from_bytes(found, known)
+    if cache is not None and known is None:
+        cache.put("copies", name, decision.to_bytes())
+    rows, dropped = np.arange(len(columns)), np.zeros(len(columns), dtype=np.bool_)
+    rows[found], dropped[found] = decision.best, decision.dropped
+    _set_owners(columns, decision.owners)
+    columns.keep(rows[~dropped])
+    return int(dropped.sum())
+
+
+def _decided(columns: Columns, groups: list[Ints], found: Ints, ends: dict[str | Owner, int]) -> _Decision:
+    decision = _Decision(found, found.copy(), np.zeros(len(found), dtype=np.bool_))
     for batch in _batches(groups):
         merger, numbers, places = Merger(ends), {}, []
-        calls = _calls(columns, batch)
-        for row, call, reader in calls:
-            numbers[id(call)] = row
+        for row, call, reader in _calls(columns, batch):
+            numbers[id(call)] = row, call
             if merger.add(call, reader):
                 places.append(row)
             else:
-                dropped[row] = True
+                decision.dropped[np.searchsorted(found, row)] = True
         for place, (_, best, owner) in zip(places, merger.settled(), strict=True):
-            rows[place] = numbers[id(best)]
+            row = numbers[id(best)][0]
+            decision.best[np.searchsorted(found, place)] = row
             if owner is not None:
-                owners[numbers[id(best)]] = owner
-    _set_owners(columns, owners)
-    columns.keep(rows[~dropped])
-    return int(dropped.sum())
+                decision.owners[row] = owner
+    return decision
+
+
+def _name(columns: Columns, ends: dict[str | Owner, int], cache: Cache) -> bytes:
+    """Everything that the decision on these calls depends on."""
+    columns.sort_pool()
+    sessions = {text or "" for text in columns.texts("session_id")}
+    known = [
+        (*((key.session_id, key.engineer, key.host) if isinstance(key, Owner) else (key,)), end)
+        for key, end in ends.items()
+        if (key.session_id if isinstance(key, Owner) else key) in sessions
+    ]
+    listed = repr(sorted(known, key=repr)).encode("utf-8", "surrogatepass")
+    return cache.name("copies", Chunk("", "log", columns).to_bytes(), listed)
 
 
 def _alike(columns: Columns) -> list[Ints]:

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import translate
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -28,14 +29,20 @@ class Own:
     def __init__(self, known: Iterable[Format]) -> None:
         places = dict.fromkeys(place for item in known for place in places_of(item))
         self._places = [_pattern(place) for place in places]
+        self._starts = [_fixed(place) for place in self._places]
         self._below: dict[str, tuple[bool, list[_Part]]] = {}
 
     def holds(self, folder: str, name: str) -> bool:
         """Whether the file of this name in this folder, given without links, lies in one of the places."""
         if folder not in self._below:
             parts = _parts(folder)
-            whole = any(_leads(place, parts) for place in self._places)
-            ends = [place[-1] for place in self._places if len(place) == len(parts) + 1 and _leads(place[:-1], parts)]
+            near = [
+                place
+                for place, start in zip(self._places, self._starts, strict=True)
+                if parts[: len(start)] == start[: len(parts)]
+            ]
+            whole = any(_leads(place, parts) for place in near)
+            ends = [place[-1] for place in near if len(place) == len(parts) + 1 and _leads(place[:-1], parts)]
             self._below[folder] = whole, ends
         whole, ends = self._below[folder]
         return whole or any(_fits(end, name) for end in ends)
@@ -66,6 +73,11 @@ def _pattern(text: str) -> _Pattern:
     first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
     fixed = _parts(os.path.realpath(Path(*parts[:first])))
     return (*fixed, *(_part(part) for part in parts[first:]))
+
+
+def _fixed(pattern: _Pattern) -> list[_Part]:
+    """The parts before the first that is a pattern."""
+    return list(takewhile(lambda part: part != _ANY and isinstance(part, str), pattern))
 
 
 def _parts(path: str) -> list[str]:

@@ -110,7 +110,7 @@ def read_inputs(
         reading.looks = memory.with_look(reading.looks)
     reading.records = len(columns)
     reading.of_several = of_several(columns)
-    reading.copies = drop_copies(columns)
+    reading.copies = drop_copies(columns, None if keeper is None else cache)
     reading.columns, reading.joined = join_sources(columns)
     if rules.others != NO_TAGS:
         tagged(reading.columns, TagRules(works_on=rules.works_on), rules.others)

@@ -21,6 +21,8 @@ __all__ = ["Interval", "Ordered", "quantile_intervals", "quantiles_of"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
+# What there is one of for each call takes half the room.
+_Numbers = NDArray[np.int32]
 Interval = tuple[float | None, float | None]
 
 _MARKS: Final = 64
@@ -31,15 +33,11 @@ _UPPER: Final = 0.975
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """A sample: `values` from small to large, and the number of each one's session, from 0 without gaps."""
+    """A sample: `values` from small to large, and the number of each one's session, of `count` without gaps from 0."""
 
     values: _Floats
-    sessions: _Ints
-
-    @property
-    def count(self) -> int:
-        """How many sessions."""
-        return int(self.sessions.max()) + 1 if len(self.sessions) else 0
+    sessions: _Numbers
+    count: int
 
 
 def quantiles_of(ordered: _Floats, probabilities: Sequence[float]) -> _Floats:
@@ -52,20 +50,29 @@ def quantiles_of(ordered: _Floats, probabilities: Sequence[float]) -> _Floats:
     return np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
 
 
-def quantile_intervals(samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]]) -> list[list[Interval]]:
-    """The interval of each of a sample's quantiles, for every sample; as `quantile_interval` gives them."""
+def quantile_intervals(
+    samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]], quantiles: Sequence[_Floats] | None = None
+) -> list[list[Interval]]:
+    """The interval of each of a sample's quantiles, for every sample; as `quantile_interval` gives them.
+
+    Who has the quantiles, as `quantiles_of` gives them, may hand them over.
+    """
+    if quantiles is None:
+        quantiles = [quantiles_of(sample.values, asked) for sample, asked in zip(samples, probabilities, strict=True)]
     found: list[list[Interval]] = []
     begin, cells = 0, 0
     for end, (sample, asked) in enumerate(zip(samples, probabilities, strict=True)):
         cost = 2 * sample.count * len(asked)
         if end > begin and cells + cost > _MOST_CELLS:
-            found += _batch(samples[begin:end], probabilities[begin:end])
+            found += _batch(samples[begin:end], probabilities[begin:end], quantiles[begin:end])
             begin, cells = end, 0
         cells += cost
-    return [*found, *_batch(samples[begin:], probabilities[begin:])]
+    return [*found, *_batch(samples[begin:], probabilities[begin:], quantiles[begin:])]
 
 
-def _batch(samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]]) -> list[list[Interval]]:
+def _batch(
+    samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]], quantiles: Sequence[_Floats]
+) -> list[list[Interval]]:
     found: list[list[Interval]] = [[(None, None)] * len(asked) for asked in probabilities]
     asked = [
         (k, j, probability)
@@ -78,8 +85,7 @@ def _batch(samples: Sequence[Ordered], probabilities: Sequence[Sequence[float]])
     own, p = np.array([k for k, _, _ in asked]), np.array([probability for _, _, probability in asked])
     joined = _Joined.of(samples)
     tests = _Tests.of(joined, own, p)
-    each = {k: quantiles_of(samples[k].values, probabilities[k]) for k in dict.fromkeys(own.tolist())}
-    centres = np.array([each[k][j] for k, j, _ in asked])
+    centres = np.array([quantiles[k][j] for k, j, _ in asked])
     ranks = [np.searchsorted(samples[k].values, centre, "right") for k, centre in zip(own, centres, strict=True)]
     thin = tests.tail_sessions(np.array(ranks)) < MIN_TAIL_SESSIONS
     low = np.flatnonzero((tests.excess(np.zeros_like(own)) < 0) & ~(thin & (p <= 0.5)))
@@ -119,43 +125,50 @@ def _search(tests: _Tests, *, upper: bool) -> _Floats:
 class _Joined:
     """Samples one after the other.
 
-    `values` and `sessions` are per call, sessions numbered through; `starts` and `sizes` count the calls of
+    `sessions` are per call, numbered in each sample; `starts` and `sizes` count the calls of
     each sample, `session_starts` and `session_counts` its sessions, `session_sizes` their calls. `first` holds
     the rank of the first call of each different value, those of a sample from `value_starts` on, and after them
-    the sample's size. `marks` counts each session's calls before every `widths`-th rank.
+    the sample's size. `marks` counts each session's calls before every `widths`-th rank, of a sample from `mark_starts`
+    on, one more than `steps` for each session.
     """
 
-    values: _Floats
-    sessions: _Ints
+    samples: Sequence[Ordered]
+    sessions: _Numbers
     starts: _Ints
     sizes: _Ints
     session_starts: _Ints
     session_counts: _Ints
     session_sizes: _Ints
-    first: _Ints
+    first: _Numbers
     value_starts: _Ints
     value_counts: _Ints
     widths: _Ints
-    marks: _Ints
+    steps: _Ints
+    mark_starts: _Ints
+    marks: _Floats
 
     @classmethod
     def of(cls, samples: Sequence[Ordered]) -> _Joined:
         """Join the samples, and count."""
         sizes = np.array([len(sample.values) for sample in samples])
         counts = np.array([sample.count for sample in samples])
-        starts, session_starts = np.cumsum(sizes) - sizes, np.cumsum(counts) - counts
-        values = np.concatenate([sample.values for sample in samples])
-        sessions = np.concatenate([sample.sessions for sample in samples]) + np.repeat(session_starts, sizes)
+        session_starts = np.cumsum(counts) - counts
         firsts = [_first_of_values(sample.values) for sample in samples]
         lengths = np.array([len(item) for item in firsts])
-        widths = -(-np.maximum(sizes, 1) // _MARKS)
-        rank = np.arange(len(values)) - np.repeat(starts, sizes)
-        cell = sessions * (_MARKS + 1) + rank // np.repeat(widths, sizes) + 1
-        marks = np.bincount(cell, minlength=int(counts.sum()) * (_MARKS + 1)).reshape(-1, _MARKS + 1)
-        marks = np.cumsum(marks, axis=1)
+        # More marks than a session has calls would only cost room.
+        many = np.clip(2 * sizes // np.maximum(counts, 1), 1, _MARKS)
+        widths = -(-np.maximum(sizes, 1) // many)
+        marks = [
+            _marks(sample, steps, width)
+            for sample, steps, width in zip(samples, many.tolist(), widths.tolist(), strict=True)
+        ]
+        room = counts * (many + 1)
         return cls(
-            values, sessions, starts, sizes, session_starts, counts, marks[:, -1], np.concatenate(firsts),
-            np.cumsum(lengths) - lengths, lengths - 1, widths, marks,
+            samples, np.concatenate([sample.sessions for sample in samples]),
+            np.cumsum(sizes) - sizes, sizes, session_starts, counts,
+            np.concatenate([item[:, -1] for item in marks]), np.concatenate(firsts),
+            np.cumsum(lengths) - lengths, lengths - 1, widths, many, np.cumsum(room) - room,
+            np.concatenate([item.ravel() for item in marks]),
         )  # fmt: skip
 
     def rank_before(self, own: _Ints, value: _Ints) -> _Ints:
@@ -164,12 +177,21 @@ class _Joined:
 
     def value(self, own: _Ints, value: _Ints) -> _Floats:
         """The samples' different values by number."""
-        return np.asarray(self.values[self.starts[own] + self.rank_before(own, value)])
+        ranks = self.rank_before(own, value).tolist()
+        return np.array([self.samples[k].values[rank] for k, rank in zip(own.tolist(), ranks, strict=True)])
 
 
-def _first_of_values(ordered: _Floats) -> _Ints:
+def _marks(sample: Ordered, steps: int, width: int) -> _Floats:
+    """How many calls each session has before each mark: a row per session."""
+    cells = sample.sessions * (steps + 1)
+    cells += np.repeat(np.arange(1, steps + 1, dtype=np.int32), width)[: len(cells)]
+    counted = np.bincount(cells, minlength=sample.count * (steps + 1)).reshape(sample.count, steps + 1)
+    return np.cumsum(counted, axis=1, dtype=np.float64)
+
+
+def _first_of_values(ordered: _Floats) -> _Numbers:
     changes = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-    return np.concatenate(([0], changes, [len(ordered)]))
+    return np.concatenate(([0], changes, [len(ordered)]), dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +212,10 @@ class _Tests:
         """Lay out the cells."""
         counts = joined.session_counts[own]
         starts = np.cumsum(counts) - counts
-        session = np.repeat(joined.session_starts[own] - starts, counts) + np.arange(counts.sum())
-        row = session * (_MARKS + 1)
+        place = np.arange(counts.sum())
+        session = np.repeat(joined.session_starts[own] - starts, counts) + place
+        row = (place - np.repeat(starts, counts)) * np.repeat(joined.steps[own] + 1, counts)
+        row += np.repeat(joined.mark_starts[own], counts)
         return cls(joined, own, p, starts, counts, session, row, np.repeat(p, counts) * joined.session_sizes[session])
 
     def take(self, rows: _Ints) -> _Tests:
@@ -203,13 +227,13 @@ class _Tests:
         joined = self.joined
         width = joined.widths[self.own]
         mark = ranks // width
-        below = joined.marks.take(self.row + np.repeat(mark, self.counts)).astype(np.float64)
+        below = joined.marks.take(self.row + np.repeat(mark, self.counts))
         left = ranks - mark * width
         many = int(left.sum())
         if many:
             begin = joined.starts[self.own] + ranks - left
             calls = np.repeat(begin - (np.cumsum(left) - left), left) + np.arange(many)
-            cell = joined.sessions.take(calls) + np.repeat(self.starts - joined.session_starts[self.own], left)
+            cell = joined.sessions.take(calls) + np.repeat(self.starts, left)
             below += np.bincount(cell, minlength=len(below))
         return below
 
@@ -225,7 +249,7 @@ class _Tests:
         fourth = np.add.reduceat(squared, self.starts)
         variance = (squares * self.counts - total * total) / (self.counts - 1)
         degrees = score_test_degrees(self.p, squares, fourth, self.counts)
-        limit = np.where(variance > 0, _upper_points(int(self.counts.max()))[degrees], 0.0)
+        limit = np.where(variance > 0, _upper_points(degrees), 0.0)
         limit *= np.sqrt(np.maximum(variance, 0.0))
         return np.where(total < -limit, total + limit, np.where(total > limit, total - limit, 0.0))
 
@@ -238,11 +262,17 @@ class _Tests:
         return total**2 / np.maximum(squares, 1.0)
 
 
-def _upper_points(most: int) -> _Floats:
-    """The upper ends of 95 % of Student's t by degrees of freedom: place 1 holds that of 1, and so on to `most`."""
-    return _points_up_to(1 << most.bit_length())
+def _upper_points(degrees: _Ints) -> _Floats:
+    """The upper ends of 95 % of Student's t at these degrees of freedom; each is worked out once."""
+    points = _known_points(1 << int(degrees.max(initial=1)).bit_length())
+    found = points[degrees]
+    if np.isnan(found).any():
+        for degree in set(degrees[np.isnan(found)].tolist()):
+            points[degree] = student_t_quantile(_UPPER, degree)
+        found = points[degrees]
+    return found
 
 
 @lru_cache(maxsize=4)
-def _points_up_to(most: int) -> _Floats:
-    return np.array([np.nan] + [student_t_quantile(_UPPER, degrees) for degrees in range(1, most + 1)])
+def _known_points(room: int) -> _Floats:
+    return np.full(room, np.nan)

@@ -27,6 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
 
@@ -51,6 +52,7 @@ MIN_TAIL_SESSIONS: Final = 5
 _CONFIDENCE: Final = 0.95
 
 
+@lru_cache(maxsize=256)
 def min_calls(probability: float) -> int:
     """Calls below which a percentile is refused: 6 for p50, 30 for p10 and p90, 300 for p99."""
     tail = min(probability, 1 - probability)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ __all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "model_error", "one_valu
 DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
 # Numbers of so many groups are sorted in one pass.
 _FEW_GROUPS: Final = 1 << 15
+# Intervals of so many values are sought together: fewer and longer steps.
+_TOGETHER: Final = 300_000
 _NORMAL_95: Final = 1.96
 _GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
 # What the fitted shapes miss in the tails under laws with a known truth (bench/accuracy), as a standard error.
@@ -89,18 +91,40 @@ def summaries(
     labels, sessions = np.unique(trace.codes("session_id").codes, return_inverse=True)
     cuts = [_Cut.of(trace, by, sessions, tz) for by in groupings]
     found: list[list[MetricRow]] = [[] for _ in cuts]
+    waiting: list[tuple[list[MetricRow], Metric, Kind, list[_Part]]] = []
+    values_waiting = 0
     for metric in metrics:
         for kind, values in metric.values(trace).items():
             single = _drawn(trace, metric) if kind == "estimate" else values
-            order = np.argsort(single)  # NaN comes last; ties may stand in any order
-            order = order[: len(order) - int(np.isnan(single).sum())]
-            for place, cut in enumerate(cuts):
-                rows = _rows(metric, kind, cut.parts(order, single), quantiles)
-                if kind == "estimate":
-                    found[place] += [_with_model(trace.estimates, metric, row, part.rows) for row, part in rows]
-                else:
-                    found[place] += [row for row, _ in rows]
+            order: NDArray[Any] = np.argsort(single)  # NaN comes last; ties may stand in any order
+            known = len(order) - int(np.isnan(single).sum())
+            order = order[:known].astype(np.int32)
+            waiting += [(rows, metric, kind, cut.parts(order, single)) for rows, cut in zip(found, cuts, strict=True)]
+            values_waiting += len(order) * len(cuts)
+            if values_waiting > _TOGETHER:
+                _settle(trace.estimates, waiting, quantiles)
+                waiting, values_waiting = [], 0
+    _settle(trace.estimates, waiting, quantiles)
     return [Summary(tuple(by), len(trace), len(labels), tuple(rows)) for by, rows in zip(groupings, found, strict=True)]
+
+
+def _settle(
+    estimates: Estimates | None,
+    waiting: Sequence[tuple[list[MetricRow], Metric, Kind, list[_Part]]],
+    quantiles: Sequence[float],
+) -> None:
+    """Make the rows of some metrics, and put them where they belong."""
+    samples = [part.sample for *_, items in waiting for part in items]
+    shown = [_enough(quantiles, len(sample.values)) for sample in samples]
+    values = [quantiles_of(sample.values, asked) for sample, asked in zip(samples, shown, strict=True)]
+    figures = iter(zip(shown, values, quantile_intervals(samples, shown, values), strict=True))
+    for rows, metric, kind, items in waiting:
+        for part in items:
+            asked, own, ends = next(figures)
+            row = _row(
+                metric, kind, part, quantiles, dict(zip(asked, zip(own.tolist(), ends, strict=True), strict=True))
+            )
+            rows.append(_with_model(estimates, metric, row, part.rows.astype(np.int64)) if kind == "estimate" else row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +133,7 @@ class _Part:
 
     group: dict[str, str | None]
     calls: int
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int32]
     sample: Ordered
 
 
@@ -118,13 +142,13 @@ class _Cut:
     """A trace cut into groups.
 
     `number` is each call's group and `pair` its session in that group, counted over all groups; the pairs of
-    a group begin at `starts`.
+    a group begin at `starts`, whose last item counts all pairs.
     """
 
     keys: tuple[dict[str, str | None], ...]
     sizes: NDArray[np.int64]
     number: NDArray[np.int64]
-    pair: NDArray[np.int64]
+    pair: NDArray[np.int32]
     starts: NDArray[np.int64]
 
     @classmethod
@@ -140,38 +164,29 @@ class _Cut:
             tuple(dict(zip(by, key, strict=True)) for key in groups),
             np.array([len(rows) for rows in groups.values()], dtype=np.int64),
             number.astype(np.int16 if len(groups) < _FEW_GROUPS else np.int64),
-            pair,
-            np.searchsorted(pairs // width, np.arange(len(groups))),
+            pair.astype(np.int32),
+            np.searchsorted(pairs // width, np.arange(len(groups) + 1)),
         )
 
-    def parts(self, order: NDArray[np.int64], values: NDArray[np.float64]) -> list[_Part]:
+    def parts(self, order: NDArray[np.int32], values: NDArray[np.float64]) -> list[_Part]:
         """The groups that have any of the calls, which are given from the smallest value to the largest."""
         own = self.number[order]
-        rows = order[np.argsort(own, kind="stable")]
-        ends = np.cumsum(np.bincount(own, minlength=len(self.keys)))
-        pairs = self.pair[rows]
-        present = np.zeros(int(self.pair.max(initial=-1)) + 1, dtype=np.int64)
-        present[pairs] = 1
-        before = np.concatenate(([0], np.cumsum(present)))
-        sorted_values, found, begin = values[rows], [], 0
-        for place, end in enumerate(ends.tolist()):
+        rows = order[np.argsort(own, kind="stable")] if len(self.keys) > 1 else order
+        ends = np.cumsum(np.bincount(own, minlength=len(self.keys))).tolist()
+        pairs, sorted_values = self.pair[rows], values[rows]
+        present = np.zeros(self.starts[-1] + 1, dtype=np.int32)
+        present[1:][pairs] = 1
+        # How many sessions with such calls there are before each pair.
+        before = np.cumsum(present, dtype=np.int32)
+        sessions = before[pairs]
+        found, begin = [], 0
+        for place, end in enumerate(ends):
             if end > begin:
-                sessions = before[pairs[begin:end]] - before[self.starts[place]]
-                sample = Ordered(sorted_values[begin:end], sessions)
+                first, last = before[self.starts[place]], before[self.starts[place + 1]]
+                sample = Ordered(sorted_values[begin:end], sessions[begin:end] - first, int(last - first))
                 found.append(_Part(self.keys[place], int(self.sizes[place]), rows[begin:end], sample))
             begin = end
         return found
-
-
-def _rows(
-    metric: Metric, kind: Kind, parts: Sequence[_Part], quantiles: Sequence[float]
-) -> list[tuple[MetricRow, _Part]]:
-    shown = [_enough(quantiles, len(part.rows)) for part in parts]
-    ends = quantile_intervals([part.sample for part in parts], shown)
-    return [
-        (_row(metric, kind, part, quantiles, dict(zip(asked, intervals, strict=True))), part)
-        for part, asked, intervals in zip(parts, shown, ends, strict=True)
-    ]
 
 
 def _enough(quantiles: Sequence[float], n: int) -> list[float]:
@@ -183,11 +198,11 @@ def _row(
     kind: Kind,
     part: _Part,
     quantiles: Sequence[float],
-    intervals: dict[float, Interval],
+    figures: dict[float, tuple[float, Interval]],
 ) -> MetricRow:
+    """The row; `figures` are the quantiles that there are calls enough for, with their intervals."""
     n = len(part.rows)
-    shown = list(intervals)
-    values = dict(zip(shown, quantiles_of(part.sample.values, shown).tolist(), strict=True))
+    nothing = None, (None, None)
     return MetricRow(
         metric=metric.key,
         unit=metric.unit,
@@ -197,12 +212,12 @@ def _row(
         calls=part.calls,
         sessions=part.sample.count,
         coverage=n / part.calls,
-        quantiles={probability: values.get(probability) for probability in quantiles},
-        intervals={probability: intervals.get(probability, (None, None)) for probability in quantiles},
+        quantiles={probability: figures.get(probability, nothing)[0] for probability in quantiles},
+        intervals={probability: figures.get(probability, nothing)[1] for probability in quantiles},
         refused={
             probability: f"needs {min_calls(probability)} calls, has {n}"
             for probability in quantiles
-            if probability not in values
+            if probability not in figures
         },
     )
 
@@ -224,10 +239,13 @@ def _with_model(estimates: Estimates | None, metric: Metric, row: MetricRow, row
     if estimates is None:
         return row
     shown = [probability for probability, value in row.quantiles.items() if value is not None]
-    centres = quantiles_of(np.sort(estimates.values[metric.key][rows].ravel()), shown).tolist()
+    values = estimates.values[metric.key]
+    own = values if len(rows) == len(values) else values[rows]
+    centres = quantiles_of(np.sort(own, axis=None), shown).tolist()
     found, intervals = dict(row.quantiles), dict(row.intervals)
-    for probability, centre in zip(shown, centres, strict=True):
-        error = model_error(estimates, metric.key, probability, rows)
+    errors = estimates.errors_of_log(metric.key, shown, rows)
+    for probability, centre, model in zip(shown, centres, errors, strict=True):
+        error = _with_tail(model, probability)
         intervals[probability] = widened(centre, found[probability] or 0.0, row.intervals[probability], error)
         found[probability] = centre
     # The estimator is loaded where there are estimates, and not to start.
@@ -238,7 +256,11 @@ def _with_model(estimates: Estimates | None, metric: Metric, row: MetricRow, row
 
 def model_error(estimates: Estimates, metric: str, probability: float, rows: NDArray[np.int64]) -> float:
     """Standard error of an estimated log percentile that comes from the model, not from which calls were seen."""
-    return math.hypot(estimates.error_of_log(metric, probability, rows), _TAIL_ERROR * abs(2 * probability - 1))
+    return _with_tail(estimates.error_of_log(metric, probability, rows), probability)
+
+
+def _with_tail(error: float, probability: float) -> float:
+    return math.hypot(error, _TAIL_ERROR * abs(2 * probability - 1))
 
 
 def one_value(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:

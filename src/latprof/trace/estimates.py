@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,14 +41,19 @@ class Estimates:
 
     def error_of_log(self, metric: str, probability: float, rows: Ints) -> float:
         """Standard error of a log percentile from the model alone, averaged over the calls' groups."""
-        numbers, counts = np.unique(self.group[rows], return_counts=True)
-        found = [
-            (
-                float(np.interp(probability, self.probabilities, self.errors[metric][number])),
-                int(count),
-            )
-            for number, count in zip(numbers, counts, strict=True)
-            if number >= 0 and not np.isnan(self.errors[metric][number]).any()
+        return self.errors_of_log(metric, (probability,), rows)[0]
+
+    def errors_of_log(self, metric: str, probabilities: Sequence[float], rows: Ints) -> list[float]:
+        """The same for several percentiles."""
+        counts = np.bincount(self.group[rows] + 1)[1:]
+        known = [
+            (number, int(counts[number]))
+            for number in np.flatnonzero(counts).tolist()
+            if not np.isnan(self.errors[metric][number]).any()
         ]
-        calls = sum(count for _, count in found)
-        return sum(error * count for error, count in found) / calls if calls else 0.0
+        calls = sum(count for _, count in known)
+        return [
+            sum(float(np.interp(probability, self.probabilities, self.errors[metric][number])) * count
+                for number, count in known) / calls if calls else 0.0
+            for probability in probabilities
+        ]  # fmt: skip

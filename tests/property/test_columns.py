@@ -221,7 +221,7 @@ def test_a_trace_of_columns_shows_what_the_calls_say(items: list[Call], data: An
         assert [None if code < 0 else categories[code] for code in codes] == [call.host for call in shown]
         assert list(categories) == sorted({call.host for call in shown if call.host})
         assert trace.flag("embedded").tolist() == ["embedded" in call.flags for call in shown]
-        columns = trace.block_columns
+        columns = trace.blocks_of()
         assert np.diff(columns.offsets).tolist() == [len(call.blocks) for call in shown]
         assert [BLOCK_TYPES[kind] for kind in columns.type] == [block.type for call in shown for block in call.blocks]
 

@@ -117,16 +117,15 @@ def _flat(starts: Ints, ends: Ints, rows: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 def _table(trace: Trace, rows: Ints) -> tuple[BlockTable, Ints]:
-    columns = trace.block_columns
-    flat, begin, counts = _flat(columns.offsets[:-1], columns.offsets[1:], rows)
+    columns = trace.blocks_of(rows)
     table = BlockTable(
-        begin,
-        _CODES[columns.type[flat]],
-        np.nan_to_num(columns.characters[flat]),
-        np.nan_to_num(columns.signature_characters[flat]),
-        columns.tokens[flat],
+        columns.offsets[:-1],
+        _CODES[columns.type],
+        np.nan_to_num(columns.characters),
+        np.nan_to_num(columns.signature_characters),
+        columns.tokens,
     )
-    return replace(table, signature=_telling(table)), counts
+    return replace(table, signature=_telling(table)), np.diff(columns.offsets)
 
 
 def _telling(table: BlockTable) -> Floats:

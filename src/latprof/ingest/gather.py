@@ -17,8 +17,8 @@ from latprof.ingest.chunk import Chunk, State
 from latprof.ingest.tags import TagRules, Tags
 from latprof.model import Problem
 from latprof.trace import Columns
-from latprof.trace.columns import CODED
-from latprof.trace.pool import Pool, code_type
+from latprof.trace.pool import Pool
+from latprof.trace.stored import Store, are_many
 
 __all__ = ["Gathering", "KeptFile", "tagged"]
 
@@ -54,6 +54,7 @@ class Gathering:
     _pieces: list[Columns] = field(default_factory=list)
     _waiting: list[Columns] = field(default_factory=list)
     _calls_waiting: int = 0
+    _store: Store | None = None
     _places: list[tuple[int, int]] = field(default_factory=list)
     _problems: dict[int, list[Problem]] = field(default_factory=dict)
 
@@ -73,7 +74,7 @@ class Gathering:
         self._settle()
         for file in files:
             self._count(file, named=named[file.place])
-        self._pieces.append(columns)
+        self._take_piece(columns)
 
     def _count(self, file: KeptFile, *, named: bool) -> None:
         self.opened += file.state != "closed"
@@ -89,8 +90,20 @@ class Gathering:
 
     def _settle(self) -> None:
         if self._waiting:
-            self._pieces.append(Columns.concat(self._waiting))
+            self._take_piece(Columns.concat(self._waiting))
         self._waiting, self._calls_waiting = [], 0
+
+    def _take_piece(self, columns: Columns) -> None:
+        """Pieces wait in memory as long as they are few calls, and on disk from then on."""
+        self._pieces.append(columns)
+        if are_many(sum(map(len, self._pieces))):
+            # Few runs have so many, and a short command is not to pay for it.
+            from latprof.trace.stored_columns import StoredColumns
+
+            self._store = self._store or Store()
+            self._pieces = [
+                piece if piece.is_stored else StoredColumns.of_parts([piece], self._store) for piece in self._pieces
+            ]
 
     def problems(self) -> list[Problem]:
         """The problems in the order of the files."""
@@ -100,7 +113,7 @@ class Gathering:
         """All calls in the order of the files. What was taken in is used up."""
         self._settle()
         columns = Columns.concat(self._pieces)
-        self._pieces = []
+        self._pieces, self._store = [], None
         order = _file_order(self._places)
         if order is not None:
             columns.keep(order)
@@ -122,13 +135,11 @@ def tagged(columns: Columns, rules: TagRules, tags: Tags) -> None:
     """Tell calls what they do not know themselves: whose they are."""
     if not rules.can_tell(tags):
         return
-    host, engineer = CODED.index("host"), CODED.index("engineer")
-    known = list(zip(columns.codes[host].tolist(), columns.codes[engineer].tolist(), strict=True))
+    known = list(zip(columns.code("host").tolist(), columns.code("engineer").tolist(), strict=True))
     pool = Pool()
     pool.table(columns.pool)
     texts = [*columns.pool, None]
     told = {pair: rules.tags_of(Tags(engineer=texts[pair[1]], host=texts[pair[0]]), tags) for pair in set(known)}
     codes = {pair: (pool.number(tag.host), pool.number(tag.engineer)) for pair, tag in told.items()}
-    columns.codes = columns.codes.astype(code_type(len(pool.numbers)))
-    columns.codes[[host, engineer]] = np.array([codes[pair] for pair in known]).T
-    columns.pool = pool.texts
+    hosts, engineers = np.array([codes[pair] for pair in known], dtype=np.int32).T
+    columns.recode(pool.texts, {"host": hosts, "engineer": engineers})

@@ -1,19 +1,20 @@
 """Files that did not change since they were read are taken from the cache, at best all of them in one piece.
 
 Each file has an entry of its own. All files of one run together have a snapshot: a list that says of each file what
-was looked at and which rows are its own, and the columns of all of them. A run with few changed files takes one large
-piece and replaces few rows of it.
+was looked at and which rows are its own, and the columns of all of them: in one piece, or of very many calls in
+several, each with whole files. A run with few changed files takes these pieces and replaces few rows of them.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latprof.formats import formats
 from latprof.ingest.chunk import Chunk
@@ -33,6 +34,8 @@ _STALE_ROWS: Final = 0.1
 _STALE_FILES: Final = 64
 # So many bytes of logs that have grown for the first time are read here, the others with other processes.
 _WHOLE_BYTES: Final = 32_000_000
+# About so many calls are in a piece of a snapshot that has several.
+_PIECE_ROWS: Final = 16_384
 # Fewer files than these are as quick to take one by one.
 _FEW_FILES: Final = 4
 
@@ -106,7 +109,7 @@ class Keeper:
         is_stale = self._changed_rows > _STALE_ROWS * total or self._changed_files > _STALE_FILES or self._is_news
         if not is_stale or len(places) < _FEW_FILES or total != len(columns):
             return
-        data = Chunk("", "log", columns).to_bytes()
+        bodies = [(name.hex(), files) for name, files in self._keep_pieces(places, columns)]
         listed = [
             [
                 self.found.sources[place].path, self.looks[place], self._meta[place].state, self._meta[place].reader,
@@ -115,9 +118,22 @@ class Keeper:
             ]
             for place in places
         ]  # fmt: skip
-        body = self.cache.name("columns", data)
-        self.cache.put("columns", body, data)
-        self.cache.put("snapshot", self._set_name(), json.dumps([body.hex(), listed]).encode())
+        self.cache.put("snapshot", self._set_name(), json.dumps([bodies, listed]).encode())
+
+    def _keep_pieces(self, places: Sequence[int], columns: Columns) -> Iterator[tuple[bytes, int]]:
+        """Keep the columns in pieces; the name of each, and how many of the files it has."""
+        first, files, count = 0, 0, 0
+        for number, place in enumerate(places):
+            count += self._meta[place].rows
+            is_last = number + 1 == len(places)
+            if not is_last and (not columns.is_stored or count < _PIECE_ROWS):
+                continue
+            piece = columns.take(np.arange(first, first + count)) if columns.is_stored else columns
+            data = Chunk("", "log", piece).to_bytes()
+            name = self.cache.name("columns", data)
+            self.cache.put("columns", name, data)
+            yield name, number + 1 - files
+            first, files, count = first + count, number + 1, 0
 
     def all_looks(self) -> tuple[Look, ...] | None:
         """What was looked at for all files of the run; None where one of them must not be kept."""
@@ -147,39 +163,48 @@ class Keeper:
         listed = self.cache.get(self._set_name())
         if listed is None:
             return places
-        body, files = json.loads(listed)
+        bodies, files = json.loads(listed)
+        wanted, taken = {self.found.sources[place].path: place for place in places}, set()
+        for body, count in bodies:
+            own, files = files[:count], files[count:]
+            if (columns := self._piece(body)) is not None:
+                taken |= self._use(wanted, own, columns, gathering)
+        return [place for place in places if place not in taken]
+
+    def _piece(self, body: str) -> Columns | None:
         data = self.cache.get(bytes.fromhex(body))
         try:
-            columns = Chunk.from_bytes(data).columns if data is not None else None
+            return None if data is None else Chunk.from_bytes(data).columns
         except ValueError:
-            columns = None
-        return places if columns is None else self._use(places, files, columns, gathering)
+            return None
 
-    def _use(self, places: list[int], files: list[list[Any]], columns: Columns, gathering: Gathering) -> list[int]:
-        """Take from the columns the rows of files that are as they were."""
-        ends = np.cumsum([item[4] for item in files], dtype=np.int64).tolist()
-        by_path = {item[0]: (item, end - item[4]) for item, end in zip(files, ends, strict=True)}
-        left: list[int] = []
-        chosen: list[tuple[KeptFile, int]] = []
-        for place in places:
-            item, first = by_path.get(self.found.sources[place].path, (None, 0))
-            usable = item is not None and item[1] is not None and item[6] == list(self.found.tags[place])
-            if item is not None and self.wanted is not None and self.wanted(place, item[4]):
-                usable = False
-            current = still(looks_from(item[1])) if item is not None and usable else None
-            if item is None or current is None:
-                left.append(place)
+    def _use(
+        self, wanted: Mapping[str, int], files: list[list[Any]], columns: Columns, gathering: Gathering
+    ) -> set[int]:
+        """Take from the columns the rows of files that are as they were; the places of these files."""
+        chosen: list[KeptFile] = []
+        rows: list[NDArray[np.int64]] = []
+        end = 0
+        for path, looks, state, reader, count, problems, tags in files:
+            end += count
+            place = wanted.get(path)
+            if place is None or looks is None or tags != list(self.found.tags[place]):
+                continue
+            if self.wanted is not None and self.wanted(place, count):
+                continue
+            current = still(looks_from(looks))
+            if current is None:
                 continue
             self.looks[place], is_news = current
             self._is_news |= is_news
-            kept = KeptFile(place, item[0], item[2], item[3], item[4], [Problem(*found) for found in item[5]])
+            kept = KeptFile(place, path, state, reader, count, [Problem(*found) for found in problems])
             self._meta[place] = kept
-            chosen.append((kept, first))
-        rows = [np.arange(first, first + kept.rows) for kept, first in chosen if kept.rows]
+            chosen.append(kept)
+            rows.append(np.arange(end - count, end))
         if sum(map(len, rows)) != len(columns):
             columns.keep(np.concatenate([np.empty(0, dtype=np.int64), *rows]))
-        gathering.add_kept([kept for kept, _ in chosen], columns, self.found.named)
-        return left
+        gathering.add_kept(chosen, columns, self.found.named)
+        return {kept.place for kept in chosen}
 
 
 def _plain(problem: Problem) -> tuple[str, str, int | None, str]:

@@ -20,7 +20,7 @@ from latprof.ingest.merge import Merger, Owner
 from latprof.model import Call
 from latprof.store.cache import Cache
 from latprof.trace import Columns
-from latprof.trace.columns import CODED, keys_of
+from latprof.trace.columns import keys_of
 
 __all__ = ["drop_copies", "join_sources"]
 
@@ -73,7 +73,9 @@ def drop_copies(columns: Columns, cache: Cache | None = None) -> int:
     rows, dropped = np.arange(len(columns)), np.zeros(len(columns), dtype=np.bool_)
     rows[found], dropped[found] = decision.best, decision.dropped
     _set_owners(columns, decision.owners)
-    columns.keep(rows[~dropped])
+    rows = rows[~dropped]
+    if len(rows) < len(columns) or (rows != np.arange(len(rows))).any():
+        columns.keep(rows)
     return int(dropped.sum())
 
 
@@ -157,12 +159,14 @@ def _ends(columns: Columns) -> dict[str | Owner, int]:
 
 
 def _set_owners(columns: Columns, owners: dict[int, Owner]) -> None:
-    numbers = {text: number for number, text in enumerate(columns.pool)}
-    if owners:
-        columns.codes = columns.codes.copy()
-    for row, owner in owners.items():
-        for name, text in owner._asdict().items():
-            columns.codes[CODED.index(name), row] = -1 if text is None else numbers[text]
+    if not owners:
+        return
+    numbers: dict[str | None, int] = {text: number for number, text in enumerate(columns.pool)} | {None: -1}
+    rows, codes = list(owners), {}
+    for name in Owner._fields:
+        codes[name] = columns.code(name).copy()
+        codes[name][rows] = [numbers[getattr(owner, name)] for owner in owners.values()]
+    columns.recode(columns.pool, codes)
 
 
 def join_sources(columns: Columns) -> tuple[Columns, int]:

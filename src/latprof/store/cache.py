@@ -25,6 +25,8 @@ MOST_BYTES: Final = 512_000_000
 # After this much room was made at once, the next runs do not have to make any.
 _ROOM: Final = 0.9
 _BUSY_S: Final = 1.0
+# What was put is written when it has come to so much, so that it does not pile up in memory.
+_WAITING_BYTES: Final = 8_000_000
 # A use is noted when the last note is older, which keeps most runs from writing.
 _USE_S: Final = 3600.0
 _ENDINGS: Final = ("-wal", "-shm", "")
@@ -49,10 +51,11 @@ class Contents(NamedTuple):
 
 @dataclass(slots=True)
 class Cache:
-    """Values of some kinds by name, for any thread. What is put is written by `flush`, all of it or nothing.
+    """Values of some kinds by name, for any thread.
 
-    `version` is part of every name: another version never sees these values. `most_of` bounds the number of values
-    of a kind, `most_bytes` the size of all; those that were not used for longest go first.
+    What is put is written when it has come to 8 MB, and by `flush`; each time all of it or nothing. `version` is part
+    of every name: another version never sees these values. `most_of` bounds the number of values of a kind,
+    `most_bytes` the size of all; those that were not used for longest go first.
     """
 
     folder: Path
@@ -65,6 +68,7 @@ class Cache:
     _connection: sqlite3.Connection | None = None
     _closed: bool = False
     _new: dict[bytes, tuple[str, bytes]] = field(default_factory=dict)
+    _waiting_bytes: int = 0
     _used: set[bytes] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -113,15 +117,24 @@ class Cache:
 
     def put(self, kind: str, name: bytes, value: bytes) -> None:
         """Take a value, to be written later."""
-        if len(value) < self.most_bytes // 4:
+        if len(value) >= self.most_bytes // 4:
+            return
+        with self._lock:
             self._new[name] = kind, value
+            self._waiting_bytes += len(value)
+            if self._waiting_bytes >= _WAITING_BYTES:
+                self._write()
 
     def flush(self) -> None:
         """Write what was put and used since the last time, and make room."""
+        with self._lock:
+            self._write()
+
+    def _write(self) -> None:
         if not self._new and not self._used:
             return
         connection = self._open(create=bool(self._new))
-        new, used, self._new, self._used = self._new, self._used, {}, set()
+        new, used, self._new, self._used, self._waiting_bytes = self._new, self._used, {}, set(), 0
         if connection is None:
             return
         now = self.clock()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from operator import attrgetter
@@ -71,7 +71,7 @@ class BlockStore:
 
     counts: Coding
     coded: Coding
-    numbers: dict[str, Numbers]
+    numbers: MutableMapping[str, Numbers]
     _offsets: Ints | None = None
 
     @classmethod
@@ -101,11 +101,15 @@ class BlockStore:
             join_codes([part.coded for part in parts], tables, size),
             {},
         )
+        whole.fill(parts, sizes)
+        return whole
+
+    def fill(self, parts: Sequence[BlockStore], sizes: Sequence[int]) -> None:
+        """Take the numbers of parts with so many blocks."""
         for name in _INSTANTS + _SIZES:
             columns = [part.numbers.pop(name, None) for part in parts]
             if any(column is not None for column in columns):
-                whole.numbers[name] = join_numbers(columns, sizes)
-        return whole
+                self.numbers[name] = join_numbers(columns, sizes)
 
     @property
     def offsets(self) -> Ints:
@@ -116,13 +120,17 @@ class BlockStore:
 
     def take(self, rows: Ints) -> BlockStore:
         """The blocks of these calls."""
-        counts = self.counts[rows]
-        places = _places(self.offsets[:-1][rows], counts)
+        counts, places = self.places(rows)
         return BlockStore(
             counts,
             self.coded[:, places],
             {name: column[places] for name, column in self.numbers.items()},
         )
+
+    def places(self, rows: Ints) -> tuple[Coding, Ints]:
+        """How many blocks each of these calls has, and where they stand."""
+        counts = self.counts[rows]
+        return counts, _places(self.offsets[:-1][rows], counts)
 
     def one(self, row: int, pool: Sequence[str]) -> tuple[Block, ...]:
         """The blocks of one call as objects."""
@@ -135,11 +143,12 @@ class BlockStore:
         column = self.numbers.get(name)
         return np.full(self.coded.shape[1], np.nan) if column is None else column.astype(np.float64, copy=False)
 
-    def first_end_at(self) -> Floats:
-        """The end of each call's first block, s."""
-        offsets = self.offsets[:-1]
-        found = np.full(len(self.counts), np.nan)
-        some = self.counts > 0
+    def first_end_at(self, rows: Ints | None = None) -> Floats:
+        """The end of the first block of each call, or of some, s."""
+        chosen = slice(None) if rows is None else rows
+        counts, offsets = self.counts[chosen], self.offsets[:-1][chosen]
+        found = np.full(len(counts), np.nan)
+        some = counts > 0
         found[some] = self.number("end_at")[offsets[some]]
         return found
 
@@ -179,7 +188,7 @@ class BlockStore:
         """The same blocks, those of each call earlier by so many seconds."""
         each = np.repeat(back, self.counts)
         earlier = {name: self.numbers[name] - each for name in _INSTANTS if name in self.numbers}
-        return BlockStore(self.counts, self.coded, self.numbers | earlier)
+        return BlockStore(self.counts, self.coded, {**self.numbers, **earlier})
 
 
 def _places(starts: Ints, counts: Coding) -> Ints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Final
@@ -72,8 +72,8 @@ class Columns:
 
     pool: tuple[str, ...]
     codes: Coding
-    numbers: dict[str, Numbers]
-    ids: dict[str, Ids]
+    numbers: MutableMapping[str, Numbers]
+    ids: MutableMapping[str, Ids]
     keys: Keys
     blocks: BlockStore
 
@@ -140,6 +140,11 @@ class Columns:
     def __len__(self) -> int:
         return len(self.keys)
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether they are on disk, so that each column is read anew when it is asked for."""
+        return False
+
     @classmethod
     def concat(cls, parts: Sequence[Columns]) -> Columns:
         """All calls of the parts in a row. The parts are used up: each column is let go as soon as it is copied."""
@@ -147,24 +152,33 @@ class Columns:
             return parts[0]
         if not parts:
             return cls.none()
+        first = next((part for part in parts if part.is_stored), parts[0])
+        return first.joined(parts)
+
+    def joined(self, parts: Sequence[Columns]) -> Columns:
+        """All calls of the parts in a row, kept as these are."""
         pool, sizes = Pool(), [len(part) for part in parts]
         tables = [pool.table(part.pool) for part in parts]
         size = len(pool.numbers)
-        whole = cls(
+        whole = Columns(
             pool.texts, join_codes([part.codes for part in parts], tables, size), {}, {},
             np.concatenate([part.keys for part in parts]),
             BlockStore.concat([part.blocks for part in parts], tables, size),
         )  # fmt: skip
+        whole.fill(parts, sizes)
+        return whole
+
+    def fill(self, parts: Sequence[Columns], sizes: Sequence[int]) -> None:
+        """Take numbers and ids from parts of these sizes."""
         for name in _NUMBERS:
             columns = [part.numbers.pop(name, None) for part in parts]
             if any(column is not None for column in columns):
-                whole.numbers[name] = join_numbers(columns, sizes)
+                self.numbers[name] = join_numbers(columns, sizes)
         for name in IDS:
             texts = [part.ids.pop(name, None) for part in parts]
             if any(text is not None for text in texts):
                 known = [Ids.nothing(n) if text is None else text for text, n in zip(texts, sizes, strict=True)]
-                whole.ids[name] = Ids.concat(known)
-        return whole
+                self.ids[name] = Ids.concat(known)
 
     def keep(self, rows: Ints) -> None:
         """Keep only the calls of these rows, in this order."""
@@ -179,12 +193,23 @@ class Columns:
         """Put the texts in use in order, so that equal calls have equal columns however they came together."""
         used = np.zeros(len(self.pool) + 1, dtype=np.bool_)
         used[self.codes.ravel()] = used[self.blocks.coded.ravel()] = True
+        table, self.pool = self._sorted(used)
+        self.codes, self.blocks.coded = table[self.codes], table[self.blocks.coded]
+
+    def _sorted(self, used: NDArray[np.bool_]) -> tuple[Coding, tuple[str, ...]]:
+        """The texts in use in order, and where each text of the pool stands among them; its last entry is for None."""
         order = sorted(np.flatnonzero(used[:-1]).tolist(), key=self.pool.__getitem__)
         table = np.empty(len(self.pool) + 1, dtype=code_type(len(order) + 1))
         table[order] = np.arange(len(order))
         table[-1] = -1
-        self.pool = tuple(self.pool[code] for code in order)
-        self.codes, self.blocks.coded = table[self.codes], table[self.blocks.coded]
+        return table, tuple(self.pool[code] for code in order)
+
+    def recode(self, pool: tuple[str, ...], codes: Mapping[str, Coding]) -> None:
+        """Give some text columns other codes, in a pool that begins with the texts of this one."""
+        self.codes = self.codes.astype(code_type(len(pool)))
+        for name, column in codes.items():
+            self.codes[CODED.index(name)] = column
+        self.pool = pool
 
     def take(self, rows: Ints) -> Columns:
         """The calls of these rows, in this order; these columns stay as they are."""
@@ -199,32 +224,38 @@ class Columns:
         taken.keep(rows)
         return taken
 
-    def code(self, name: str) -> Coding:
-        """The codes of one text column."""
+    def code(self, name: str, rows: Ints | None = None) -> Coding:
+        """The codes of one text column, or some of them."""
         column: Coding = self.codes[CODED.index(name)]
-        return column
+        return column if rows is None else column[rows]
 
-    def number(self, name: str) -> NDArray[np.float64]:
-        """One number of every call; NaN for None."""
-        column = self.numbers.get(name)
-        return np.full(len(self), np.nan) if column is None else column.astype(np.float64, copy=False)
+    def number(self, name: str, rows: Ints | None = None) -> NDArray[np.float64]:
+        """One number of every call, or of some; NaN for None."""
+        if name not in self.numbers:
+            return np.full(len(self) if rows is None else len(rows), np.nan)
+        column = self.numbers[name] if rows is None else self._numbers_of(name, rows)
+        return column.astype(np.float64, copy=False)
+
+    def _numbers_of(self, name: str, rows: Ints) -> Numbers:
+        return self.numbers[name][rows]
+
+    def _ids_of(self, name: str, rows: Ints) -> Ids:
+        return self.ids[name].take(rows)
 
     def texts(self, name: str, rows: Ints | None = None) -> list[str | None]:
         """An id or a text of few values of every call, or of some."""
         if name in CODED:
-            pool, codes = [*self.pool, None], self.code(name)
-            return [pool[code] for code in (codes if rows is None else codes[rows]).tolist()]
-        found = self.ids.get(name)
-        if found is None:
+            pool = [*self.pool, None]
+            return [pool[code] for code in self.code(name, rows).tolist()]
+        if name not in self.ids:
             return [None] * (len(self) if rows is None else len(rows))
-        return (found if rows is None else found.take(rows)).texts()
+        return (self.ids[name] if rows is None else self._ids_of(name, rows)).texts()
 
     def call_ids(self, rows: Ints | None = None) -> list[str]:
         """`Call.call_id` of every call, or of some."""
-        chosen = slice(None) if rows is None else rows
         values: dict[str, Any] = {name: self.texts(name, rows) for name in ("agent", "session_id", "model", *IDS)}
-        values |= {name: floats_of(self.number(name)[chosen]) for name in ("last_output_at", "sent_at")}
-        return _call_ids(values, floats_of(self.blocks.first_end_at()[chosen]))
+        values |= {name: floats_of(self.number(name, rows)) for name in ("last_output_at", "sent_at")}
+        return _call_ids(values, floats_of(self.blocks.first_end_at(rows)))
 
     def calls(self) -> Iterator[Call]:
         """Every call as an object; not all of them at a time."""

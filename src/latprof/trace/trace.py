@@ -26,7 +26,8 @@ from latprof.model import (
 from latprof.trace.blocks import BlockColumns
 from latprof.trace.columns import COUNTS, INSTANTS, Columns
 from latprof.trace.estimates import Estimates
-from latprof.trace.lazy import Blocks, Lazy
+from latprof.trace.ids import narrowed
+from latprof.trace.lazy import Blocks, Lazy, derived
 from latprof.trace.pool import Codes
 from latprof.trace.view import DURATION_DIGITS, View
 
@@ -69,15 +70,16 @@ class Trace:
 
     `texts` maps names to object arrays with None, `numbers` to float64 arrays with NaN; `flags` has a tuple per
     call, `blocks` a tuple of `Block` objects. They are made when they are first used. Who computes over many calls
-    takes `codes`, `flag` and `block_columns`, which cost no objects. `estimates` are there once a model was fitted
+    takes `codes`, `flag` and `blocks_of`, which cost no objects. `estimates` are there once a model was fitted
     to the calls.
     """
 
     def __init__(self, view: View, estimates: Estimates | None = None) -> None:
         self._view = view
         self.estimates = estimates
-        self.texts: Mapping[str, Texts] = Lazy(_TEXT, view.text)
-        self.numbers: Mapping[str, Floats] = Lazy(_NUMBERS, view.number)
+        self.is_large = view.is_large
+        self.texts: Mapping[str, Texts] = Lazy(_TEXT, view.text, not self.is_large)
+        self.numbers: Mapping[str, Floats] = Lazy(_NUMBERS, view.number, not self.is_large)
 
     @classmethod
     def from_calls(cls, calls: Iterable[Call]) -> Trace:
@@ -140,8 +142,11 @@ class Trace:
         if name not in self._codes:
             if name not in {*_TEXT, "flags"}:
                 raise KeyError(name)
-            self._codes[name] = self._view.codes(name)
-        return self._codes[name]
+            codes, texts = self._view.codes(name)
+            # Of many calls in the smallest type: it is asked for often.
+            self._codes[name] = Codes(narrowed(codes) if self.is_large else codes, texts)
+        codes, texts = self._codes[name]
+        return Codes(codes.astype(np.int64, copy=False), texts)
 
     @cached_property
     def _codes(self) -> dict[str, Codes]:
@@ -153,12 +158,11 @@ class Trace:
         columns, rows = self._view.columns, self._view.rows
         return Blocks(columns.blocks, columns.pool, np.arange(len(self)) if rows is None else rows)
 
-    @cached_property
-    def block_columns(self) -> BlockColumns:
-        """All blocks as flat columns, for those who compute with them."""
-        return self._view.blocks().columns(self._view.columns.pool)
+    def blocks_of(self, rows: Ints | None = None) -> BlockColumns:
+        """The blocks of all calls, or of some, as flat columns, for those who compute with them."""
+        return self._view.blocks(rows).columns(self._view.columns.pool)
 
-    @cached_property
+    @derived
     def flags(self) -> Texts:
         """The flags of each call, (n,) tuples."""
         codes, texts = self._view.codes("flags")
@@ -222,13 +226,13 @@ class Trace:
         """An upper bound from two stamps: whole seconds may hide one more second."""
         return np.round(span + np.where(self._fine, 0.0, 1.0), DURATION_DIGITS)
 
-    @cached_property
+    @derived
     def ttft_s(self) -> Floats:
         """Sent to first token, s; only where both are stated (kind exact)."""
         where = self._timed & self.sent_exactly & self.first_output_exactly & ~self.flag("non_streamed")
         return self._span("sent_at", "first_output_at", where)
 
-    @cached_property
+    @derived
     def first_block_s(self) -> Floats:
         """Sent to the end of the first block, s: an upper bound of TTFT.
 
@@ -240,23 +244,23 @@ class Trace:
         shown = self._span("sent_at", "first_output_at", where)
         return self._at_most(np.where(np.isnan(self.ttft_s), np.fmin(block, shown), block))
 
-    @cached_property
+    @derived
     def wall_s(self) -> Floats:
         """Sent to last output, s, of complete calls; exact where both are stated, else an upper bound."""
         return self._at_most(self._span("sent_at", "last_output_at", self._timed & ~self.flag("interrupted")))
 
-    @cached_property
+    @derived
     def tool_s(self) -> Floats:
         """End of the first tool call to the last result, s; permission waits and hooks included."""
         return np.where(self._timed, self.numbers["tools_span_s"], np.nan)
 
-    @cached_property
+    @derived
     def wall_tps(self) -> Floats:
         """`output_tokens / wall_s`, tok/s, of plain calls with final tokens."""
-        wall = np.where(self.plain & (self.wall_s > 0), self.wall_s, np.nan)
-        return self.numbers["output_tokens"] / wall
+        wall = self.wall_s
+        return self.numbers["output_tokens"] / np.where(self.plain & (wall > 0), wall, np.nan)
 
-    @cached_property
+    @derived
     def decode_tps(self) -> Floats:
         """`(output_tokens - 1) / (last output - first token)`, tok/s; exact, needs no send time.
 
@@ -268,18 +272,18 @@ class Trace:
         decode_s = np.where((decode_s >= MIN_DECODE_S) & (tokens > 0), decode_s, np.nan)
         return tokens / decode_s
 
-    @cached_property
+    @derived
     def as_logged_ttft_s(self) -> Floats:
         """First line minus trigger line, s: the formula that takes a block's end for the first token."""
         return self._span("trigger_at", "first_block_at", self._timed)
 
-    @cached_property
+    @derived
     def as_logged_decode_tps(self) -> Floats:
         """`output_tokens / (last line - first line)`, tok/s: leaves out the first block's time."""
         span = self._span("first_block_at", "last_output_at", self._timed)
         return self.numbers["output_tokens"] / np.where(span > 0, span, np.nan)
 
-    @cached_property
+    @derived
     def cache_hit_share(self) -> Floats:
         """`cache_read_tokens / input_tokens`."""
         tokens = self.numbers["input_tokens"]

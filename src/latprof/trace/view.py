@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from latprof.trace.blocks import BlockStore
 from latprof.trace.columns import CODED, INSTANTS, Columns
 from latprof.trace.pool import Codes, coded, codes_of
+from latprof.trace.stored import are_many
 
 __all__ = ["DURATION_DIGITS", "View"]
 
@@ -41,6 +42,11 @@ class View:
     def __len__(self) -> int:
         return len(self.columns) if self.rows is None else len(self.rows)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether columns that were made of these calls are better made anew than kept."""
+        return self.columns.is_stored and are_many(len(self))
+
     def select(self, rows: Ints) -> View:
         """The calls of these rows of the view."""
         return View(
@@ -50,12 +56,9 @@ class View:
             {name: column[rows] for name, column in self.numbers.items()},
         )
 
-    def _of(self, column: NDArray[Any]) -> NDArray[Any]:
-        return column if self.rows is None else column[self.rows]
-
     def keys(self) -> NDArray[np.uint32]:
         """The checksums of the ids of the calls."""
-        return self._of(self.columns.keys)
+        return self.columns.keys if self.rows is None else self.columns.keys[self.rows]
 
     def codes(self, name: str) -> Codes:
         """A text column as codes; only the session is never unknown, it may be nameless."""
@@ -63,7 +66,7 @@ class View:
             return self.texts[name]
         if name not in CODED:
             return coded(self.text(name))
-        column, pool = self._of(self.columns.code(name)), self.columns.pool
+        column, pool = self.columns.code(name, self.rows), self.columns.pool
         if "" in pool and name not in {"session_id", "flags"}:
             column = np.where(column == pool.index(""), np.int8(-1), column)
         return codes_of(column, pool)
@@ -85,14 +88,15 @@ class View:
         if name in self.numbers:
             return self.numbers[name]
         if name == "first_block_at":
-            return self._of(self.columns.blocks.first_end_at())
+            return self.columns.blocks.first_end_at(self.rows)
         if name == "tools_span_s":
-            return self._of(_tools_span_s(self.columns))
-        return self._of(self.columns.number(name))
+            return _tools_span_s(self.blocks(), self.columns.pool, self.columns.number("tool_s", self.rows))
+        return self.columns.number(name, self.rows)
 
-    def blocks(self) -> BlockStore:
-        """The blocks of these calls."""
-        return self.columns.blocks if self.rows is None else self.columns.blocks.take(self.rows)
+    def blocks(self, rows: Ints | None = None) -> BlockStore:
+        """The blocks of these calls, or of some of them."""
+        own = rows if self.rows is None else self.rows if rows is None else self.rows[rows]
+        return self.columns.blocks if own is None else self.columns.blocks.take(own)
 
     def with_texts(self, texts: Mapping[str, Codes]) -> View:
         """The same calls with other texts in some columns."""
@@ -101,7 +105,7 @@ class View:
     def moved(self, back: Floats) -> View:
         """The same calls, each earlier by so many seconds with all that is in it."""
         own = self.columns.take(np.arange(len(self)) if self.rows is None else self.rows)
-        own.numbers |= {name: own.numbers[name] - back for name in INSTANTS if name in own.numbers}
+        own.numbers.update({name: own.numbers[name] - back for name in INSTANTS if name in own.numbers})
         own.blocks = own.blocks.moved(back)
         return View(
             own,
@@ -111,14 +115,13 @@ class View:
         )
 
 
-def _tools_span_s(columns: Columns) -> Floats:
+def _tools_span_s(store: BlockStore, pool: Sequence[str], stated: Floats) -> Floats:
     """From the end of the first tool call to the last result, s; tools that ask a person are left out."""
-    store, stated = columns.blocks, columns.number("tool_s")
     end, result = store.number("end_at"), store.number("result_at")
-    asking = [code for code, text in enumerate(columns.pool) if text in _ASKING_TOOLS]
+    asking = [code for code, text in enumerate(pool) if text in _ASKING_TOOLS]
     some = ~np.isnan(end) & ~np.isnan(result) & ~np.isin(store.coded[1], asking)
-    owner = np.repeat(np.arange(len(columns)), store.counts)[some]
-    last, first = np.full(len(columns), -np.inf), np.full(len(columns), np.inf)
+    owner = np.repeat(np.arange(len(stated)), store.counts)[some]
+    last, first = np.full(len(stated), -np.inf), np.full(len(stated), np.inf)
     np.maximum.at(last, owner, result[some])
     np.minimum.at(first, owner, end[some])
     span = last - first

@@ -35,7 +35,9 @@ def opened(*, wanted: bool) -> Cache | None:
     from latprof.store.version import code_version
 
     return Cache(
-        cache_folder(os.environ), code_version(), most_of={"snapshot": 4, "columns": 4, "copies": 4, "result": 200}
+        cache_folder(os.environ),
+        code_version(),
+        most_of={"snapshot": 4, "columns": 4, "pieces": 64, "copies": 4, "result": 200},
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from latprof.estimate.readings import ATOMS, Readings
 from latprof.estimate.sample import settled
 from latprof.estimate.shelf import Shelf
 from latprof.trace import MIN_DECODE_S, Codes, Estimates, Trace
+from latprof.trace.stored import Store, StoredArrays, StoredRows
 
 __all__ = ["Estimation", "estimate"]
 
@@ -27,6 +29,7 @@ Ints = NDArray[np.int64]
 _PERIOD_CALLS: Final = 250
 _MOST_PERIODS: Final = 8
 _LEVEL_CALLS: Final = 8
+_WIDTHS: Final = (ATOMS, 2, ATOMS, 2)
 # Estimates of more calls than this are held in single precision.
 _DOUBLE_CALLS: Final = 20_000
 
@@ -49,9 +52,9 @@ class _Columns:
     speed_ends: Floats
 
     @classmethod
-    def blank(cls, n: int) -> _Columns:
-        kind = np.float32 if n > _DOUBLE_CALLS else np.float64
-        return cls(*(np.full((n, width), np.nan, dtype=kind) for width in (ATOMS, 2, ATOMS, 2)))
+    def blank(cls, n: int, *, single: bool) -> _Columns:
+        kind = np.float32 if single else np.float64
+        return cls(*(np.full((n, width), np.nan, dtype=kind) for width in _WIDTHS))
 
     def put(self, rows: Ints, tokens: Floats, readings: Readings) -> None:
         """The readings of some calls with so many tokens."""
@@ -62,6 +65,33 @@ class _Columns:
         long = (tokens - 1) / median >= MIN_DECODE_S
         self.speed[rows[long]], self.speed_ends[rows[long]] = speed[long, :ATOMS], speed[long, ATOMS:]
 
+    def columns(self) -> Iterator[Floats]:
+        """Values and ends of first tokens, then of speeds."""
+        yield from (self.first, self.first_ends, self.speed, self.speed_ends)
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredColumns:
+    """The same of very many calls, of which only one column at a time is in memory."""
+
+    n: int
+    store: Store = field(default_factory=Store)
+    parts: list[tuple[Ints, StoredRows]] = field(default_factory=list)
+
+    def put(self, rows: Ints, tokens: Floats, readings: Readings) -> None:
+        """The readings of some calls with so many tokens."""
+        part = _Columns.blank(len(rows), single=True)
+        part.put(np.arange(len(rows)), tokens, readings)
+        self.parts.append((rows, StoredRows.of(self.store, part.columns())))
+
+    def columns(self) -> Iterator[Floats]:
+        """Values and ends of first tokens, then of speeds."""
+        for place, width in enumerate(_WIDTHS):
+            column: Any = np.full((self.n, width), np.nan, dtype=np.float32)
+            for rows, part in self.parts:
+                column[rows] = part[place]
+            yield column
+
 
 def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shelf | None = None) -> Estimation:
     """Fit each agent's models one by one. Deterministic for a seed.
@@ -70,7 +100,8 @@ def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shel
     does not depend on when it was made, which a search for changes over time needs. A `shelf` keeps
     costly steps for the next run; the result is the same with any and with none.
     """
-    columns = _Columns.blank(len(trace))
+    n = len(trace)
+    columns = _StoredColumns(n) if trace.is_large else _Columns.blank(n, single=n > _DOUBLE_CALLS)
     number = np.full(len(trace), -1, dtype=np.int64)
     ready = usable(trace)
     parts = _by_model(trace)
@@ -88,17 +119,34 @@ def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shel
                 columns.put(observed.row[where], observed.tokens[where], readings)
         return group
 
-    # numpy lets go of the interpreter in its loops, so that two models are fitted on two cores.
-    with ThreadPoolExecutor(max_workers=min(max(len(parts), 1), os.cpu_count() or 1)) as pool:
-        groups = list(pool.map(read, parts))
-    values = Estimates(
-        values={"ttft_s": columns.first, "decode_tps": columns.speed},
-        ends={"ttft_s": columns.first_ends, "decode_tps": columns.speed_ends},
+    if trace.is_large:  # two models at a time take twice the memory, and threads hardly give any back
+        groups = list(map(read, parts))
+    else:
+        # numpy lets go of the interpreter in its loops, so that two models are fitted on two cores.
+        with ThreadPoolExecutor(max_workers=min(max(len(parts), 1), os.cpu_count() or 1)) as pool:
+            groups = list(pool.map(read, parts))
+    values, ends = _by_metric(columns)
+    found = Estimates(
+        values=values,
+        ends=ends,
         group=number,
         errors={"ttft_s": _errors(groups, "first_error"), "decode_tps": _errors(groups, "speed_error")},
         probabilities=PROBABILITIES,
     )
-    return Estimation(values, tuple(groups))
+    return Estimation(found, tuple(groups))
+
+
+def _by_metric(columns: _Columns | _StoredColumns) -> tuple[MutableMapping[str, Floats], MutableMapping[str, Floats]]:
+    """Values and ends of the two metrics."""
+    values: MutableMapping[str, Floats] = {}
+    ends: MutableMapping[str, Floats] = {}
+    if isinstance(columns, _StoredColumns):
+        store = Store()
+        values, ends = StoredArrays(store), StoredArrays(store)
+    targets = ((values, "ttft_s"), (ends, "ttft_s"), (values, "decode_tps"), (ends, "decode_tps"))
+    for (target, name), column in zip(targets, columns.columns(), strict=True):
+        target[name] = column
+    return values, ends
 
 
 def _errors(groups: list[Group], name: str) -> Floats:

@@ -131,7 +131,7 @@ class Keeper:
             piece = columns.take(np.arange(first, first + count)) if columns.is_stored else columns
             data = Chunk("", "log", piece).to_bytes()
             name = self.cache.name("columns", data)
-            self.cache.put("columns", name, data)
+            self.cache.put("pieces" if columns.is_stored else "columns", name, data)
             yield name, number + 1 - files
             first, files, count = first + count, number + 1, 0
 

@@ -203,25 +203,36 @@ def _trap(trace: Trace, rows: _Rows) -> str:
 def _against(trace: Trace, logged_name: str, label: str, name: str) -> str:
     """The formula's median, and the true one of the calls where both are known."""
     logged, unit = trace.column(logged_name), metric(name).unit
-    true = _values(trace, name)
-    both = ~np.isnan(logged) & ~np.isnan(true[:, 0])
+    both = ~np.isnan(logged) & _is_known(trace, name)
     if both.sum() < min_calls(0.5):
         known = logged[~np.isnan(logged)]
         return f"{label} {_plain(known, unit)}" if len(known) >= min_calls(0.5) else ""
     return (
-        f"{label} {_plain(logged[both], unit)} instead of {_plain(true[both], unit)} "
+        f"{label} {_plain(logged[both], unit)} instead of {_plain(_values(trace, name, both), unit)} "
         f"({format_count(int(both.sum()))} calls with both)"
     )
 
 
-def _values(trace: Trace, name: str) -> _Floats:
-    """What is known of each call, (n, k): the stated value, else equally likely ones."""
-    exact: _Floats = getattr(trace, name)[:, None]
-    return exact if trace.estimates is None else np.where(np.isnan(exact), trace.estimates.values[name], exact)
+def _is_known(trace: Trace, name: str) -> NDArray[np.bool_]:
+    stated: NDArray[np.bool_] = ~np.isnan(getattr(trace, name))
+    return stated if trace.estimates is None else stated | ~np.isnan(trace.estimates.values[name][:, 0])
+
+
+def _values(trace: Trace, name: str, chosen: NDArray[np.bool_]) -> _Floats:
+    """What is known of each of these calls, (n, k): the stated value, else equally likely ones."""
+    exact: _Floats = getattr(trace, name)[chosen, None]
+    if trace.estimates is None:
+        return exact
+    values = trace.estimates.values[name][chosen]
+    return values if np.isnan(exact).all() else np.where(np.isnan(exact), values, exact)
 
 
 def _plain(values: _Floats, unit: str) -> str:
-    return f"{format_value(float(np.median(values)), unit)} {unit}"
+    """Their median, which puts them in another order: they may be many."""
+    flat = values.reshape(-1)
+    middle = [(len(flat) - 1) // 2, len(flat) // 2]
+    flat.partition(middle)
+    return f"{format_value(float(flat[middle].astype(np.float64).mean()), unit)} {unit}"
 
 
 def _shares(trace: Trace) -> str:

@@ -239,9 +239,9 @@ def _with_model(estimates: Estimates | None, metric: Metric, row: MetricRow, row
     if estimates is None:
         return row
     shown = [probability for probability, value in row.quantiles.items() if value is not None]
-    values = estimates.values[metric.key]
-    own = values if len(rows) == len(values) else values[rows]
-    centres = quantiles_of(np.sort(own, axis=None), shown).tolist()
+    values = estimates.values[metric.key][rows].reshape(-1)
+    values.sort()
+    centres = quantiles_of(values, shown).tolist()
     found, intervals = dict(row.quantiles), dict(row.intervals)
     errors = estimates.errors_of_log(metric.key, shown, rows)
     for probability, centre, model in zip(shown, centres, errors, strict=True):

@@ -76,7 +76,7 @@ def _interval(
 
     The model's own error of the median is added for the estimated part.
     """
-    labels, members = np.unique(trace.texts["session_id"][known].astype(str), return_inverse=True)
+    labels, members = np.unique(trace.codes("session_id").codes[known], return_inverse=True)
     sessions = len(labels)
     if sessions < _MIN_SESSIONS:
         return None, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,8 +24,8 @@ class Estimates:
     the model alone; -1 for calls of no group.
     """
 
-    values: dict[str, Floats]
-    ends: dict[str, Floats]
+    values: Mapping[str, Floats]
+    ends: Mapping[str, Floats]
     group: Ints
     errors: dict[str, Floats]
     probabilities: tuple[float, ...]

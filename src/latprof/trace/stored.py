@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 
 from latprof.errors import LatprofError
 from latprof.trace.ids import Ids
-from latprof.trace.numbers import Numbers
-from latprof.trace.pool import Coding
 
-__all__ = ["MOST_CALLS", "Store", "StoredIds", "StoredNumbers", "StoredRows", "are_many"]
+__all__ = ["MOST_CALLS", "Store", "StoredArrays", "StoredIds", "StoredRows", "are_many"]
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -136,26 +134,26 @@ class _Place:
 
 @dataclass(slots=True)
 class StoredRows:
-    """A matrix of codes, each row by itself."""
+    """A matrix, each row by itself."""
 
     store: Store
     places: list[_Place]
 
     @classmethod
-    def of(cls, store: Store, rows: Iterable[Coding]) -> StoredRows:
+    def of(cls, store: Store, rows: Iterable[Array]) -> StoredRows:
         """Store rows of equal length one by one."""
         return cls(store, [store.put(row) for row in rows])
 
-    def __getitem__(self, row: int) -> Coding:
+    def __getitem__(self, row: int) -> Array:
         return self.places[row].load()
 
-    def __setitem__(self, row: int, codes: Coding) -> None:
+    def __setitem__(self, row: int, codes: Array) -> None:
         self.places[row] = self.store.put(codes, self.places[row])
 
     def __len__(self) -> int:
         return len(self.places)
 
-    def part(self, row: int, columns: Ints) -> Coding:
+    def part(self, row: int, columns: Ints) -> Array:
         """Some codes of one row."""
         return self.places[row].rows(columns)
 
@@ -166,16 +164,16 @@ class StoredRows:
 
 
 @dataclass(slots=True)
-class StoredNumbers(MutableMapping[str, Numbers]):
-    """Columns of numbers by name."""
+class StoredArrays(MutableMapping[str, Array]):
+    """Arrays by name."""
 
     store: Store
     places: dict[str, _Place] = field(default_factory=dict)
 
-    def __getitem__(self, name: str) -> Numbers:
+    def __getitem__(self, name: str) -> Array:
         return self.places[name].load()
 
-    def __setitem__(self, name: str, column: Numbers) -> None:
+    def __setitem__(self, name: str, column: Array) -> None:
         self.places[name] = self.store.put(column, self.places.get(name))
 
     def __delitem__(self, name: str) -> None:
@@ -187,8 +185,8 @@ class StoredNumbers(MutableMapping[str, Numbers]):
     def __len__(self) -> int:
         return len(self.places)
 
-    def part(self, name: str, rows: Ints) -> Numbers:
-        """Some entries of a column. Raises KeyError."""
+    def part(self, name: str, rows: Ints) -> Array:
+        """Some entries of an array. Raises KeyError."""
         return self.places[name].rows(rows)
 
 

@@ -15,7 +15,7 @@ from latprof.trace.columns import CODED, Columns
 from latprof.trace.ids import Ids, narrowed
 from latprof.trace.numbers import Numbers
 from latprof.trace.pool import Coding, Pool, code_type
-from latprof.trace.stored import Store, StoredIds, StoredNumbers, StoredRows
+from latprof.trace.stored import Store, StoredArrays, StoredIds, StoredRows
 
 __all__ = ["StoredColumns"]
 
@@ -78,11 +78,11 @@ class StoredColumns(Columns):
         blocks = _StoredBlocks(
             narrowed(np.concatenate([part.blocks.counts for part in parts])),
             StoredRows.of(store, coded),
-            StoredNumbers(store),
+            StoredArrays(store),
         )
         blocks.fill([part.blocks for part in parts], block_sizes)
         keys = np.concatenate([part.keys for part in parts])
-        whole = cls(pool.texts, StoredRows.of(store, codes), StoredNumbers(store), StoredIds(store), keys, blocks)
+        whole = cls(pool.texts, StoredRows.of(store, codes), StoredArrays(store), StoredIds(store), keys, blocks)
         whole.fill(parts, sizes)
         return whole
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from latprof.store import cache as cache_module
 from latprof.store.cache import CACHE_FILE, Cache, Contents, remove
 from latprof.store.looks import Look, Looks, is_fresh, still, watched
 from latprof.store.places import cache_folder, data_folder
@@ -32,6 +33,17 @@ def test_what_was_put_is_there_in_the_next_run_of_the_same_version(tmp_path: Pat
     assert got(Cache(tmp_path, b"1"), "a", "b", "c") == [b"x", b"", None]
     assert got(Cache(tmp_path, b"2"), "a") == [None]
     assert Cache(tmp_path, b"2").contents() == [Contents("thing", 2, 1)]
+
+
+def test_what_is_put_does_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of much that is put the first part is there for others before it is flushed."""
+    monkeypatch.setattr(cache_module, "_WAITING_BYTES", 100)
+    cache = Cache(tmp_path, b"")
+    for number in range(3):
+        cache.put("thing", b"%d" % number, bytes(50))
+    assert Cache(tmp_path, b"").contents() == [Contents("thing", 2, 100)]
+    cache.rest()
+    assert cache.get_all([b"0", b"2"]) == {b"0": bytes(50), b"2": bytes(50)}
 
 
 def test_parts_of_a_name_are_kept_apart(tmp_path: Path) -> None:

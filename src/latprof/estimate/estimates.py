@@ -75,19 +75,20 @@ class _StoredColumns:
     """The same of very many calls, of which only one column at a time is in memory."""
 
     n: int
+    single: bool
     store: Store = field(default_factory=Store)
     parts: list[tuple[Ints, StoredRows]] = field(default_factory=list)
 
     def put(self, rows: Ints, tokens: Floats, readings: Readings) -> None:
         """The readings of some calls with so many tokens."""
-        part = _Columns.blank(len(rows), single=True)
+        part = _Columns.blank(len(rows), single=self.single)
         part.put(np.arange(len(rows)), tokens, readings)
         self.parts.append((rows, StoredRows.of(self.store, part.columns())))
 
     def columns(self) -> Iterator[Floats]:
         """Values and ends of first tokens, then of speeds."""
         for place, width in enumerate(_WIDTHS):
-            column: Any = np.full((self.n, width), np.nan, dtype=np.float32)
+            column: Any = np.full((self.n, width), np.nan, dtype=np.float32 if self.single else np.float64)
             for rows, part in self.parts:
                 column[rows] = part[place]
             yield column
@@ -100,8 +101,8 @@ def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shel
     does not depend on when it was made, which a search for changes over time needs. A `shelf` keeps
     costly steps for the next run; the result is the same with any and with none.
     """
-    n = len(trace)
-    columns = _StoredColumns(n) if trace.is_large else _Columns.blank(n, single=n > _DOUBLE_CALLS)
+    n, single = len(trace), len(trace) > _DOUBLE_CALLS
+    columns = _StoredColumns(n, single) if trace.is_large else _Columns.blank(n, single=single)
     number = np.full(len(trace), -1, dtype=np.int64)
     ready = usable(trace)
     parts = _by_model(trace)

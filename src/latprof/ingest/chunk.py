@@ -91,6 +91,7 @@ class Chunk:
 
 
 def _arrays(columns: Columns) -> Iterator[tuple[str, NDArray[Any]]]:
+    columns = columns.take(np.arange(len(columns))) if columns.is_stored else columns
     yield "codes", columns.codes
     yield "keys", columns.keys
     for name, column in columns.numbers.items():

@@ -160,7 +160,7 @@ class BlockStore:
         )
         return BlockColumns(
             offsets=self.offsets,
-            type=types[self.coded[0]] if self.coded.size else np.empty(0, dtype=np.int64),
+            type=types[self.coded[0]] if self.coded.shape[1] else np.empty(0, dtype=np.int64),
             **{name: self.number(name) for name in _INSTANTS + _SIZES},
             tool=codes_of(self.coded[1], pool),
         )

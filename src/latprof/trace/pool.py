@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Codes", "Coding", "Pool", "code_type", "coded", "codes_of", "join_codes"]
+__all__ = ["Codes", "Coding", "Pool", "code_type", "coded", "codes_of", "join_codes", "renamed"]
 
 Ints = NDArray[np.int64]
 # Codes in the smallest signed type that holds them; -1 stands for None.
@@ -86,6 +86,15 @@ def codes_of(column: Coding, texts: Sequence[str]) -> Codes:
     table = np.full(len(texts) + 1, -1, dtype=np.int64)
     table[order] = np.arange(len(order))
     return Codes(table[column], tuple(texts[code] for code in order))
+
+
+def renamed(column: Codes, rename: Callable[[str], str]) -> Codes:
+    """The codes of what a function makes of the texts."""
+    names = [rename(text) for text in column.categories]
+    categories = tuple(sorted(set(names)))
+    number = {name: code for code, name in enumerate(categories)}
+    table = np.array([*(number[name] for name in names), -1], dtype=np.int64)
+    return Codes(table[column.codes], categories)
 
 
 def code_type(size: int) -> type[np.signedinteger[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -61,7 +62,8 @@ class Store:
             return False
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(buffering=0, prefix="latprof-")  # noqa: SIM115 - lives as long as this
+                self._file = tempfile.TemporaryFile(buffering=0, prefix="latprof-")  # noqa: SIM115
+                weakref.finalize(self, self._file.close)
             self._file.seek(start)
             left = _bytes(array)
             while left:

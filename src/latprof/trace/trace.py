@@ -28,7 +28,7 @@ from latprof.trace.columns import COUNTS, INSTANTS, Columns
 from latprof.trace.estimates import Estimates
 from latprof.trace.ids import narrowed
 from latprof.trace.lazy import Blocks, Lazy, derived
-from latprof.trace.pool import Codes
+from latprof.trace.pool import Codes, renamed
 from latprof.trace.view import DURATION_DIGITS, View
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Trace:
     def with_texts(self, rename: Mapping[str, Callable[[str], str]]) -> Trace:
         """The same calls with each text of some columns replaced by what a function makes of it."""
         return Trace(
-            self._view.with_texts({name: _renamed(self.codes(name), to) for name, to in rename.items()}),
+            self._view.with_texts({name: renamed(self.codes(name), to) for name, to in rename.items()}),
             self.estimates,
         )
 
@@ -387,14 +387,6 @@ def _order(columns: Columns) -> Ints | None:
         places = sorted(range(len(rows)), key=lambda place: (at[rows[place]], ids[place]))
         order[tied] = rows[places]
     return None if (order == np.arange(len(order))).all() else order
-
-
-def _renamed(column: Codes, rename: Callable[[str], str]) -> Codes:
-    names = [rename(text) for text in column.categories]
-    categories = tuple(sorted(set(names)))
-    number = {name: code for code, name in enumerate(categories)}
-    table = np.array([*(number[name] for name in names), -1], dtype=np.int64)
-    return Codes(table[column.codes], categories)
 
 
 def _objects(values: Sequence[object]) -> Texts:

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_columns import alike, calls, chunk_of, files, many
 
+from any_calls import alike, calls, chunk_of, files, many
 from latprof import cli
 from latprof.errors import LatprofError
 from latprof.ingest import keeper, read_inputs
@@ -187,7 +187,7 @@ def no_file(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         os.close(number)
         return Full(name, "r+")
 
-    monkeypatch.setattr(stored.tempfile, "TemporaryFile", opened)
+    monkeypatch.setattr(tempfile, "TemporaryFile", opened)
 
 
 @pytest.mark.parametrize("no_file", [0, 1, 3000, 40_000], indirect=True)
@@ -233,11 +233,11 @@ def test_no_file_is_left_behind(
 
 def test_a_file_that_was_cut_off_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program cannot, but a disk can."""
-    made: list[Any] = []
-    real = tempfile.TemporaryFile
-    monkeypatch.setattr(stored.tempfile, "TemporaryFile", lambda **options: made.append(real(**options)) or made[0])
-    place = Store().put(np.arange(100))
-    made[0].truncate(10)
+    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the store closes it
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: file)
+    store = Store()
+    place = store.put(np.arange(100))
+    file.truncate(10)
     with pytest.raises(LatprofError, match=r"A temporary file in .* cannot be read back"):
         place.load()
 

@@ -18,7 +18,7 @@ from latprof.estimate.readings import ATOMS, Readings
 from latprof.estimate.sample import settled
 from latprof.estimate.shelf import Shelf
 from latprof.trace import MIN_DECODE_S, Codes, Estimates, Trace
-from latprof.trace.stored import Store, StoredArrays, StoredRows
+from latprof.trace.stored import Store, StoredArrays, StoredRows, give_back
 
 __all__ = ["Estimation", "estimate"]
 
@@ -122,11 +122,14 @@ def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shel
 
     if trace.is_large:  # two models at a time take twice the memory, and threads hardly give any back
         groups = list(map(read, parts))
+        give_back()
     else:
         # numpy lets go of the interpreter in its loops, so that two models are fitted on two cores.
         with ThreadPoolExecutor(max_workers=min(max(len(parts), 1), os.cpu_count() or 1)) as pool:
             groups = list(pool.map(read, parts))
     values, ends = _by_metric(columns)
+    if trace.is_large:
+        give_back()
     found = Estimates(
         values=values,
         ends=ends,

@@ -18,7 +18,7 @@ from latprof.ingest.tags import TagRules, Tags
 from latprof.model import Problem
 from latprof.trace import Columns
 from latprof.trace.pool import Pool
-from latprof.trace.stored import Store, are_many
+from latprof.trace.stored import Store, are_many, give_back
 
 __all__ = ["Gathering", "KeptFile", "tagged"]
 
@@ -118,6 +118,8 @@ class Gathering:
         if order is not None:
             columns.keep(order)
         columns.sort_pool()
+        if columns.is_stored:
+            give_back()
         return columns
 
 

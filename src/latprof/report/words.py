@@ -223,7 +223,7 @@ def _values(trace: Trace, name: str, chosen: NDArray[np.bool_]) -> _Floats:
     exact: _Floats = getattr(trace, name)[chosen, None]
     if trace.estimates is None:
         return exact
-    values = trace.estimates.values[name][chosen]
+    values = trace.estimates.values_of(name, np.flatnonzero(chosen))
     return values if np.isnan(exact).all() else np.where(np.isnan(exact), values, exact)
 
 

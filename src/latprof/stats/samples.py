@@ -129,7 +129,7 @@ def _sample(trace: Trace, metric: Metric, kind: Kind, column: _Floats, chosen: _
     if kind != "estimate" or estimates is None:
         plain = column[rows]
         return Sample(metric, kind, rows, plain[:, None], plain, rows, lambda _: 0.0)
-    values = estimates.values[metric.key][rows]
+    values = estimates.values_of(metric.key, rows)
     return Sample(
         metric,
         kind,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.trace.stored import StoredArrays
+
 __all__ = ["Estimates"]
 
 Floats = NDArray[np.float64]
@@ -34,10 +36,16 @@ class Estimates:
         """The estimates of some calls."""
         return replace(
             self,
-            values={key: column[rows] for key, column in self.values.items()},
+            values={key: self.values_of(key, rows) for key in self.values},
             ends={key: column[rows] for key, column in self.ends.items()},
             group=self.group[rows],
         )
+
+    def values_of(self, metric: str, rows: Ints) -> Floats:
+        """The values of some calls, an array of its own."""
+        values = self.values
+        found: Floats = values.part(metric, rows) if isinstance(values, StoredArrays) else values[metric][rows]
+        return found
 
     def error_of_log(self, metric: str, probability: float, rows: Ints) -> float:
         """Standard error of a log percentile from the model alone, averaged over the calls' groups."""

@@ -6,10 +6,12 @@ no file can be had, or the disk is full, arrays stay in memory.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,18 +21,29 @@ from numpy.typing import NDArray
 from latprof.errors import LatprofError
 from latprof.trace.ids import Ids
 
-__all__ = ["MOST_CALLS", "Store", "StoredArrays", "StoredIds", "StoredRows", "are_many"]
+__all__ = ["MOST_CALLS", "Store", "StoredArrays", "StoredIds", "StoredRows", "are_many", "give_back"]
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
 
 # Columns of more calls than this, 21 MB of them, are stored.
 MOST_CALLS: Final = 100_000
+# So much is read at once where only some of it is wanted.
+_READ_BYTES: Final = 4_000_000
 
 
 def are_many(calls: int) -> bool:
     """Whether columns of so many calls are to be stored."""
     return calls > MOST_CALLS
+
+
+def give_back() -> None:
+    """Give freed memory back to the system, where the C library can be told to: it keeps holes."""
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):  # another library than that of GNU
+            import ctypes
+
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 class Store:
@@ -121,8 +134,15 @@ class _Place:
             return self.held[rows]
         if not len(rows):
             return np.empty((0, *self.shape[1:]), self.dtype)
-        first = int(rows.min())
-        return self.span(first, int(rows.max()) + 1)[rows - first]
+        first, last = int(rows.min()), int(rows.max()) + 1
+        step = max(1, _READ_BYTES * self.shape[0] // (self.dtype.itemsize * int(np.prod(self.shape))))
+        if last - first <= step:
+            return self.span(first, last)[rows - first]
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for start in range(first, last, step):
+            here = np.flatnonzero((rows >= start) & (rows < start + step))
+            found[here] = self.span(start, min(start + step, last))[rows[here] - start]
+        return found
 
     def span(self, first: int, last: int) -> Array:
         """The entries from one row to before another."""

@@ -252,6 +252,18 @@ def test_what_is_stored_again_takes_the_old_place_if_it_fits() -> None:
     assert (rows[0].tolist(), rows[1].tolist(), len(rows)) == (list(range(9)), [0, 1], 2)
 
 
+def test_the_first_arrays_stay_in_memory_if_they_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to so many bytes: no file is made for little."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    store = Store(100)
+    first = store.put(np.zeros(90, dtype=np.int8))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    second = store.put(np.ones(20, dtype=np.int8))
+    assert first.held is not None
+    assert second.held is None
+    assert (first.load().sum(), second.load().sum()) == (0, 20)
+
+
 def test_named_arrays_are_a_mapping() -> None:
     """Set, had, asked for and taken out by name."""
     store = Store()

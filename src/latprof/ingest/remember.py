@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -30,10 +31,13 @@ from latprof.store.history import Change, Entry, History, HistoryError, Parts
 from latprof.store.looks import Look, identity_of
 from latprof.store.version import code_version
 from latprof.trace import Columns
+from latprof.trace.stored import Place, Store
 
 __all__ = ["Memory", "Recalled", "Remembered", "find_or_recall", "home_of", "path_of"]
 
 _EDGE_BYTES: Final = 4096
+# So much of what was learned waits in memory, the rest on disk.
+_HELD_BYTES: Final = 8_000_000
 _STAMP: Final = "{0.st_ino}:{0.st_size}:{0.st_mtime_ns}"
 
 
@@ -96,7 +100,9 @@ class Memory:
         self._floor: float | None = None
         self._files: dict[int, tuple[str, str, os.stat_result]] = {}
         self._tags: dict[str, Tags] = {}
-        self._news: dict[str, tuple[bytes, Entry, bool]] = {}
+        self._held = Store(_HELD_BYTES)
+        self._news: dict[str, tuple[Place, Entry, bool]] = {}
+        self._new: list[tuple[Place, Entry]] = []
         self._whole: set[str] = set()
         self._changes: list[Change] = []
         self._is_stale = self._may_pass = False
@@ -185,7 +191,8 @@ class Memory:
         news = Entry(
             key, stamp, size, _edge(path, size), digest, self._version, 0, len(chunk.columns), 0, first, last
         )  # fmt: skip
-        self._news[key] = data, news, entry is None or self._only_grew(path, entry, chunk, size)
+        place = self._held.put(np.frombuffer(data, dtype=np.uint8))
+        self._news[key] = place, news, entry is None or self._only_grew(path, entry, chunk, size)
 
     def _only_grew(self, path: str, entry: Entry, chunk: Chunk, size: int) -> bool:
         """Whether all that the log held is still in it, so that its new chunk takes the old one's place.
@@ -207,8 +214,7 @@ class Memory:
         changed = (self._news.keys() | self._whole) & self._entries.keys()
         found = list(self._recalled(sorted(gone | lost | changed), gone, there))
         # Of a log whose earlier state could not be had, what it lost is not known: it is left as it was.
-        new = [item for key, item in self._news.items() if key not in self._entries]
-        self._changes += [Change(entry, Parts(data)) for data, entry, _ in new]
+        self._new = [(place, entry) for key, (place, entry, _) in self._news.items() if key not in self._entries]
         return found
 
     def _gone(self, there: dict[str, str]) -> set[str]:
@@ -237,7 +243,8 @@ class Memory:
 
     def _settle(self, key: str, parts: Parts) -> Columns:
         """The calls that the new state of a log has lost, which are kept with it."""
-        data, news, grew = self._news.pop(key)
+        place, news, grew = self._news.pop(key)
+        data = place.load().tobytes()
         before = self._entries[key]
         old = self._columns(parts.lost) if grew else self._columns(parts.chunk, parts.lost)
         lost = lost_calls(old, Chunk.from_bytes(data).columns, same_reader=before.version == self._version)
@@ -285,10 +292,11 @@ class Memory:
     def _save(self) -> None:
         """Keep what was learned; nothing is written where nothing is new."""
         self._is_stale = self._state() != self._before  # another process wrote what was not seen here
-        if not self._changes or (self.trouble and not self._entries and self._history.exists()):
+        if not (self._changes or self._new) or (self.trouble and not self._entries and self._history.exists()):
             return
         try:
-            self._history.write(self._changes)
+            new = (Change(entry, Parts(place.load().tobytes())) for place, entry in self._new)
+            self._history.write(chain(self._changes, new))
         except HistoryError as error:
             self._fail(error)
 

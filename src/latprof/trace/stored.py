@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from latprof.errors import LatprofError
 from latprof.trace.ids import Ids
 
-__all__ = ["MOST_CALLS", "Store", "StoredArrays", "StoredIds", "StoredRows", "are_many", "give_back"]
+__all__ = ["MOST_CALLS", "Place", "Store", "StoredArrays", "StoredIds", "StoredRows", "are_many", "give_back"]
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
@@ -47,27 +47,29 @@ def give_back() -> None:
 
 
 class Store:
-    """Arrays in a file, for any thread."""
+    """Arrays in a file, for any thread; the first so many bytes of them in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory_bytes: int = 0) -> None:
         self._lock = threading.Lock()
+        self._memory_bytes = memory_bytes
         self._end = 0
         self._file: Any = None
         self._failed = False
 
-    def put(self, array: Array, place: _Place | None = None) -> _Place:
+    def put(self, array: Array, place: Place | None = None) -> Place:
         """Store an array, over another one of this store that is not needed any more, if it fits."""
         array = np.ascontiguousarray(array)
-        if not array.nbytes:
-            return _Place(self, array.dtype, array.shape, held=array)
+        self._memory_bytes -= array.nbytes
+        if not array.nbytes or self._memory_bytes >= 0:
+            return Place(self, array.dtype, array.shape, held=array)
         with self._lock:
             start, room = self._end, array.nbytes
             if place is not None and array.nbytes <= place.room:
                 start, room = place.start, place.room
             if not self._wrote(start, array):
-                return _Place(self, array.dtype, array.shape, held=array)
+                return Place(self, array.dtype, array.shape, held=array)
             self._end = max(self._end, start + room)
-        return _Place(self, array.dtype, array.shape, start, room)
+        return Place(self, array.dtype, array.shape, start, room)
 
     def _wrote(self, start: int, array: Array) -> bool:
         """Whether the file has it now; after the first failure none is tried."""
@@ -110,7 +112,7 @@ def _unreadable(why: str) -> LatprofError:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """Where an array is stored; `held` is the array itself where it could not be."""
 
     store: Store
@@ -159,7 +161,7 @@ class StoredRows:
     """A matrix, each row by itself."""
 
     store: Store
-    places: list[_Place]
+    places: list[Place]
 
     @classmethod
     def of(cls, store: Store, rows: Iterable[Array]) -> StoredRows:
@@ -190,7 +192,7 @@ class StoredArrays(MutableMapping[str, Array]):
     """Arrays by name."""
 
     store: Store
-    places: dict[str, _Place] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Array:
         return self.places[name].load()
@@ -217,7 +219,7 @@ class StoredIds(MutableMapping[str, Ids]):
     """Columns of ids by name, each as its bytes and their lengths."""
 
     store: Store
-    places: dict[str, tuple[_Place, _Place]] = field(default_factory=dict)
+    places: dict[str, tuple[Place, Place]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Ids:
         data, lengths = self.places[name]

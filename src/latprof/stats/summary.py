@@ -239,7 +239,7 @@ def _with_model(estimates: Estimates | None, metric: Metric, row: MetricRow, row
     if estimates is None:
         return row
     shown = [probability for probability, value in row.quantiles.items() if value is not None]
-    values = estimates.values_of(metric.key, rows).reshape(-1)
+    values = estimates.values_of(metric.key, None if len(rows) == len(estimates.group) else rows).reshape(-1)
     values.sort()
     centres = quantiles_of(values, shown).tolist()
     found, intervals = dict(row.quantiles), dict(row.intervals)

@@ -41,11 +41,12 @@ class Estimates:
             group=self.group[rows],
         )
 
-    def values_of(self, metric: str, rows: Ints) -> Floats:
-        """The values of some calls, an array of its own."""
+    def values_of(self, metric: str, rows: Ints | None = None) -> Floats:
+        """The values of all calls, or of some, as an array that may be changed."""
         values = self.values
-        found: Floats = values.part(metric, rows) if isinstance(values, StoredArrays) else values[metric][rows]
-        return found
+        if isinstance(values, StoredArrays):
+            return values.part(metric, np.arange(len(self.group)) if rows is None else rows)
+        return values[metric].copy() if rows is None else values[metric][rows]
 
     def error_of_log(self, metric: str, probability: float, rows: Ints) -> float:
         """Standard error of a log percentile from the model alone, averaged over the calls' groups."""

@@ -259,7 +259,9 @@ def main() -> None:
     band = bands(out, inside, data)
     report(data, out, inside, band)
     if arguments.write:
-        source = f"{len(data.tpot)} public measurements (InferenceX exports, GPU vendor's runs, GPUStack lab, recipes)"
+        source = (
+            f"{len(data.tpot):,} public measurements (InferenceX exports, GPU vendor's runs, GPUStack lab, recipes)"
+        )
         write(as_parameters(model, theta, sd, band, source), data, model, theta)
 
 

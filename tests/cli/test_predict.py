@@ -73,6 +73,8 @@ def test_lengths_that_vary_and_those_of_a_benchmark(run: Run, tmp_path: Path) ->
         assert found[lengths]["lengths"] == lengths
     assert found["equal"]["ttft_ms"] > found["varied"]["ttft_ms"]
     assert found["equal"]["tpot_ms"] < found["varied"]["tpot_ms"]
+    assert b"lengths of the calls differ" in run("predict", *POINT, "--lengths", "varied").stdout
+    assert b"--lengths varied is for usual work" in run("predict", *POINT).stdout
     assert run("predict", *POINT, "--lengths", "some").returncode == 2
     rows = (
         "model,gpu,engine,isl,osl,concurrency,lengths,source\n"

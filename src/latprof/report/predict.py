@@ -28,6 +28,12 @@ _READ: Final = (
     "holds the measured value in 80 % of cases. All streams together: concurrency x OSL over TTFT + (OSL - 1) TPOT."
 )
 
+# Said, because where prompts go first the difference is large.
+_LENGTHS: Final = {
+    True: "The lengths of the calls differ, as in usual work: those given are their means.",
+    False: "All calls have these lengths, as in most load tests; --lengths varied is for usual work.",
+}
+
 
 def predict_document(
     point: Point,
@@ -54,7 +60,7 @@ def predict_document(
     )  # fmt: skip
     table = Table("A steady state of this load", columns, tuple(tuple(Cell(text) for text in row) for row in rows))
     basis = f"Estimates of a step-time model fitted on {parameters.date} to {parameters.source}."
-    notes = [Note(_READ), *(Note(text + ".") for text in found.remarks), Note(basis)]
+    notes = [Note(_READ), Note(_LENGTHS[load.varied]), *(Note(text + ".") for text in found.remarks), Note(basis)]
     notes += [Note(calibration_words(tests))] if tests else []
     notes += [Note(_SECOND)] if second else []
     data: dict[str, Any] = {

@@ -94,7 +94,7 @@ def test_private_modules_names_stay_inside_their_package() -> None:
         for alias in node.names
         if alias.name.startswith("_")
         and not alias.name.startswith("__")
-        and not (path.parent / f"{alias.name}.pyx").exists()
+        and not (path.parent / f"{alias.name}.pyi").exists()
     ]
     assert found == []
 

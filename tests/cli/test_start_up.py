@@ -208,3 +208,26 @@ def test_names_of_the_report_are_loaded_when_they_are_used() -> None:
     assert all(getattr(latprof.report, name) is not None for name in latprof.report.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         _ = latprof.report.nothing
+
+
+THREADS = Path("/proc/self/task")
+COUNT_WHEN_NUMPY_IS_THERE = (
+    "import atexit, os, sys\n"
+    "atexit.register(lambda: print('\\nTHREADS', len(os.listdir('/proc/self/task'))))\n"
+    "from latprof.cli import main\nmain()\n"
+)
+
+
+@pytest.mark.skipif(not THREADS.exists(), reason="threads are counted where /proc lists them")
+@pytest.mark.skipif(len(getattr(os, "sched_getaffinity", lambda _: ())(0)) < 2, reason="one core gets one thread")
+@pytest.mark.parametrize(("wanted", "count"), [(None, 1), ("2", 2)])
+def test_numpy_starts_no_threads_of_its_own(tmp_path: Path, wanted: str | None, count: int) -> None:
+    """They would only wait, and busily; who asks for them has them."""
+    environment = {name: value for name, value in _plain_environment().items() if name != "OPENBLAS_NUM_THREADS"}
+    if wanted is not None:
+        environment["OPENBLAS_NUM_THREADS"] = wanted
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT_WHEN_NUMPY_IS_THERE, "analyze", str(tmp_path)],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    assert done.stdout.rpartition("\nTHREADS ")[2].strip() == str(count)

@@ -18,7 +18,7 @@ import pytest
 from claude_code_lines import Log, text, thinking, usage
 from latprof.ingest import read_inputs
 from latprof.model import Block, Call
-from latprof.report.export import export_calls, records
+from latprof.report.export import export_calls, export_parts, records
 from latprof.schema import ApiCall
 from latprof.trace import EXPORT_COLUMNS, Trace
 from made_calls import NOON, made, trace_of
@@ -286,3 +286,25 @@ def test_an_unknown_format_is_a_key_error() -> None:
 def test_records_are_the_json_lines(real: Trace) -> None:
     """The same dicts, for use without a file."""
     assert list(records(real)) == json_rows(real)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_many_calls_are_written_piece_by_piece_and_read_as_one(
+    real: Trace, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The rows and their order do not depend on the pieces; a piece bears no heading of its own."""
+    read = {"csv": csv_rows, "jsonl": json_rows, "parquet": parquet_rows}[name]
+    whole = read(real)
+    monkeypatch.setattr("latprof.report.export._PIECE_CALLS", 7)
+    monkeypatch.setattr("latprof.report.export._LINES", 3)
+    assert len(real) > 7 * 2
+    assert read(real) == whole
+    assert len(whole) == len(real)
+
+
+def test_parts_are_the_whole(real: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes, in more than one part where there are more calls than fit one."""
+    monkeypatch.setattr("latprof.report.export._PIECE_CALLS", 7)
+    parts = list(export_parts(real, "csv"))
+    assert len(parts) == -(-len(real) // 7)
+    assert b"".join(parts) == export_calls(real, "csv")

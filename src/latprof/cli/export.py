@@ -47,13 +47,13 @@ def export(
     that replay calls on a server; calls without send time or token counts are left out of them.
     """
     from latprof.api import with_estimates
-    from latprof.report.export import EXPORT_FORMATS, export_calls
+    from latprof.report.export import EXPORT_FORMATS, export_parts
 
     chosen = format_by_name(format_name, output, tuple(EXPORT_FORMATS))
     options.check_targets(output, inputs=selection.paths, force=force)
     names = Names.of(salt, coarse_times, anonymize=anonymize)
     trace = names.applied(with_estimates(selection.read()).trace)
-    options.write_output(export_calls(trace, chosen, tz=selection.zone), output, force=force)
+    options.write_output(export_parts(trace, chosen, tz=selection.zone), output, force=force)
     if output not in {None, "-"}:
         talk.note(f"{_written(trace, chosen)} calls written to {output}")
 

@@ -53,7 +53,7 @@ def merge(  # noqa: PLR0913 - one argument per option
     """
     from latprof.api import with_estimates
     from latprof.ingest.tags import Tags
-    from latprof.report.export import export_calls
+    from latprof.report.export import export_parts
     from latprof.report.merging import merged_document
 
     chosen = format_by_name(format_name, output, _FORMATS)
@@ -63,7 +63,7 @@ def merge(  # noqa: PLR0913 - one argument per option
         selection = replace(selection, paths=[_named(text) for text in selection.paths])
     loaded = selection.read(Tags(engineer, host))
     trace = names.applied(with_estimates(loaded).trace)
-    options.write_output(export_calls(trace, chosen, tz=selection.zone), output, force=force)
+    options.write_output(export_parts(trace, chosen, tz=selection.zone), output, force=force)
     _tell(merged_document(trace, loaded.reading, output, tz=selection.zone), as_json=as_json, output=output)
 
 

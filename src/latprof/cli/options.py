@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -43,35 +43,38 @@ def check_targets(*targets: str | None, inputs: Sequence[str], force: bool) -> N
             raise OutputExists(f"{path} is there already: give another name, or --force to replace it.")
 
 
-def _write_standard_output(data: bytes) -> None:
+def _write_standard_output(parts: Iterable[bytes]) -> None:
     """A reader that goes away ends the program quietly; a full or closed output is named."""
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # Nothing more can be written, not even by the interpreter when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(0)
-    except (OSError, ValueError, AttributeError) as error:
-        reason = getattr(error, "strerror", None) or "it is closed"
-        raise UsageError(f"Cannot write to standard output ({reason}): use -o FILE.") from None
+    for data in parts:
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # Nothing more can be written, not even by the interpreter when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(0)
+        except (OSError, ValueError, AttributeError) as error:
+            reason = getattr(error, "strerror", None) or "it is closed"
+            raise UsageError(f"Cannot write to standard output ({reason}): use -o FILE.") from None
 
 
-def write_output(data: bytes, target: str | None, *, force: bool) -> None:
-    """Write to the file, or to standard output for None and `-`.
+def write_output(data: bytes | Iterable[bytes], target: str | None, *, force: bool) -> None:
+    """Write to the file, or to standard output for None and `-`; `data` as it comes, where it comes in parts.
 
     Raises OutputExists when the file is there and `force` is off, UsageError when it cannot be
     written.
     """
-    talk.say(f"writing {len(data):,} bytes")
+    talk.say("writing")
+    parts = [data] if isinstance(data, bytes) else data
     if target is None or target == "-":
-        _write_standard_output(data)
+        _write_standard_output(parts)
         return
     path = Path(target).expanduser()
     if path.exists() and not force:
         raise OutputExists(f"{target} is there already: give another name, or --force to replace it.")
     try:
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            file.writelines(parts)
     except OSError as error:
         raise UsageError(f"Cannot write {target} ({error.strerror}): choose another place.") from None
 

@@ -6,7 +6,10 @@ import importlib
 import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, tzinfo
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from latprof.model import Block
 from latprof.report.cells import spreadsheet_safe
@@ -16,25 +19,45 @@ from latprof.units import format_instant
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["EXPORT_FORMATS", "export_calls", "records"]
+__all__ = ["EXPORT_FORMATS", "export_calls", "export_parts", "records"]
 
 _DIGITS: Final = 6
+# So many calls are rows at a time, each with all its texts as objects.
+_PIECE_CALLS: Final = 16_384
+_LINES: Final = 1024
 _INTEGERS: Final = frozenset(name for name in EXPORT_COLUMNS if name.endswith("_tokens") or name == "attempts")
 
 
 def export_calls(trace: Trace, format_name: str, *, tz: tzinfo = UTC) -> bytes:
     """The calls as bytes of the format. Raises KeyError for an unknown format."""
+    return b"".join(export_parts(trace, format_name, tz=tz))
+
+
+def export_parts(trace: Trace, format_name: str, *, tz: tzinfo = UTC) -> Iterator[bytes]:
+    """The same bytes bit by bit, so that of very many calls a few are in memory at a time."""
     return EXPORT_FORMATS[format_name](trace, tz)
+
+
+def _pieces(trace: Trace) -> Iterator[Trace]:
+    """The calls in their order, so many at a time; what has none is one piece, too."""
+    if len(trace) <= _PIECE_CALLS:
+        yield trace
+        return
+    for start in range(0, len(trace), _PIECE_CALLS):
+        own = np.zeros(len(trace), dtype=np.bool_)
+        own[start : start + _PIECE_CALLS] = True
+        yield trace.select(own)
 
 
 def records(trace: Trace, tz: tzinfo = UTC) -> Iterator[dict[str, Any]]:
     """One dict per call with the names of `latprof.schema.ApiCall`; instants as ISO texts."""
-    columns = {name: trace.column(name).tolist() for name in EXPORT_COLUMNS if name != "flags"}
-    for row in range(len(trace)):
-        record = {name: _plain(name, columns[name][row], tz) for name in columns}
-        record["flags"] = list(trace.flags[row])
-        record["blocks"] = [_block(block, tz) for block in trace.blocks[row]]
-        yield record
+    for piece in _pieces(trace):
+        columns = {name: piece.column(name).tolist() for name in EXPORT_COLUMNS if name != "flags"}
+        for row in range(len(piece)):
+            record = {name: _plain(name, columns[name][row], tz) for name in columns}
+            record["flags"] = list(piece.flags[row])
+            record["blocks"] = [_block(block, tz) for block in piece.blocks[row]]
+            yield record
 
 
 def _plain(name: str, value: Any, tz: tzinfo) -> Any:
@@ -60,7 +83,12 @@ def _block(block: Block, tz: tzinfo) -> dict[str, Any]:
     }
 
 
-def _csv(trace: Trace, tz: tzinfo) -> bytes:
+def _csv(trace: Trace, tz: tzinfo) -> Iterator[bytes]:
+    for number, piece in enumerate(_pieces(trace)):
+        yield _csv_rows(piece, tz, header=number == 0)
+
+
+def _csv_rows(trace: Trace, tz: tzinfo, *, header: bool) -> bytes:
     frame = trace.to_frame()
     for name in EXPORT_COLUMNS:
         if name.endswith("_at"):
@@ -69,27 +97,32 @@ def _csv(trace: Trace, tz: tzinfo) -> bytes:
             frame[name] = [None if value is None else spreadsheet_safe(str(value)) for value in trace.column(name)]
         elif frame[name].dtype == float:
             frame[name] = frame[name].round(_DIGITS)
-    return frame.to_csv(index=False, lineterminator="\n").encode("utf-8", "replace")
+    return frame.to_csv(index=False, header=header, lineterminator="\n").encode("utf-8", "replace")
 
 
 def _or_none(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _jsonl(trace: Trace, tz: tzinfo) -> bytes:
+def _jsonl(trace: Trace, tz: tzinfo) -> Iterator[bytes]:
     import orjson
 
-    return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records(trace, tz))
+    lines = (orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records(trace, tz))
+    while batch := b"".join(islice(lines, _LINES)):
+        yield batch
 
 
-def _parquet(trace: Trace, _: tzinfo) -> bytes:
+def _parquet(trace: Trace, _: tzinfo) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(_arrow_table(trace), sink, compression="zstd")
-    written: bytes = sink.getvalue().to_pybytes()
-    return written
+    tables = map(_arrow_table, _pieces(trace))
+    first = next(tables)
+    with pq.ParquetWriter(sink, first.schema, compression="zstd") as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+    yield sink.getvalue().to_pybytes()
 
 
 def _arrow_table(trace: Trace) -> pa.Table:
@@ -130,17 +163,16 @@ def _millis(value: float | None) -> int | None:
     return None if value is None or math.isnan(value) else round(value * 1000)
 
 
-def _later(module: str, name: str) -> Callable[[Trace, tzinfo], bytes]:
+def _later(module: str, name: str) -> Callable[[Trace, tzinfo], Iterator[bytes]]:
     """A writer of its own module, which is loaded when it is used."""
 
-    def write(trace: Trace, tz: tzinfo) -> bytes:
-        written: bytes = getattr(importlib.import_module(f"latprof.report.{module}"), name)(trace, tz)
-        return written
+    def write(trace: Trace, tz: tzinfo) -> Iterator[bytes]:
+        yield getattr(importlib.import_module(f"latprof.report.{module}"), name)(trace, tz)
 
     return write
 
 
-EXPORT_FORMATS: Final[dict[str, Callable[[Trace, tzinfo], bytes]]] = {
+EXPORT_FORMATS: Final[dict[str, Callable[[Trace, tzinfo], Iterator[bytes]]]] = {
     "csv": _csv,
     "jsonl": _jsonl,
     "parquet": _parquet,

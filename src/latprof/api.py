@@ -65,6 +65,10 @@ class Loaded:
     groups: tuple[Group, ...] = field(default=(), repr=False)
     cache: Cache | None = field(default=None, repr=False)
 
+    def held(self) -> Loaded:
+        """The same with the calls in memory."""
+        return replace(self, trace=self.trace.held())
+
 
 def read(  # noqa: PLR0913 - one argument per thing that reading takes
     paths: Sequence[str],
@@ -86,6 +90,8 @@ def read(  # noqa: PLR0913 - one argument per thing that reading takes
     A `cache` keeps what was read for the next time. Files that were looked for before come as `found`.
     A `history` keeps the calls of the logs in the agents' own places, and has those of logs that are gone.
 
+    Columns of very many calls lie on disk, see `Trace.held`.
+
     Raises UsageError for a path that does not exist, NothingReadable when nothing could be read.
     """
     reading = read_inputs(paths, progress=progress, rules=rules, jobs=jobs, cache=cache, found=found, history=history)
@@ -99,8 +105,8 @@ def read(  # noqa: PLR0913 - one argument per thing that reading takes
 
 
 def load(paths: Sequence[str]) -> Trace:
-    """The calls of the given logs as a trace. Raises as `read` does."""
-    return read(paths).trace
+    """The calls of the given logs as a trace in memory. Raises as `read` does."""
+    return read(paths).trace.held()
 
 
 def estimated(trace: Trace) -> Trace:

@@ -52,7 +52,7 @@ def export(
     chosen = format_by_name(format_name, output, tuple(EXPORT_FORMATS))
     options.check_targets(output, inputs=selection.paths, force=force)
     names = Names.of(salt, coarse_times, anonymize=anonymize)
-    trace = names.applied(with_estimates(selection.read()).trace)
+    trace = names.applied(with_estimates(selection.read(held=False)).trace)
     options.write_output(export_parts(trace, chosen, tz=selection.zone), output, force=force)
     if output not in {None, "-"}:
         talk.note(f"{_written(trace, chosen)} calls written to {output}")
@@ -64,4 +64,4 @@ def _written(trace: Trace, chosen: str) -> int:
         return len(trace)
     from latprof.replay.traces import replayable_calls
 
-    return replayable_calls(trace)
+    return replayable_calls(trace.held())

@@ -61,7 +61,7 @@ def merge(  # noqa: PLR0913 - one argument per option
     names = Names.of(salt, coarse_times, anonymize=anonymize)
     if engineer_from_name:
         selection = replace(selection, paths=[_named(text) for text in selection.paths])
-    loaded = selection.read(Tags(engineer, host))
+    loaded = selection.read(Tags(engineer, host), held=False)
     trace = names.applied(with_estimates(loaded).trace)
     options.write_output(export_parts(trace, chosen, tz=selection.zone), output, force=force)
     _tell(merged_document(trace, loaded.reading, output, tz=selection.zone), as_json=as_json, output=output)

@@ -107,15 +107,17 @@ class Selection:
             return None
         return self.effective.settings.setting(name)
 
-    def read(self, others: Tags | None = None) -> Loaded:
+    def read(self, others: Tags | None = None, *, held: bool = True) -> Loaded:
         """Read the logs with a progress bar on terminals; `others` are the tags of calls that have none.
+
+        Who never asks for single calls need not have very many of them `held` in memory.
 
         Raises as `latprof.api.read` does, and NothingReadable when no file is a known log.
         """
         loaded = self._read(self.cache(), None, others)
         if loaded.cache is not None and loaded.cache.note:
             talk.say(loaded.cache.note)
-        return loaded
+        return loaded.held() if held else loaded
 
     def document(self, question: Sequence[str], make: Callable[[Loaded], Document]) -> Document:
         """What `make` arranges of the calls, from the cache if no log changed since it was made.

@@ -41,19 +41,18 @@ def export_parts(trace: Trace, format_name: str, *, tz: tzinfo = UTC) -> Iterato
 def _pieces(trace: Trace) -> Iterator[Trace]:
     """The calls in their order, so many at a time; what has none is one piece, too."""
     if len(trace) <= _PIECE_CALLS:
-        yield trace
+        yield trace.held()
         return
     for start in range(0, len(trace), _PIECE_CALLS):
         own = np.zeros(len(trace), dtype=np.bool_)
         own[start : start + _PIECE_CALLS] = True
-        yield trace.select(own)
+        yield trace.select(own).held()
 
 
 def records(trace: Trace, tz: tzinfo = UTC) -> Iterator[dict[str, Any]]:
     """One dict per call with the names of `latprof.schema.ApiCall`; instants as ISO texts."""
     for piece in _pieces(trace):
         columns = {name: piece.column(name).tolist() for name in EXPORT_COLUMNS if name != "flags"}
-        # One row of all blocks after the other: to ask for each call's own is slow where they lie on disk.
         for row, (flags, blocks) in enumerate(zip(piece.flags, piece.blocks, strict=True)):
             record = {name: _plain(name, columns[name][row], tz) for name in columns}
             record["flags"] = list(flags)
@@ -168,7 +167,7 @@ def _later(module: str, name: str) -> Callable[[Trace, tzinfo], Iterator[bytes]]
     """A writer of its own module, which is loaded when it is used."""
 
     def write(trace: Trace, tz: tzinfo) -> Iterator[bytes]:
-        yield getattr(importlib.import_module(f"latprof.report.{module}"), name)(trace, tz)
+        yield getattr(importlib.import_module(f"latprof.report.{module}"), name)(trace.held(), tz)
 
     return write
 

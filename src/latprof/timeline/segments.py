@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
@@ -57,7 +57,14 @@ class Segment:
 def clip(segment: Segment, start_at: float, end_at: float) -> Segment | None:
     """The part of a segment inside these instants; None where there is none."""
     start, end = max(segment.start_at, start_at), min(segment.end_at, end_at)
-    return replace(segment, start_at=start, end_at=end) if end > start else None
+    return _between(segment, start, end) if end > start else None
+
+
+def _between(segment: Segment, start: float, end: float) -> Segment:
+    """The segment with other ends; itself where they are the same, for there are very many."""
+    if start == segment.start_at and end == segment.end_at:
+        return segment
+    return Segment(start, end, segment.activity, segment.kind, segment.name, segment.row, segment.agent_id)
 
 
 def paint(candidates: Iterable[tuple[int, Segment]]) -> list[Segment]:
@@ -86,9 +93,9 @@ def _extend(painted: list[Segment], segment: Segment, start: float, end: float) 
     """Add a piece; pieces of one segment that touch become one again."""
     last = painted[-1] if painted else None
     if last is not None and last.end_at == start and _alike(last, segment):
-        painted[-1] = replace(last, end_at=end)
+        painted[-1] = _between(last, last.start_at, end)
     else:
-        painted.append(replace(segment, start_at=start, end_at=end))
+        painted.append(_between(segment, start, end))
 
 
 def _alike(one: Segment, other: Segment) -> bool:

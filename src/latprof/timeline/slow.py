@@ -171,7 +171,7 @@ def slow_share(trace: Trace, metric: Ranking = "wall_s", calls_share: float = 0.
     calls = np.unique(rows)
     if len(calls) < _MIN_CALLS:
         return None
-    labels, members = np.unique(trace.texts["session_id"][rows].astype(str), return_inverse=True)
+    labels, members = np.unique(trace.codes("session_id").codes[rows], return_inverse=True)
     weights = 1.0 / np.bincount(rows)[rows]
     order = np.argsort(-values, kind="stable")
     values, weights, members = values[order], weights[order], members[order]

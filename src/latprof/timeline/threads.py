@@ -103,9 +103,9 @@ def instants_of(trace: Trace) -> list[Instants]:
     tools = [_known(v) for v in trace.numbers["tools_span_s"].tolist()]
     stated = trace.first_output_exactly.tolist()
     return [
-        _instants(trace, row, {key: column[row] for key, column in numbers.items()}, tools[row],
+        _instants(trace, row, blocks, flags, {key: column[row] for key, column in numbers.items()}, tools[row],
                   (ttft[row], guess[row], stated[row]))
-        for row in range(len(trace))
+        for row, (blocks, flags) in enumerate(zip(trace.blocks, trace.flags, strict=True))
     ]  # fmt: skip
 
 
@@ -116,11 +116,12 @@ def _known(value: float) -> float | None:
 def _instants(
     trace: Trace,
     row: int,
+    blocks: tuple[Block, ...],
+    flags: tuple[str, ...],
     at: dict[str, float | None],
     tools_s: float | None,
     first: tuple[float | None, float | None, bool],
 ) -> Instants:
-    blocks, flags = trace.blocks[row], trace.flags[row]
     ends = [block.end_at for block in blocks if block.end_at is not None]
     last = at["last_output_at"] if at["last_output_at"] is not None else max(ends, default=None)
     sent = at["sent_at"] if at["sent_at"] is not None else at["trigger_at"]

@@ -41,6 +41,13 @@ class Estimates:
             group=self.group[rows],
         )
 
+    def held(self) -> Estimates:
+        """The same in memory."""
+        if not isinstance(self.values, StoredArrays):
+            return self
+        values, ends = dict(self.values.items()), dict(self.ends.items())
+        return replace(self, values=values, ends=ends)
+
     def values_of(self, metric: str, rows: Ints | None = None) -> Floats:
         """The values of all calls, or of some, as an array that may be changed."""
         values = self.values

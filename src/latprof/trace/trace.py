@@ -70,7 +70,8 @@ class Trace:
 
     `texts` maps names to object arrays with None, `numbers` to float64 arrays with NaN; `flags` has a tuple per
     call, `blocks` a tuple of `Block` objects. They are made when they are first used. Who computes over many calls
-    takes `codes`, `flag` and `blocks_of`, which cost no objects. `estimates` are there once a model was fitted
+    takes `codes`, `flag` and `blocks_of`, which cost no objects. Where `is_large`, columns lie on disk and are made
+    anew at each use: who asks for single calls takes those of `held()`. `estimates` are there once a model was fitted
     to the calls.
     """
 
@@ -101,6 +102,12 @@ class Trace:
     def keys(self) -> NDArray[np.uint32]:
         """Checksums of the ids of the calls, (n,): equal ids have equal ones."""
         return self._view.keys()
+
+    def held(self) -> Trace:
+        """The same calls in memory, for those who go through them one by one; very many calls else lie on disk."""
+        view = self._view.held()
+        estimates = None if self.estimates is None else self.estimates.held()
+        return self if view is self._view and estimates is self.estimates else Trace(view, estimates)
 
     def select(self, mask: Mask) -> Trace:
         """The calls where the mask is true."""

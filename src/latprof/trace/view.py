@@ -47,6 +47,13 @@ class View:
         """Whether columns that were made of these calls are better made anew than kept."""
         return self.columns.is_stored and are_many(len(self))
 
+    def held(self) -> View:
+        """The same calls with their columns in memory."""
+        if not self.columns.is_stored:
+            return self
+        rows = np.arange(len(self)) if self.rows is None else self.rows
+        return View(self.columns.take(rows), None, self.texts, self.numbers)
+
     def select(self, rows: Ints) -> View:
         """The calls of these rows of the view."""
         return View(

@@ -13,6 +13,7 @@ from latprof.errors import UsageError
 
 if TYPE_CHECKING:
     from latprof.timeline import Budget
+    from latprof.trace import Trace
 
 __all__ = ["session"]
 
@@ -47,7 +48,7 @@ def session(  # noqa: PLR0913 - one argument per option
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
     selection = selection_of(_sources(what, paths or []), tz)
     options.check_targets(output, csv, inputs=selection.paths, force=force)
-    trace = api.with_estimates(selection.read()).trace
+    trace = _likely(api.with_estimates(selection.read()).trace, what)
     found = _chosen(timeline.budgets(trace), what)
     mine = [
         row
@@ -70,10 +71,25 @@ def _sources(what: str, paths: list[str]) -> list[str]:
     return [what, *paths, *([str(beside)] if path.is_file() and beside.is_dir() else [])]
 
 
+def _likely(trace: Trace, what: str) -> Trace:
+    """The calls of sessions that may be meant by an id; all calls for a path, and where there is none."""
+    if what == "-" or Path(what).expanduser().exists():
+        return trace
+    import numpy as np
+
+    codes, names = trace.codes("session_id")
+    fits = [name.startswith(what) or name == _stem(what) for name in names]
+    mask = np.array([*fits, False], dtype=np.bool_)[codes]
+    return trace.select(mask) if mask.any() else trace
+
+
+def _stem(what: str) -> str:
+    return Path(what).name.split(".")[0]
+
+
 def _chosen(items: list[Budget], what: str) -> Budget:
     """The session that was meant. Raises UsageError, naming some of those there are."""
-    stem = Path(what).name.split(".")[0]
-    wanted = {what, stem}
+    wanted = {what, _stem(what)}
     exact = [item for item in items if item.session_id in wanted]
     if len(exact) == 1:
         return exact[0]

@@ -81,6 +81,7 @@ def read(  # noqa: PLR0913 - one argument per thing that reading takes
     cache: Cache | None = None,
     found: Found | None = None,
     history: History | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Loaded:
     """Read files, folders, globs or `-`; without paths the agents' own folders.
 
@@ -89,12 +90,15 @@ def read(  # noqa: PLR0913 - one argument per thing that reading takes
     as pay; with another number than 1 a script on Windows and macOS needs its `if __name__ == "__main__"`.
     A `cache` keeps what was read for the next time. Files that were looked for before come as `found`.
     A `history` keeps the calls of the logs in the agents' own places, and has those of logs that are gone.
+    `meanwhile` is called while other processes read, if any do: for what will be needed next.
 
     Columns of very many calls lie on disk, see `Trace.held`.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing could be read.
     """
-    reading = read_inputs(paths, progress=progress, rules=rules, jobs=jobs, cache=cache, found=found, history=history)
+    reading = read_inputs(
+        paths, progress=progress, rules=rules, jobs=jobs, cache=cache, found=found, history=history, meanwhile=meanwhile
+    )
     if cache is not None:
         cache.flush()
     trace = Trace.from_columns(reading.columns)

@@ -135,3 +135,18 @@ def test_more_processes_only_where_they_pay(
     monkeypatch.setattr(crew, "_method", lambda: "fork")
     assert crew.processes(sizes, None) == expected
     assert crew.processes(sizes, 3) == min(3, len(sizes))
+
+
+@pytest.mark.parametrize(("jobs", "times"), [(1, 0), (2, 1), (3, 1)])
+def test_what_is_wanted_meanwhile_is_done_once_while_others_read(alone: Any, jobs: int, times: int) -> None:
+    """Here, in this process, before it has taken in anything; where nobody else reads there is no such time."""
+    done: list[str] = []
+    reading = read_inputs(
+        [str(FIXTURES)],
+        jobs=jobs,
+        progress=lambda _, __: done.append("taken"),
+        meanwhile=lambda: done.append("meanwhile"),
+    )
+    assert done.count("meanwhile") == times
+    assert done[0] == ("meanwhile" if times else "taken")
+    assert Chunk("", "log", reading.columns, reading.problems).to_bytes() == alone[0]

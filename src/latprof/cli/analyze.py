@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,7 +68,11 @@ def analyze(  # noqa: PLR0913 - one argument per option
         analysis = api.analyze(loaded, by=keys, quantiles=quantiles, tz=selection.zone, method=kind)
         return build_document(analysis, list_problems=problems)
 
-    document = selection.document(("analyze", repr((keys, quantiles, kind, problems))), made)
+    def load_the_rest() -> None:
+        importlib.import_module("latprof.estimate")
+        drawing.load(chosen)
+
+    document = selection.document(("analyze", repr((keys, quantiles, kind, problems))), made, load_the_rest)
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)
     drawing.show(document, chosen, output, force=force)

@@ -15,7 +15,7 @@ from latprof.errors import UsageError
 if TYPE_CHECKING:
     from latprof.report import Document
 
-__all__ = ["AlsoCsv", "AsJson", "FormatName", "chosen_format", "draw", "show"]
+__all__ = ["AlsoCsv", "AsJson", "FormatName", "chosen_format", "draw", "load", "show"]
 
 FormatName = Annotated[
     str | None,
@@ -43,6 +43,13 @@ def chosen_format(name: str | None, *, as_json: bool, output: str | None) -> str
     if name not in RENDERERS:
         raise UsageError(f"No format is called {name}: choose from {', '.join(RENDERERS)}.")
     return name
+
+
+def load(name: str) -> None:
+    """Load what draws in this format, for a moment when there is nothing else to do."""
+    from latprof.report import renderer
+
+    renderer(name)
 
 
 def draw(document: Document, name: str, target: str | None, *, images: str = "") -> bytes:

@@ -119,14 +119,17 @@ class Selection:
             talk.say(loaded.cache.note)
         return loaded.held() if held else loaded
 
-    def document(self, question: Sequence[str], make: Callable[[Loaded], Document]) -> Document:
+    def document(
+        self, question: Sequence[str], make: Callable[[Loaded], Document], meanwhile: Callable[[], None] | None = None
+    ) -> Document:
         """What `make` arranges of the calls, from the cache if no log changed since it was made.
 
-        `question` is what it depends on beside the selection. Raises as `read` does.
+        `question` is what it depends on beside the selection. `meanwhile` is called while other processes read, if any
+        do. Raises as `read` does.
         """
         cache = self.cache()
         if cache is None:
-            return make(self._read(None, None, None))
+            return make(self._read(None, None, None, meanwhile))
         from latprof.formats import formats
         from latprof.ingest import find
 
@@ -136,7 +139,7 @@ class Selection:
             return make(self._read(cache, None, None))
 
         def made() -> tuple[Loaded, Document]:
-            loaded = self._read(cache, found, None)
+            loaded = self._read(cache, found, None, meanwhile)
             return loaded, make(loaded)
 
         settings = "" if self.effective is None else repr(self.effective.settings)
@@ -156,7 +159,13 @@ class Selection:
     def _history(self) -> History | None:
         return None if self.no_history or self.setting("history") is False else user_history()
 
-    def _read(self, cache: Cache | None, found: Found | None, others: Tags | None) -> Loaded:
+    def _read(
+        self,
+        cache: Cache | None,
+        found: Found | None,
+        others: Tags | None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Loaded:
         from latprof import api
 
         with progress_bar() as progress:
@@ -170,6 +179,7 @@ class Selection:
                 cache=cache,
                 found=found,
                 history=self._history(),
+                meanwhile=meanwhile,
             )
         if not loaded.reading.files and not len(loaded.reading.remembered.keys):
             raise NothingReadable(_nothing(loaded.reading.problem_counts()))

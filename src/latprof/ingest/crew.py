@@ -56,10 +56,25 @@ def _method() -> Literal["fork", "spawn"]:
     return "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
 
 
-def read_together(paths: Sequence[str], sizes: Sequence[int], count: int, take: Take, *, watching: bool) -> None:
-    """Read the files with so many processes, this one included; `take` gets each file's number and entry."""
+def read_together(
+    paths: Sequence[str],
+    sizes: Sequence[int],
+    count: int,
+    take: Take,
+    *,
+    watching: bool,
+    meanwhile: Callable[[], None] | None = None,
+) -> None:
+    """Read the files with so many processes, this one included; `take` gets each file's number and entry.
+
+    `meanwhile` is called when the others are at work, before this process reads, too.
+    """
     queue = deque(sorted(range(len(paths)), key=lambda place: -sizes[place]))
     with _crew(paths, count - 1, watching=watching) as crew:
+        for member in crew:
+            member.feed(queue, sizes)
+        if crew and meanwhile is not None:
+            meanwhile()
         while queue or any(member.outstanding for member in crew):
             for member in crew:
                 member.feed(queue, sizes)

@@ -63,7 +63,7 @@ class Reading:
         return dict(sorted(Counter(problem.kind for problem in self.problems).items()))
 
 
-def read_inputs(
+def read_inputs(  # noqa: PLR0913 - one argument per thing that reading takes
     paths: Sequence[str],
     *,
     known: Sequence[Format] | None = None,
@@ -73,6 +73,7 @@ def read_inputs(
     cache: Cache | None = None,
     found: Found | None = None,
     history: History | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Reading:
     """Read all given paths; `progress` is called with bytes done and bytes in all.
 
@@ -82,6 +83,7 @@ def read_inputs(
     What a `cache` knows of files that did not change is not read again; the result is the same with any and none.
     Who looked for the files before gives them as `found`.
     A `history` learns what the logs in the agents' own places tell, and tells it when they are gone.
+    Where several processes read, `meanwhile` is called once while the others do.
 
     Raises UsageError for a path that does not exist, NothingReadable when nothing given could be
     read at all.
@@ -92,7 +94,7 @@ def read_inputs(
     found = found or find_or_recall(paths, formats() if known is None else known, memory)
     wanted = None if memory is None else memory.look(found)
     keeper = Keeper(cache, found, rules, paths, wanted) if cache is not None and known is None else None
-    _read_all(found, known, gathering, keeper, memory, progress=progress, jobs=jobs)
+    _read_all(found, known, gathering, keeper, memory, progress=progress, jobs=jobs, meanwhile=meanwhile)
     reading = Reading(
         problems=[*found.problems, *gathering.problems()],
         files=gathering.formats.total(),
@@ -131,6 +133,7 @@ def _read_all(
     *,
     progress: Progress | None,
     jobs: int | None,
+    meanwhile: Callable[[], None] | None,
 ) -> None:
     total, done = sum(found.sizes), 0
 
@@ -155,20 +158,30 @@ def _read_all(
     if keeper is not None:
         files = keeper.give(files, gathering, take)
         done = total - sum(found.sizes[place] for place in [*files, *here])
-    _read_files(found, files, jobs, take_new, watching=keeper is not None)
+    _read_files(found, files, jobs, take_new, watching=keeper is not None, meanwhile=meanwhile)
     for place in here:
         take(place, Entry(read_source(found.sources[place], formats() if known is None else known)))
 
 
 def _read_files(
-    found: Found, files: list[int], jobs: int | None, take: Callable[[int, Entry], None], *, watching: bool
+    found: Found,
+    files: list[int],
+    jobs: int | None,
+    take: Callable[[int, Entry], None],
+    *,
+    watching: bool,
+    meanwhile: Callable[[], None] | None,
 ) -> None:
     """Read files on disk, alone or with other processes."""
     sizes = [found.sizes[place] for place in files]
     count = processes(sizes, jobs) if files else 1
     paths = [found.sources[place].path for place in files]
     if count > 1:
-        read_together(paths, sizes, count, lambda number, entry: take(files[number], entry), watching=watching)
+
+        def take_numbered(number: int, entry: Entry) -> None:
+            take(files[number], entry)
+
+        read_together(paths, sizes, count, take_numbered, watching=watching, meanwhile=meanwhile)
         return
     for place, path in zip(files, paths, strict=True):
         take(place, read_entry(path, formats(), watching=watching))

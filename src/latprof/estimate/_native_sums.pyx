@@ -1,0 +1,138 @@
+# cython: language_level=3, boundscheck=True, wraparound=False
+"""What sums.py does, without the interpreter and without its lock.
+
+Optional; sums.py gives the same bits.
+"""
+
+from libc.stdint cimport int64_t
+
+import numpy as np
+
+from latprof.estimate.sums import VERSION, Step
+
+__all__ = ["at_levels", "step", "totals"]
+
+
+cdef extern from "_sums.h":
+    enum:
+        LANES, MOST_CELLS, MOST_LEVELS, PART_BITS, FIRST_LINE, LINES, COLUMNS, NUMBERS
+    ctypedef struct Problem:
+        const float *columns
+        const float *scale
+        const float *pace
+        const float *numbers
+        const float *slowness
+        const float *share
+        const float *table
+        Py_ssize_t calls
+        int cells
+    ctypedef struct Sums "Step":
+        double *jumps
+        double *cells
+        float *moment
+        float *inside
+        float *log_speed
+    ctypedef struct Reached:
+        int64_t *cell
+        float *inside
+        float *first_s
+    void totals_of(const Problem *problem, float *result) nogil
+    void step_of(const Problem *problem, const float *moments, const float *grid, Sums *step) nogil
+    void levels_of(const Problem *problem, const float *levels, int count, Reached *reached) nogil
+
+
+_COLUMNS = (
+    "ends_s", "span_s", "thinking", "text", "tool", "head", "first_type", "first_error", "tools", "headers_s", "uncached",
+)
+_NUMBERS = (
+    "cost_0", "cost_1", "cost_2", "free_tokens", "beta", "reach", "reach_stamp", "wobble", "stamp", "least_density",
+    "outlier", "least_mass",
+)
+if (
+    VERSION != (1, _COLUMNS, _NUMBERS, (PART_BITS, FIRST_LINE, LINES))
+    or len(_COLUMNS) != COLUMNS or len(_NUMBERS) != NUMBERS
+):
+    raise ImportError("compiled beside another version of sums.py")
+
+cdef object _Step = Step, _empty = np.empty, _zeros = np.zeros, _FLOAT32 = np.float32, _INT64 = np.int64
+
+
+cdef class _Arrays:
+    """The arrays of a problem, held as long as the C code looks at them."""
+
+    cdef const float[:, ::1] columns
+    cdef const float[::1] scale, pace, numbers, slowness, share
+    cdef const float[:, ::1] table
+    cdef Problem problem
+
+    def __init__(self, problem):
+        self.columns, self.scale, self.pace = problem.columns, problem.scale, problem.pace
+        self.numbers, self.slowness, self.share = problem.numbers, problem.slowness, problem.share
+        self.table = problem.table
+        self.problem.calls = self.columns.shape[1]
+        self.problem.cells = <int>self.share.shape[0]
+        if (
+            self.columns.shape[0] < COLUMNS
+            or self.scale.shape[0] != self.problem.calls or self.pace.shape[0] != self.problem.calls
+            or self.numbers.shape[0] != NUMBERS
+            or not 0 < self.share.shape[0] <= MOST_CELLS or self.slowness.shape[0] != self.problem.cells
+            or not _is_table(self.table)
+        ):
+            raise ValueError("arrays that do not go together")
+        if self.problem.calls:
+            self.problem.columns = &self.columns[0, 0]
+            self.problem.scale, self.problem.pace = &self.scale[0], &self.pace[0]
+        self.problem.numbers = &self.numbers[0]
+        self.problem.slowness, self.problem.share = &self.slowness[0], &self.share[0]
+        self.problem.table = &self.table[0, 0]
+
+
+cdef bint _is_table(const float[:, ::1] table):
+    return table.shape[0] == LINES + 1 and table.shape[1] == 2
+
+
+def totals(problem):
+    """As in sums.py."""
+    cdef _Arrays arrays = _Arrays(problem)
+    found = _empty(arrays.problem.calls, _FLOAT32)
+    cdef float[::1] result = found
+    if arrays.problem.calls:
+        with nogil:
+            totals_of(&arrays.problem, &result[0])
+    return found
+
+
+def step(problem, const float[:, ::1] moments not None, const float[::1] grid not None):
+    """As in sums.py."""
+    cdef _Arrays arrays = _Arrays(problem)
+    if not _is_table(moments) or grid.shape[0] != arrays.problem.cells:
+        raise ValueError("arrays that do not go together")
+    jumps_, cells_ = _zeros((LINES + 1, 4)), _zeros(arrays.problem.cells)
+    columns_ = _empty((3, arrays.problem.calls), _FLOAT32)
+    cdef double[:, ::1] jumps = jumps_
+    cdef double[::1] cells = cells_
+    cdef float[:, ::1] columns = columns_
+    cdef Sums sums
+    if arrays.problem.calls:
+        sums.jumps, sums.cells = &jumps[0, 0], &cells[0]
+        sums.moment, sums.inside, sums.log_speed = &columns[0, 0], &columns[1, 0], &columns[2, 0]
+        with nogil:
+            step_of(&arrays.problem, &moments[0, 0], &grid[0], &sums)
+    return _Step(jumps_, cells_, *columns_)
+
+
+def at_levels(problem, const float[::1] levels not None):
+    """As in sums.py."""
+    cdef _Arrays arrays = _Arrays(problem)
+    cdef Py_ssize_t count = levels.shape[0]
+    shape = (arrays.problem.calls, count)
+    cell_, inside_, first_ = _empty(shape, _INT64), _empty(shape, _FLOAT32), _empty(shape, _FLOAT32)
+    cdef int64_t[:, ::1] cell = cell_
+    cdef float[:, ::1] inside = inside_
+    cdef float[:, ::1] first = first_
+    cdef Reached reached
+    if arrays.problem.calls and count:
+        reached.cell, reached.inside, reached.first_s = &cell[0, 0], &inside[0, 0], &first[0, 0]
+        with nogil:
+            levels_of(&arrays.problem, &levels[0], <int>count, &reached)
+    return cell_, inside_, first_

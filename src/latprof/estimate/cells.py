@@ -1,0 +1,105 @@
+"""The model's sums over the speed grid for some calls, compiled where that is possible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.estimate import sums
+from latprof.estimate.likelihood import Evidence, Parameters, Shapes, effects, of_context
+from latprof.estimate.sums import NUMBERS, Problem, Step
+from latprof.estimate.table import LOG_MIDDLES, straight
+
+try:
+    from latprof.estimate import _native_sums
+except ImportError:  # not compiled on this machine, or beside another version: numpy gives the same bits
+    _compiled: Any = None
+else:
+    _compiled = _native_sums
+
+__all__ = ["LEAST_MASS", "Cells", "is_compiled"]
+
+Singles = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+# Stamps are whole milliseconds written a little after the block's end.
+STAMP_S: Final = 0.012
+_OUTLIER: Final = 1e-6
+# No density is smaller than an outlier's, and a number of single precision has to hold it.
+_LEAST_DENSITY: Final = 1e-20
+# Parts of the prior that are smaller say nothing of its shape.
+LEAST_MASS: Final = 1e-5
+# Variation of speed inside a call is smaller over the whole of a long block than between blocks.
+_WOBBLE_CALLS: Final = 4.0
+
+
+def is_compiled() -> bool:
+    """Whether the compiled extension is there."""
+    return _compiled is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Calls under parameters whose effects and shapes stay while other numbers may change."""
+
+    evidence: Evidence
+    shapes: Shapes
+    first_shift: Singles
+    speed_shift: Singles
+    scale: Singles
+    slowness: Singles
+
+    @classmethod
+    def of(cls, evidence: Evidence, parameters: Parameters, shapes: Shapes) -> Cells:
+        """The calls under these parameters' effects."""
+        first, speed = effects(evidence, parameters)
+        return cls(evidence, shapes, first, speed, np.exp(-first), np.exp(-shapes.grid).astype(np.float32))
+
+    def log_likelihood(self, parameters: Parameters) -> float:
+        """Of all calls together."""
+        each = np.log(_best().totals(self._problem(parameters)))
+        each -= self.first_shift
+        return float(each.sum(dtype=np.float64))
+
+    def step(self, parameters: Parameters) -> Step:
+        """Sums for a step of EM."""
+        moments = np.concatenate(([0.0], np.cumsum(np.diff(self.shapes.below) * LOG_MIDDLES)))
+        step: Step = _best().step(self._problem(parameters), straight(moments), self.shapes.grid.astype(np.float32))
+        return step
+
+    def at_levels(self, parameters: Parameters, levels: Singles) -> tuple[Ints, Singles, Singles]:
+        """Where each call's posterior reaches rising levels: the cell, the part of it that lies before, and L0 in s."""
+        found: tuple[Ints, Singles, Singles] = _best().at_levels(self._problem(parameters), levels)
+        return found
+
+    def _problem(self, parameters: Parameters) -> Problem:
+        pace = np.exp(-(self.speed_shift + of_context(self.evidence, parameters)))
+        return Problem(
+            self.evidence.columns, self.scale, pace, self._numbers(parameters), self.slowness, self.shapes.cells,
+            self.shapes.table,
+        )  # fmt: skip
+
+    def _numbers(self, parameters: Parameters) -> Singles:
+        half = float(self.shapes.grid[1] - self.shapes.grid[0]) / 2
+        wobble = parameters.wobble * parameters.wobble
+        stamp = STAMP_S * STAMP_S
+        values = {
+            "free_tokens": parameters.free_tokens,
+            "beta": parameters.beta_s / 1e5,
+            "reach": 3 * wobble / _WOBBLE_CALLS + half * half,
+            "reach_stamp": 3 * stamp,
+            "wobble": wobble,
+            "stamp": stamp,
+            "least_density": _LEAST_DENSITY,
+            "outlier": _OUTLIER,
+            "least_mass": LEAST_MASS,
+        }
+        return np.array([*parameters.costs, *(values[name] for name in NUMBERS[3:])], dtype=np.float32)
+
+
+def _best() -> Any:
+    """The module that sums; here alone it is chosen."""
+    return sums if _compiled is None else _compiled

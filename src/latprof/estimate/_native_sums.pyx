@@ -15,7 +15,7 @@ __all__ = ["at_levels", "step", "totals"]
 
 cdef extern from "_sums.h":
     enum:
-        LANES, MOST_CELLS, MOST_LEVELS, PART_BITS, FIRST_LINE, LINES, COLUMNS, NUMBERS
+        MOST_CELLS, PART_BITS, FIRST_LINE, LINES, COLUMNS, NUMBERS
     ctypedef struct Problem:
         const float *columns
         const float *scale

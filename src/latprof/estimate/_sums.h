@@ -30,7 +30,7 @@
 #define FOR_EACH_PROCESSOR
 #endif
 
-enum { LANES = 16, MOST_CELLS = 64, MOST_LEVELS = 32 };
+enum { LANES = 32, MOST_CELLS = 64, GUIDES = 1024 };
 enum { PART_BITS = 17, FIRST_LINE = (127 - 6) << (23 - PART_BITS), LINES = 18 << (23 - PART_BITS) };
 enum { ENDS_S, SPAN_S, THINKING, TEXT, TOOL_USE, HEAD, FIRST_TYPE, FIRST_ERROR, TOOLS, HEADERS_S, UNCACHED, COLUMNS };
 enum {
@@ -248,15 +248,19 @@ static void step_of(const Problem *problem, const float *moments, const float *g
     }
 }
 
-/* Where a function that does not fall reaches a value, s. */
-INLINE float inverse_of(const float *table, float value) {
-    int32_t line = 0, lines = LINES;
-    while (lines > 0) { /* lines whose next edge is not above the value */
-        int32_t half = lines >> 1;
-        int above = !(table[2 * (line + half + 1)] > value);
-        line = above ? line + half + 1 : line;
-        lines = above ? lines - half - 1 : half;
+/* For each of equal steps from 0 to 1 the first line whose next edge is above it. */
+INLINE void guide_of(const float *table, int32_t *guide) {
+    int32_t line = 0;
+    for (int q = 0; q < GUIDES; q++) {
+        while (line < LINES && !(table[2 * line + 2] > (float)q / GUIDES)) line++;
+        guide[q] = line;
     }
+}
+
+/* Where a function that does not fall reaches a value, s. */
+INLINE float inverse_of(const float *table, const int32_t *guide, float value) {
+    int32_t line = value >= 0.0f ? guide[value < 1.0f ? (int32_t)(value * GUIDES) : GUIDES - 1] : 0;
+    while (line < LINES && !(table[2 * line + 2] > value)) line++;
     float slope = table[2 * line + 1], ahead = value - table[2 * line];
     float part = (slope > 0.0f && ahead > 0.0f ? ahead : 0.0f) / (slope > 0.0f ? slope : 1.0f);
     return with_bits((line + FIRST_LINE) << PART_BITS) + part;
@@ -271,6 +275,8 @@ FOR_EACH_PROCESSOR
 static void levels_of(const Problem *problem, const float *levels, int count, Reached *reached) {
     Joint joint;
     float sums[MOST_CELLS][LANES];
+    int32_t guide[GUIDES];
+    guide_of(problem->table, guide);
     for (ptrdiff_t begin = 0; begin < problem->calls; begin += LANES) {
         float share[LANES], sum[LANES] = {0};
         joint_of(problem, begin, &joint);
@@ -281,18 +287,20 @@ static void levels_of(const Problem *problem, const float *levels, int count, Re
                 sum[i] = sum[i] + joint.density[k][i];
                 sums[k][i] = sum[i];
             }
-        for (int i = 0; i < LANES && begin + i < problem->calls; i++) {
-            int k = 0;
-            for (int j = 0; j < count; j++) {
-                while (k < problem->cells && sums[k][i] < levels[j]) k++;
-                int cell = k < problem->cells ? k : problem->cells - 1;
+        for (int j = 0; j < count; j++) {
+            int32_t cells[LANES] = {0};
+            for (int k = 0; k < problem->cells; k++)
+                for (int i = 0; i < LANES; i++) cells[i] += sums[k][i] < levels[j];
+            for (int i = 0; i < LANES && begin + i < problem->calls; i++) {
+                int cell = cells[i] < problem->cells ? cells[i] : problem->cells - 1;
                 float inside = 1.0f - (sums[cell][i] - levels[j]) / larger(joint.density[cell][i], 1e-12f);
                 inside = larger(inside, 0.0f);
                 inside = inside < 1.0f ? inside : 1.0f;
                 ptrdiff_t at = (begin + i) * count + j;
                 reached->cell[at] = cell;
                 reached->inside[at] = inside;
-                reached->first_s[at] = inverse_of(problem->table, joint.below[cell][i] + inside * joint.mass[cell][i]);
+                reached->first_s[at] =
+                    inverse_of(problem->table, guide, joint.below[cell][i] + inside * joint.mass[cell][i]);
             }
         }
     }

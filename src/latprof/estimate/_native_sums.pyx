@@ -1,16 +1,17 @@
 # cython: language_level=3, boundscheck=True, wraparound=False
-"""What sums.py does, without the interpreter and without its lock.
+"""What sums.py and descent.py do, without the interpreter and without its lock.
 
-Optional; sums.py gives the same bits.
+Optional; they give the same bits.
 """
 
 from libc.stdint cimport int64_t
 
 import numpy as np
 
+from latprof.estimate.descent import MOST_SWEEPS
 from latprof.estimate.sums import VERSION, Step
 
-__all__ = ["at_levels", "step", "totals"]
+__all__ = ["at_levels", "descend", "step", "totals"]
 
 
 cdef extern from "_sums.h":
@@ -39,6 +40,10 @@ cdef extern from "_sums.h":
     void totals_of(const Problem *problem, float *result) nogil
     void step_of(const Problem *problem, const float *moments, const float *grid, Sums *step) nogil
     void levels_of(const Problem *problem, const float *levels, int count, Reached *reached) nogil
+    void descend_by(
+        int size, const double *gram, const double *moments, const double *divisors, const double *roots,
+        const double *floors, double *values, double least, int most_sweeps
+    ) nogil
 
 
 _COLUMNS = (
@@ -54,7 +59,8 @@ if (
 ):
     raise ImportError("compiled beside another version of sums.py")
 
-cdef object _Step = Step, _empty = np.empty, _zeros = np.zeros, _FLOAT32 = np.float32, _INT64 = np.int64
+cdef int _most_sweeps = MOST_SWEEPS
+cdef object _Step = Step, _array = np.array, _empty = np.empty, _zeros = np.zeros, _FLOAT32 = np.float32, _INT64 = np.int64
 
 
 cdef class _Arrays:
@@ -136,3 +142,23 @@ def at_levels(problem, const float[::1] levels not None):
         with nogil:
             levels_of(&arrays.problem, &levels[0], <int>count, &reached)
     return cell_, inside_, first_
+
+
+def descend(
+    const double[:, ::1] gram not None, const double[::1] moments not None, const double[::1] divisors not None,
+    const double[::1] roots not None, const double[::1] floors not None, start not None, double least,
+):
+    """As in descent.py."""
+    found = _array(start)
+    cdef double[::1] values = found
+    cdef Py_ssize_t size = values.shape[0]
+    if not (
+        gram.shape[0] == size and gram.shape[1] == size and moments.shape[0] == size and divisors.shape[0] == size
+        and roots.shape[0] == size and floors.shape[0] == size
+    ):
+        raise ValueError("arrays that do not go together")
+    if size:
+        descend_by(
+            <int>size, &gram[0, 0], &moments[0], &divisors[0], &roots[0], &floors[0], &values[0], least, _most_sweeps
+        )
+    return found

@@ -306,4 +306,23 @@ static void levels_of(const Problem *problem, const float *levels, int count, Re
     }
 }
 
+/* Coordinate descent as in descent.py; `values` holds where it starts, and where it ends. */
+static void descend_by(
+    int size, const double *gram, const double *moments, const double *divisors, const double *roots,
+    const double *floors, double *values, double least, int most_sweeps
+) {
+    for (int sweep = 0; sweep < most_sweeps; sweep++) {
+        double largest = 0.0;
+        for (int k = 0; k < size; k++) {
+            double slope = moments[k], before = values[k];
+            for (int j = 0; j < size; j++) slope = slope - gram[k * size + j] * values[j];
+            double value = before + slope / divisors[k];
+            values[k] = value > floors[k] ? value : floors[k];
+            double step = fabs(values[k] - before) * roots[k];
+            largest = step > largest ? step : largest;
+        }
+        if (largest < least) break;
+    }
+}
+
 #endif

@@ -1,26 +1,19 @@
-"""The model's sums over the speed grid for some calls, compiled where that is possible."""
+"""The model's sums over the speed grid for some calls."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate import sums
+from latprof.estimate import backend
 from latprof.estimate.likelihood import Evidence, Parameters, Shapes, effects, of_context
 from latprof.estimate.sums import NUMBERS, Problem, Step
 from latprof.estimate.table import LOG_MIDDLES, straight
 
-try:
-    from latprof.estimate import _native_sums
-except ImportError:  # not compiled on this machine, or beside another version: numpy gives the same bits
-    _compiled: Any = None
-else:
-    _compiled = _native_sums
-
-__all__ = ["LEAST_MASS", "Cells", "is_compiled"]
+__all__ = ["LEAST_MASS", "STAMP_S", "Cells"]
 
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -34,11 +27,6 @@ _LEAST_DENSITY: Final = 1e-20
 LEAST_MASS: Final = 1e-5
 # Variation of speed inside a call is smaller over the whole of a long block than between blocks.
 _WOBBLE_CALLS: Final = 4.0
-
-
-def is_compiled() -> bool:
-    """Whether the compiled extension is there."""
-    return _compiled is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +48,18 @@ class Cells:
 
     def log_likelihood(self, parameters: Parameters) -> float:
         """Of all calls together."""
-        each = np.log(_best().totals(self._problem(parameters)))
+        each = np.log(backend.totals(self._problem(parameters)))
         each -= self.first_shift
         return float(each.sum(dtype=np.float64))
 
     def step(self, parameters: Parameters) -> Step:
         """Sums for a step of EM."""
-        moments = np.concatenate(([0.0], np.cumsum(np.diff(self.shapes.below) * LOG_MIDDLES)))
-        step: Step = _best().step(self._problem(parameters), straight(moments), self.shapes.grid.astype(np.float32))
-        return step
+        moments = np.concatenate(([0.0], np.cumsum(self.shapes.increments * LOG_MIDDLES)))
+        return backend.step(self._problem(parameters), straight(moments), self.shapes.grid.astype(np.float32))
 
     def at_levels(self, parameters: Parameters, levels: Singles) -> tuple[Ints, Singles, Singles]:
         """Where each call's posterior reaches rising levels: the cell, the part of it that lies before, and L0 in s."""
-        found: tuple[Ints, Singles, Singles] = _best().at_levels(self._problem(parameters), levels)
-        return found
+        return backend.at_levels(self._problem(parameters), levels)
 
     def _problem(self, parameters: Parameters) -> Problem:
         pace = np.exp(-(self.speed_shift + of_context(self.evidence, parameters)))
@@ -97,9 +83,5 @@ class Cells:
             "outlier": _OUTLIER,
             "least_mass": LEAST_MASS,
         }
-        return np.array([*parameters.costs, *(values[name] for name in NUMBERS[3:])], dtype=np.float32)
+        return np.array([*parameters.costs.tolist(), *(values[name] for name in NUMBERS[3:])], dtype=np.float32)
 
-
-def _best() -> Any:
-    """The module that sums; here alone it is chosen."""
-    return sums if _compiled is None else _compiled

@@ -288,7 +288,7 @@ def _first_mass(step: Step, shapes: Shapes) -> Floats:
     jumps = begins - before - ends + after
     jumps[1:] += (before - after)[:-1]
     level = np.maximum(np.cumsum(jumps)[:-1], 0.0)
-    return np.asarray((level * np.diff(shapes.below)).reshape(-1, _LINES_OF_BIN).sum(axis=1))
+    return np.asarray((level * shapes.increments).reshape(-1, _LINES_OF_BIN).sum(axis=1))
 
 
 def _log_first(step: Step) -> Singles:

@@ -15,13 +15,14 @@ follows, so that the likelihood is a sum over the grid.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.calibrate import TOOL
+from latprof.estimate.blocks import TOOL
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.table import LOG_EDGES, highest, straight
 
@@ -71,7 +72,7 @@ class Parameters:
     @property
     def costs(self) -> Singles:
         """Tokens of tool arguments that take as long as one token of each type."""
-        return np.exp(-np.append(self.type_log, 0.0)).astype(np.float32)
+        return np.array([*(math.exp(-value) for value in self.type_log.tolist()), 1.0], dtype=np.float32)
 
     def value(self, name: str) -> float:
         """One of the numbers by the name that `with_value` takes."""
@@ -181,7 +182,13 @@ class Shapes:
     @classmethod
     def of(cls, parameters: Parameters, grid: Floats) -> Shapes:
         """The tables of these parameters."""
-        half = (grid[1] - grid[0]) / 2
-        cells = np.diff(parameters.speed.cumulative(np.append(grid - half, grid[-1] + half))) + _TINY
+        step = grid[1] - grid[0]
+        ends = parameters.speed.cumulative(grid[0] + step * (np.arange(len(grid) + 1) - 0.5))
+        cells = ends[1:] - ends[:-1] + _TINY
         below = highest(parameters.first.cumulative(LOG_EDGES))
         return cls(grid, cells.astype(np.float32), below, straight(below))
+
+    @property
+    def increments(self) -> Floats:
+        """Share of L0 on each line."""
+        return np.asarray(self.below[1:] - self.below[:-1])

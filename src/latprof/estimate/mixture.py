@@ -53,27 +53,42 @@ class Mixture:
         return np.asarray((np.exp(-0.5 * scaled**2) * (self.share / self.width)).sum(axis=-1) / _ROOT_TAU)
 
     def cumulative(self, z: Floats) -> Floats:
-        """Share of the distribution below the logarithms `z`."""
-        place = (z[..., None] - self.centre) * (_TABLE_STEPS / self.width) - _TABLE_X[0] * _TABLE_STEPS
-        np.clip(place, 0.0, len(_TABLE_X) - 1, out=place)
+        """Share of the distribution below the logarithms `z`, (n,)."""
+        place = z - self.centre[:, None]
+        place *= (_TABLE_STEPS / self.width)[:, None]
+        place += -_TABLE_X[0] * _TABLE_STEPS
+        np.maximum(place, 0.0, out=place)
+        np.minimum(place, len(_TABLE_X) - 1.0, out=place)
         line = place.astype(np.intp)
         place -= line
-        return np.asarray((_TABLE_P.take(line) + place * _TABLE_RISE.take(line)) @ self.share)
+        place *= _TABLE_RISE.take(line)
+        place += _TABLE_P.take(line)
+        return np.asarray(self.share @ place)
 
     def refitted(self, z: Floats, mass: Floats, *, least_width: float, rounds: int = 1) -> Mixture:
         """EM steps on a histogram with `mass` at the logarithms `z`."""
         share, centre, width = self.share, self.centre, self.width
-        total = mass.sum()
-        if total <= 0:
+        used = np.flatnonzero(mass)
+        if not len(used):
             return self
+        cut = slice(used[0], used[-1] + 1)
+        z, mass = z[cut], mass[cut]
+        total = mass.sum()
         for _ in range(rounds):
-            scaled = (z[:, None] - centre) / width
-            part = np.exp(-0.5 * scaled**2) * (share / width) + 1e-300
-            part *= (mass / part.sum(axis=1))[:, None]
-            weight = part.sum(axis=0)
+            part = z - centre[:, None]
+            part *= (np.sqrt(0.5) / width)[:, None]
+            part *= part
+            np.negative(part, out=part)
+            np.exp(part, out=part)
+            part *= (share / width)[:, None]
+            part *= mass / (part.sum(axis=0) + 1e-300)
+            weight = part.sum(axis=1)
             # One call's worth of weight keeps an empty component where it is.
-            centre = (part.T @ z + centre) / (weight + 1.0)
-            spread = (part * (z[:, None] - centre) ** 2).sum(axis=0)
-            width = np.clip(np.sqrt((spread + width**2) / (weight + 1.0)), least_width, _MOST_WIDTH)
+            centre = (part @ z + centre) / (weight + 1.0)
+            away = z - centre[:, None]
+            away *= away
+            away *= part
+            width = np.sqrt((away.sum(axis=1) + width * width) / (weight + 1.0))
+            width = np.minimum(np.maximum(width, least_width), _MOST_WIDTH)
             share = (weight + 0.5) / (total + 0.5 * len(weight))
         return Mixture(share, centre, width)

@@ -112,7 +112,7 @@ def _refit(
     """The fit without one fold, calibration included, begun at the full fit."""
     rows = np.flatnonzero(keep)
     kept = take(part, rows)
-    calibration = calibrate_on(features[rows], kept.tokens)
+    calibration = calibrate_on(features[:, rows], kept.tokens)
     evidence = evidence_of(kept, calibration, tuple(level[rows] for level in levels))
     before, after = (1, 2) if sample.part else (3, 3)  # the full fit is near
     return calibration, refit(evidence, best, before=before, after=after)

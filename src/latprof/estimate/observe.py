@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.calibrate import TEXT, TYPES, BlockTable
+from latprof.estimate.blocks import TEXT, TYPES, BlockTable
 from latprof.model import BLOCK_TYPES
 from latprof.trace import Trace
 

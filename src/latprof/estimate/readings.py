@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.calibrate import TOOL, Calibration, spread
+from latprof.estimate.blocks import TOOL
+from latprof.estimate.calibrate import Calibration, spread
 from latprof.estimate.cells import Cells
 from latprof.estimate.likelihood import COLUMNS, Evidence, Parameters, Shapes, shifts, sizes
 from latprof.estimate.observe import Observed

@@ -28,6 +28,7 @@ LOG_EDGES: Final[Floats] = np.log(EDGES_S.astype(np.float64))
 LOG_MIDDLES: Final[Floats] = (LOG_EDGES[1:] + LOG_EDGES[:-1]) / 2
 # One over the width of each line; a power of two, so that nothing is lost by it.
 _PER_S: Final[Singles] = np.append(np.float32(1) / np.diff(EDGES_S), np.float32(0))
+_WIDTHS_S: Final[Floats] = np.diff(EDGES_S.astype(np.float64))
 # What compiled code has to agree on.
 LAYOUT: Final = (_PART_BITS, _FIRST, LINES)
 
@@ -36,7 +37,7 @@ def straight(values: Floats) -> Singles:
     """Value and slope of each line through values at `EDGES_S`, (LINES + 1, 2); level from the last edge on."""
     table = np.zeros((LINES + 1, 2), dtype=np.float32)
     table[:, 0] = values
-    table[:-1, 1] = np.diff(values) / np.diff(EDGES_S.astype(np.float64))
+    table[:-1, 1] = (values[1:] - values[:-1]) / _WIDTHS_S
     return table
 
 

@@ -3,7 +3,7 @@ from numpy.typing import NDArray
 
 from latprof.estimate.sums import Problem, Step
 
-__all__ = ["at_levels", "descend", "step", "totals"]
+__all__ = ["at_levels", "cumulative", "descend", "shares", "step", "totals"]
 
 def totals(problem: Problem) -> NDArray[np.float32]: ...
 def step(problem: Problem, moments: NDArray[np.float32], grid: NDArray[np.float32]) -> Step: ...
@@ -19,3 +19,18 @@ def descend(
     start: NDArray[np.float64],
     least: float,
 ) -> NDArray[np.float64]: ...
+def cumulative(
+    share: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    steps: NDArray[np.float64],
+    table: NDArray[np.float64],
+    begin: float,
+    z: NDArray[np.float64],
+) -> NDArray[np.float64]: ...
+def shares(
+    part: NDArray[np.float64],
+    height: NDArray[np.float64],
+    z: NDArray[np.float64],
+    mass: NDArray[np.float64],
+    centre: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=True, wraparound=False
-"""What sums.py and descent.py do, without the interpreter and without its lock.
+"""What sums.py and plain.py do, without the interpreter and without its lock.
 
 Optional; they give the same bits.
 """
@@ -8,10 +8,10 @@ from libc.stdint cimport int64_t
 
 import numpy as np
 
-from latprof.estimate.descent import MOST_SWEEPS
+from latprof.estimate.plain import MOST_SWEEPS
 from latprof.estimate.sums import VERSION, Step
 
-__all__ = ["at_levels", "descend", "step", "totals"]
+__all__ = ["at_levels", "cumulative", "descend", "shares", "step", "totals"]
 
 
 cdef extern from "_sums.h":
@@ -43,6 +43,14 @@ cdef extern from "_sums.h":
     void descend_by(
         int size, const double *gram, const double *moments, const double *divisors, const double *roots,
         const double *floors, double *values, double least, int most_sweeps
+    ) nogil
+    void cumulative_of(
+        int components, const double *share, const double *centre, const double *steps, const double *table, int last,
+        double begin, const double *z, Py_ssize_t n, double *result
+    ) nogil
+    void shares_of(
+        int components, double *part, const double *height, const double *z, const double *mass, Py_ssize_t n,
+        const double *centre, double *weight, double *moved, double *spread, double *total
     ) nogil
 
 
@@ -113,7 +121,7 @@ def step(problem, const float[:, ::1] moments not None, const float[::1] grid no
     cdef _Arrays arrays = _Arrays(problem)
     if not _is_table(moments) or grid.shape[0] != arrays.problem.cells:
         raise ValueError("arrays that do not go together")
-    jumps_, cells_ = _zeros((LINES + 1, 4)), _zeros(arrays.problem.cells)
+    jumps_, cells_ = _zeros((LINES + 1, 2)), _zeros(arrays.problem.cells)
     columns_ = _empty((3, arrays.problem.calls), _FLOAT32)
     cdef double[:, ::1] jumps = jumps_
     cdef double[::1] cells = cells_
@@ -148,7 +156,7 @@ def descend(
     const double[:, ::1] gram not None, const double[::1] moments not None, const double[::1] divisors not None,
     const double[::1] roots not None, const double[::1] floors not None, start not None, double least,
 ):
-    """As in descent.py."""
+    """As in plain.py."""
     found = _array(start)
     cdef double[::1] values = found
     cdef Py_ssize_t size = values.shape[0]
@@ -162,3 +170,41 @@ def descend(
             <int>size, &gram[0, 0], &moments[0], &divisors[0], &roots[0], &floors[0], &values[0], least, _most_sweeps
         )
     return found
+
+
+def cumulative(
+    const double[::1] share not None, const double[::1] centre not None, const double[::1] steps not None,
+    const double[:, ::1] table not None, double begin, const double[::1] z not None,
+):
+    """As in plain.py."""
+    found = _empty(z.shape[0])
+    cdef double[::1] result = found
+    cdef Py_ssize_t components = share.shape[0], last = table.shape[0] - 1
+    if centre.shape[0] != components or steps.shape[0] != components or table.shape[1] != 2 or last < 0:
+        raise ValueError("arrays that do not go together")
+    if components and z.shape[0]:
+        with nogil:
+            cumulative_of(
+                <int>components, &share[0], &centre[0], &steps[0], &table[0, 0], <int>last, begin, &z[0], z.shape[0],
+                &result[0],
+            )
+    return found
+
+
+def shares(
+    double[:, ::1] part not None, const double[::1] height not None, const double[::1] z not None,
+    const double[::1] mass not None, const double[::1] centre not None,
+):
+    """As in plain.py."""
+    cdef Py_ssize_t components = part.shape[0], n = part.shape[1]
+    if not (height.shape[0] == components == centre.shape[0] and z.shape[0] == n == mass.shape[0] and components and n):
+        raise ValueError("arrays that do not go together")
+    sums_, total_ = _empty((3, components)), _empty(n)
+    cdef double[:, ::1] sums = sums_
+    cdef double[::1] total = total_
+    with nogil:
+        shares_of(
+            <int>components, &part[0, 0], &height[0], &z[0], &mass[0], n, &centre[0], &sums[0, 0], &sums[1, 0],
+            &sums[2, 0], &total[0],
+        )
+    return tuple(sums_)

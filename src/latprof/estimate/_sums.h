@@ -198,15 +198,15 @@ static void totals_of(const Problem *problem, float *result) {
 }
 
 typedef struct {
-    double *jumps; /* four to each line */
+    double *jumps; /* two to each line */
     double *cells;
     float *moment, *inside, *log_speed;
 } Step;
 
-/* A weight that begins or ends at a time. */
+/* A weight that begins at a time, or ends there when it is negative. */
 INLINE void jump(double *jumps, float time_s, float level) {
     int32_t bits = bits_of(time_s);
-    double *at = jumps + 4 * ((bits >> PART_BITS) - FIRST_LINE);
+    double *at = jumps + 2 * ((bits >> PART_BITS) - FIRST_LINE);
     float part = (float)(bits & ((1 << PART_BITS) - 1)) * 0x1p-17f;
     at[0] += (double)level;
     at[1] += (double)(level * part);
@@ -239,7 +239,7 @@ static void step_of(const Problem *problem, const float *moments, const float *g
             for (int k = 0; k < problem->cells; k++) {
                 step->cells[k] += (double)joint.density[k][i];
                 jump(step->jumps, joint.low_s[k][i], level[k][i]);
-                jump(step->jumps + 2, joint.high_s[k][i], level[k][i]);
+                jump(step->jumps, joint.high_s[k][i], -level[k][i]);
             }
             step->moment[begin + i] = moment[i];
             step->inside[begin + i] = inside[i];
@@ -322,6 +322,56 @@ static void descend_by(
             largest = step > largest ? step : largest;
         }
         if (largest < least) break;
+    }
+}
+
+/* A mixture's distribution as in mixtures.py, at `n` places; that of one component by a table of `last` + 1 values. */
+FOR_EACH_PROCESSOR
+static void cumulative_of(
+    int components, const double *share, const double *centre, const double *steps, const double *table, int last,
+    double begin, const double *z, ptrdiff_t n, double *result
+) {
+    for (ptrdiff_t i = 0; i < n; i++) result[i] = 0.0;
+    for (int c = 0; c < components; c++)
+        for (ptrdiff_t i = 0; i < n; i++) {
+            double place = (z[i] - centre[c]) * steps[c] - begin;
+            place = place > 0.0 ? place : 0.0;
+            place = place < (double)last ? place : (double)last;
+            int32_t line = (int32_t)place;
+            double part = (place - (double)line) * table[2 * line + 1] + table[2 * line];
+            result[i] = result[i] + share[c] * part;
+        }
+}
+
+/* Sums of a step of EM over `n` bins as in mixtures.py; `part` holds densities and is overwritten. */
+FOR_EACH_PROCESSOR
+static void shares_of(
+    int components, double *part, const double *height, const double *z, const double *mass, ptrdiff_t n,
+    const double *centre, double *weight, double *moved, double *spread, double *total
+) {
+    for (ptrdiff_t i = 0; i < n; i++) total[i] = 1e-300;
+    for (int c = 0; c < components; c++)
+        for (ptrdiff_t i = 0; i < n; i++) {
+            part[c * n + i] = part[c * n + i] * height[c];
+            total[i] = total[i] + part[c * n + i];
+        }
+    for (ptrdiff_t i = 0; i < n; i++) total[i] = mass[i] / total[i];
+    for (int c = 0; c < components; c++) {
+        double sum = 0.0, moment = 0.0, square = 0.0;
+        for (ptrdiff_t i = 0; i < n; i++) {
+            double own = part[c * n + i] * total[i];
+            part[c * n + i] = own;
+            sum = sum + own;
+            moment = moment + own * z[i];
+        }
+        /* One call's worth of weight keeps an empty component where it is. */
+        moved[c] = (moment + centre[c]) / (sum + 1.0);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            double away = z[i] - moved[c];
+            square = square + away * away * part[c * n + i];
+        }
+        weight[c] = sum;
+        spread[c] = square;
     }
 }
 

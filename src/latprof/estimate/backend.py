@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate import descent, sums
+from latprof.estimate import plain, sums
 from latprof.estimate.sums import Problem, Step
 
 try:
@@ -17,7 +17,7 @@ except ImportError:  # not compiled on this machine, or beside another version
 else:
     _compiled = _native_sums
 
-__all__ = ["at_levels", "descend", "is_compiled", "step", "totals"]
+__all__ = ["at_levels", "cumulative", "descend", "is_compiled", "shares", "step", "totals"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -50,6 +50,18 @@ def at_levels(problem: Problem, levels: Singles) -> tuple[Ints, Singles, Singles
 def descend(
     gram: Floats, moments: Floats, divisors: Floats, roots: Floats, floors: Floats, start: Floats, least: float
 ) -> Floats:
-    """As `descent.descend`."""
-    found: Floats = (_compiled or descent).descend(gram, moments, divisors, roots, floors, start, least)
+    """As `plain.descend`."""
+    found: Floats = (_compiled or plain).descend(gram, moments, divisors, roots, floors, start, least)
+    return found
+
+
+def cumulative(share: Floats, centre: Floats, steps: Floats, table: Floats, begin: float, z: Floats) -> Floats:
+    """As `plain.cumulative`."""
+    found: Floats = (_compiled or plain).cumulative(share, centre, steps, table, begin, z)
+    return found
+
+
+def shares(part: Floats, height: Floats, z: Floats, mass: Floats, centre: Floats) -> tuple[Floats, Floats, Floats]:
+    """As `plain.shares`."""
+    found: tuple[Floats, Floats, Floats] = (_compiled or plain).shares(part, height, z, mass, centre)
     return found

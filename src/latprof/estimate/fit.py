@@ -283,10 +283,10 @@ def _known(evidence: Evidence, parameters: Parameters) -> tuple[Singles, Singles
 
 def _first_mass(step: Step, shapes: Shapes) -> Floats:
     """A histogram of log L0: each call's weight in a cell, spread as the prior between the cell's two times."""
-    begins, before, ends, after = step.jumps.T
+    jumps, before = step.jumps.T
     # A step that begins inside a line counts for what is left of it, and for all that follow.
-    jumps = begins - before - ends + after
-    jumps[1:] += (before - after)[:-1]
+    jumps = jumps - before
+    jumps[1:] += before[:-1]
     level = np.maximum(np.cumsum(jumps)[:-1], 0.0)
     return np.asarray((level * shapes.increments).reshape(-1, _LINES_OF_BIN).sum(axis=1))
 

@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.estimate import backend
+
 __all__ = ["Mixture"]
 
 Floats = NDArray[np.float64]
@@ -27,8 +29,7 @@ def _normal_table() -> Floats:
     return np.asarray(total / total[-1])
 
 
-_TABLE_P: Final = _normal_table()
-_TABLE_RISE: Final = np.append(np.diff(_TABLE_P), 0.0)
+_TABLE: Final = np.column_stack((_normal_table(), np.append(np.diff(_normal_table()), 0.0)))
 _TABLE_STEPS: Final = float((len(_TABLE_X) - 1) / (_TABLE_X[-1] - _TABLE_X[0]))
 
 
@@ -45,7 +46,7 @@ class Mixture:
         """Equal components side by side between two logarithms."""
         edges = np.linspace(low, high, components * 2 + 1)[1::2]
         width = max((high - low) / (2 * components), 0.15)
-        return cls(np.full(components, 1 / components), edges, np.full(components, width))
+        return cls(np.full(components, 1 / components), edges.copy(), np.full(components, width))
 
     def density(self, z: Floats) -> Floats:
         """Density at the logarithms `z`."""
@@ -54,16 +55,8 @@ class Mixture:
 
     def cumulative(self, z: Floats) -> Floats:
         """Share of the distribution below the logarithms `z`, (n,)."""
-        place = z - self.centre[:, None]
-        place *= (_TABLE_STEPS / self.width)[:, None]
-        place += -_TABLE_X[0] * _TABLE_STEPS
-        np.maximum(place, 0.0, out=place)
-        np.minimum(place, len(_TABLE_X) - 1.0, out=place)
-        line = place.astype(np.intp)
-        place -= line
-        place *= _TABLE_RISE.take(line)
-        place += _TABLE_P.take(line)
-        return np.asarray(self.share @ place)
+        begin = float(_TABLE_X[0]) * _TABLE_STEPS
+        return backend.cumulative(self.share, self.centre, _TABLE_STEPS / self.width, _TABLE, begin, np.ascontiguousarray(z))
 
     def refitted(self, z: Floats, mass: Floats, *, least_width: float, rounds: int = 1) -> Mixture:
         """EM steps on a histogram with `mass` at the logarithms `z`."""
@@ -80,15 +73,8 @@ class Mixture:
             part *= part
             np.negative(part, out=part)
             np.exp(part, out=part)
-            part *= (share / width)[:, None]
-            part *= mass / (part.sum(axis=0) + 1e-300)
-            weight = part.sum(axis=1)
-            # One call's worth of weight keeps an empty component where it is.
-            centre = (part @ z + centre) / (weight + 1.0)
-            away = z - centre[:, None]
-            away *= away
-            away *= part
-            width = np.sqrt((away.sum(axis=1) + width * width) / (weight + 1.0))
+            weight, centre, squares = backend.shares(part, share / width, z, mass, centre)
+            width = np.sqrt((squares + width * width) / (weight + 1.0))
             width = np.minimum(np.maximum(width, least_width), _MOST_WIDTH)
             share = (weight + 0.5) / (total + 0.5 * len(weight))
         return Mixture(share, centre, width)

@@ -58,8 +58,8 @@ class Problem:
 class Step:
     """Sums for a step of EM.
 
-    `jumps` (LINES + 1, 4): per line of the table weights whose spread over L0 begins on it, the parts of them
-    before they begin, and the same two where it ends. `cells` is the weight of each cell of the grid. Per
+    `jumps` (LINES + 1, 2): per line of the table weights whose spread over L0 begins on it, less those whose
+    spread ends, and the parts of them before they do. `cells` is the weight of each cell of the grid. Per
     call: the moment of log L0, the weight that it rests on, and the mean of log d0.
     """
 
@@ -96,10 +96,11 @@ def step(problem: Problem, moments: Singles, grid: Singles) -> Step:
     told = joint.mass > problem.numbers[NUMBERS.index("least_mass")]
     counted = np.where(told, weight, np.float32(0))
     level = counted / np.where(told, joint.mass, _ONE)
-    jumps = np.empty((LINES + 1, 4))
-    for place, (line, inside) in enumerate((joint.low, joint.high)):
-        jumps[:, 2 * place] = _histogram(line, level)
-        jumps[:, 2 * place + 1] = _histogram(line, level * part_of(line, inside))
+    line, inside, signed = (
+        np.stack(pair, axis=1)
+        for pair in ((joint.low[0], joint.high[0]), (joint.low[1], joint.high[1]), (level, -level))
+    )
+    jumps = np.stack((_histogram(line, signed), _histogram(line, signed * part_of(line, inside))), axis=1)
     moment = value_at(moments, *joint.high) - value_at(moments, *joint.low)
     moment *= level
     cells = np.add.accumulate(weight.astype(np.float64), axis=1)[:, -1]
@@ -156,8 +157,8 @@ def _added(rows: Singles) -> Singles:
 
 
 def _histogram(line: Ints, value: Singles) -> Floats:
-    """The values of each line, added call by call and in a call cell by cell."""
-    return np.bincount(line.T.ravel(), value.T.ravel(), LINES + 1)
+    """The values of each line, added call by call, in a call cell by cell, and in a cell its begin and its end."""
+    return np.bincount(line.transpose(2, 0, 1).ravel(), value.transpose(2, 0, 1).ravel(), LINES + 1)
 
 
 def _joint(problem: Problem) -> _Joint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.estimate import backend
-from latprof.estimate.likelihood import Evidence, Parameters, Shapes, effects, of_context
+from latprof.estimate.likelihood import Evidence, Parameters, Shapes, costs, effects, of_context
 from latprof.estimate.sums import NUMBERS, Problem, Step
 from latprof.estimate.table import LOG_MIDDLES, straight
 
@@ -31,50 +32,55 @@ _WOBBLE_CALLS: Final = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Calls under parameters whose effects and shapes stay while other numbers may change."""
+    """Calls under parameters, whose effects and shapes stay while their numbers may change."""
 
     evidence: Evidence
     shapes: Shapes
+    numbers: Mapping[str, float]
     first_shift: Singles
     speed_shift: Singles
     scale: Singles
+    pace: Singles
     slowness: Singles
 
     @classmethod
     def of(cls, evidence: Evidence, parameters: Parameters, shapes: Shapes) -> Cells:
-        """The calls under these parameters' effects."""
+        """The calls under these parameters."""
         first, speed = effects(evidence, parameters)
-        return cls(evidence, shapes, first, speed, np.exp(-first), np.exp(-shapes.grid).astype(np.float32))
+        pace = np.exp(-(speed + of_context(evidence, parameters.gamma)))
+        slowness = np.exp(-shapes.grid).astype(np.float32)
+        return cls(evidence, shapes, parameters.numbers, first, speed, np.exp(-first), pace, slowness)
 
-    def log_likelihood(self, parameters: Parameters) -> float:
-        """Of all calls together."""
-        each = np.log(backend.totals(self._problem(parameters)))
+    def log_likelihood(self, numbers: Mapping[str, float]) -> float:
+        """Of all calls together, at these numbers."""
+        each = np.log(backend.totals(self._problem(numbers)))
         each -= self.first_shift
         return float(each.sum(dtype=np.float64))
 
-    def step(self, parameters: Parameters) -> Step:
+    def step(self) -> Step:
         """Sums for a step of EM."""
         moments = np.concatenate(([0.0], np.cumsum(self.shapes.increments * LOG_MIDDLES)))
-        return backend.step(self._problem(parameters), straight(moments), self.shapes.grid.astype(np.float32))
+        return backend.step(self._problem(self.numbers), straight(moments), self.shapes.grid.astype(np.float32))
 
-    def at_levels(self, parameters: Parameters, levels: Singles) -> tuple[Ints, Singles, Singles]:
+    def at_levels(self, levels: Singles) -> tuple[Ints, Singles, Singles]:
         """Where each call's posterior reaches rising levels: the cell, the part of it that lies before, and L0 in s."""
-        return backend.at_levels(self._problem(parameters), levels)
+        return backend.at_levels(self._problem(self.numbers), levels)
 
-    def _problem(self, parameters: Parameters) -> Problem:
-        pace = np.exp(-(self.speed_shift + of_context(self.evidence, parameters)))
+    def _problem(self, numbers: Mapping[str, float]) -> Problem:
+        pace = self.pace
+        if numbers["gamma"] != self.numbers["gamma"]:
+            pace = np.exp(-(self.speed_shift + of_context(self.evidence, numbers["gamma"])))
         return Problem(
-            self.evidence.columns, self.scale, pace, self._numbers(parameters), self.slowness, self.shapes.cells,
+            self.evidence.columns, self.scale, pace, self._vector(numbers), self.slowness, self.shapes.cells,
             self.shapes.table,
         )  # fmt: skip
 
-    def _numbers(self, parameters: Parameters) -> Singles:
+    def _vector(self, numbers: Mapping[str, float]) -> Singles:
         half = float(self.shapes.grid[1] - self.shapes.grid[0]) / 2
-        wobble = parameters.wobble * parameters.wobble
-        stamp = STAMP_S * STAMP_S
+        wobble, stamp = numbers["wobble"] * numbers["wobble"], STAMP_S * STAMP_S
         values = {
-            "free_tokens": parameters.free_tokens,
-            "beta": parameters.beta_s / 1e5,
+            "free_tokens": numbers["free_tokens"],
+            "beta": numbers["beta_s"] / 1e5,
             "reach": 3 * wobble / _WOBBLE_CALLS + half * half,
             "reach_stamp": 3 * stamp,
             "wobble": wobble,
@@ -83,5 +89,4 @@ class Cells:
             "outlier": _OUTLIER,
             "least_mass": LEAST_MASS,
         }
-        return np.array([*parameters.costs.tolist(), *(values[name] for name in NUMBERS[3:])], dtype=np.float32)
-
+        return np.array([*costs(numbers).tolist(), *[values[name] for name in NUMBERS[3:]]], dtype=np.float32)

@@ -42,7 +42,7 @@ class Misfit:
 def places(evidence: Evidence, parameters: Parameters, grid: Floats) -> dict[str, Floats]:
     """Places of each call's observations in their predicted distributions; NaN where there is none."""
     shapes, (first_shift, speed_shift) = Shapes.of(parameters, grid), shifts(evidence, parameters)
-    size = sizes(evidence.columns, parameters.costs, np.float32(parameters.free_tokens))
+    size = sizes(evidence, parameters)
     prior = shapes.cells / shapes.cells.sum()
     inverse = np.exp(-speed_shift)[:, None] * np.exp(-grid).astype(np.float32)
     scale, prefill_s = np.exp(-first_shift), np.float32(parameters.beta_s / 1e5) * evidence["uncached"]

@@ -20,6 +20,7 @@ __all__ = ["GRID_CELLS", "POOLING_CALLS", "Fit", "fit", "refit", "start"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 GRID_CELLS: Final = 40
 _GRID_HALF_WIDTH: Final = 1.5
@@ -51,7 +52,6 @@ class Fit:
 
     parameters: Parameters
     grid: Floats
-    log_likelihood: float
     curvature: Mapping[str, float]
 
 
@@ -80,7 +80,6 @@ def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
             speed_effects=tuple(np.zeros(count) for count in level_counts),
         ),
         grid,
-        -np.inf,
         {},
     )
 
@@ -93,18 +92,17 @@ def fit(evidence: Evidence, begin: Fit, *, rounds: int, shape_steps: int, rough:
     current, grid = begin.parameters, begin.grid
     step = {name: first for name, first, *_ in _SEARCHED}
     curvature: dict[str, float] = {}
-    hidden, known = _parts(evidence.take(np.arange(0, len(evidence), rough)))
+    calls = _Calls.of(evidence.take(np.arange(0, len(evidence), rough)))
     for turn in range(rounds):
         if rough > 1 and turn == rounds - _PRECISE_ROUNDS:
-            hidden, known = _parts(evidence)
-            grid = _narrowed(grid, current)
+            calls, grid = _Calls.of(evidence), _narrowed(grid, current)
         for _ in range(shape_steps):
-            current = _shapes(hidden, known, current, grid)
+            current = _shapes(calls, current, grid)
         if turn > 0:
-            current = _numbers(hidden, known, current, grid, step, curvature)
+            current = _numbers(calls, current, grid, step, curvature)
     for _ in range(shape_steps):
-        current = _shapes(hidden, known, current, grid)
-    return Fit(current, grid, _score(hidden, known, current, grid)(current), curvature)
+        current = _shapes(calls, current, grid)
+    return Fit(current, grid, curvature)
 
 
 def _narrowed(grid: Floats, parameters: Parameters) -> Floats:
@@ -120,155 +118,150 @@ def refit(evidence: Evidence, best: Fit, *, before: int, after: int) -> Fit:
     jackknife needs (Quenouille's method with one-step estimators, Bickel, JASA 70, 1975).
     """
     current, grid = best.parameters, best.grid
-    hidden, known = _parts(evidence)
+    calls = _Calls.of(evidence)
     for _ in range(before):
-        current = _shapes(hidden, known, current, grid)
-    score = _score(hidden, known, current, grid)
-    here = score(current)
-    moved = current
+        current = _shapes(calls, current, grid)
+    score, numbers = _score(calls, current, grid), current.numbers
+    here, moved = score(numbers), dict(numbers)
     for name, first, low, high, _ in _SEARCHED:
-        value, width = current.value(name), first / 4
+        value, width = numbers[name], first / 4
         width = width if value + width <= high else -width
-        there = score(current.with_value(name, value + width))
-        slope = (there - here) / width
+        slope = (score({**numbers, name: value + width}) - here) / width
         bend = best.curvature.get(name, 0.0)
         if bend > 0:
             # The difference quotient sits half a width off the slope at the point itself.
             step = (slope + bend * width / 2) / bend
-            moved = moved.with_value(name, min(max(value + max(min(step, first), -first), low), high))
-    current = moved
+            moved[name] = min(max(value + max(min(step, first), -first), low), high)
+    current = current.with_numbers(moved)
     for _ in range(after):
-        current = _shapes(hidden, known, current, grid)
-    return Fit(current, grid, here, best.curvature)
+        current = _shapes(calls, current, grid)
+    return Fit(current, grid, best.curvature)
 
 
-def _parts(evidence: Evidence) -> tuple[Evidence, Evidence]:
-    """Calls without and with a stated first token.
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Calls without and with a stated first token; `levels` and how many calls have each, of both one after the other.
 
     Header times are left out: they come a little before the first token, so to take them for limits
     that know nothing of it would push the shapes upwards. Each call's own reading uses them.
     """
-    known, spread = ~np.isnan(evidence["known_s"]), evidence.has_span
-    # Calls with a span first: then they stand together, and no work is done for the others' spans.
-    hidden = evidence.take(np.concatenate((np.flatnonzero(~known & spread), np.flatnonzero(~known & ~spread))))
-    return hidden.without_headers(), evidence.take(np.flatnonzero(known))
+
+    hidden: Evidence
+    known: Evidence
+    levels: tuple[Ints, ...]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> _Calls:
+        known, spread = ~np.isnan(evidence["known_s"]), evidence.has_span
+        # Calls with a span first: then they stand together, and no work is done for the others' spans.
+        rows = [np.flatnonzero(part) for part in (~known & spread, ~known & ~spread, known)]
+        hidden, known_ = evidence.take(np.concatenate(rows[:2])), evidence.take(rows[2])
+        joined = tuple(np.concatenate(parts) for parts in zip(hidden.levels, known_.levels, strict=True))
+        return cls(hidden.without_headers(), known_, joined)
 
 
-def _score(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats) -> Callable[[Parameters], float]:
+def _score(calls: _Calls, parameters: Parameters, grid: Floats) -> Callable[[Mapping[str, float]], float]:
     """The logarithm of likelihood and prior at other numbers than these, with the same effects and shapes."""
-    cells = Cells.of(hidden, parameters, Shapes.of(parameters, grid)) if len(hidden) else None
+    cells = Cells.of(calls.hidden, parameters, Shapes.of(parameters, grid)) if len(calls.hidden) else None
 
-    def score(at: Parameters) -> float:
-        likelihood = 0.0 if cells is None else cells.log_likelihood(at)
-        if len(known):
-            z, x = _known(known, at)
-            density = at.first.density(z) * at.speed.density(x)
+    def score(numbers: Mapping[str, float]) -> float:
+        likelihood = 0.0 if cells is None else cells.log_likelihood(numbers)
+        if len(calls.known):
+            z, x = _known(calls.known, parameters.with_numbers(numbers))
+            density = parameters.first.density(z) * parameters.speed.density(x)
             likelihood += float((np.log(density + 1e-9) - z).sum())
-        return likelihood - sum((_neutral(name, at) / deviation) ** 2 / 2 for name, _, _, _, deviation in _SEARCHED)
+        return likelihood - sum((_neutral(name, numbers[name]) / width) ** 2 / 2 for name, *_, width in _SEARCHED)
 
     return score
 
 
-def _neutral(name: str, parameters: Parameters) -> float:
-    value = parameters.value(name)
+def _neutral(name: str, value: float) -> float:
     return math.log(value / 0.1) if name == "wobble" else value
 
 
 def _numbers(
-    hidden: Evidence,
-    known: Evidence,
-    parameters: Parameters,
-    grid: Floats,
-    step: dict[str, float],
-    curvature: dict[str, float],
+    calls: _Calls, parameters: Parameters, grid: Floats, step: dict[str, float], curvature: dict[str, float]
 ) -> Parameters:
     """One parabola step in each number; notes how sharply the likelihood bends."""
-    scored = _score(hidden, known, parameters, grid)
-
-    def score(name: str, value: float) -> float:
-        return scored(parameters.with_value(name, value))
-
-    here = scored(parameters)
+    score, numbers = _score(calls, parameters, grid), parameters.numbers
+    here = score(numbers)
     for name, _, low, high, _ in _SEARCHED:
-        middle, width = parameters.value(name), step[name]
+        middle, width = numbers[name], step[name]
         lower, upper = max(middle - width, low), min(middle + width, high)
-        below = score(name, lower) if lower < middle else -np.inf
-        above = score(name, upper) if upper > middle else -np.inf
-        if np.isfinite(below) and np.isfinite(above):
+        below = score({**numbers, name: lower}) if lower < middle else -math.inf
+        above = score({**numbers, name: upper}) if upper > middle else -math.inf
+        if math.isfinite(below) and math.isfinite(above):
             bend = -((above - here) / (upper - middle) - (here - below) / (middle - lower)) / ((upper - lower) / 2)
             curvature[name] = max(bend, 0.0)
         best = _top(lower, middle, upper, below, here, above)
         best = min(max(best, middle - 3 * width, low), middle + 3 * width, high)
-        value = score(name, best)
+        value = score({**numbers, name: best})
         if value >= here:
             step[name] = max(abs(best - middle), width / 2.5)
-            parameters, here = parameters.with_value(name, best), value
+            numbers, here = {**numbers, name: best}, value
         else:
             step[name] = width / 2
-    return parameters
+    return parameters.with_numbers(numbers)
 
 
 def _top(x0: float, x1: float, x2: float, y0: float, y1: float, y2: float) -> float:
     """Where the parabola through three points is highest; beyond the best end if it bends up."""
-    if not np.isfinite(y0):
+    if not math.isfinite(y0):
         return x2 if y2 > y1 else x1
-    if not np.isfinite(y2):
+    if not math.isfinite(y2):
         return x0 if y0 > y1 else x1
     left, right = (y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1)
     if right >= left:
         return x2 + (x2 - x1) if y2 > y0 else x0 - (x1 - x0)
-    return float((x0 + x1) / 2 + left * (x2 - x0) / 2 / (left - right))
+    return (x0 + x1) / 2 + left * (x2 - x0) / 2 / (left - right)
 
 
-def _shapes(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats) -> Parameters:
+def _shapes(calls: _Calls, parameters: Parameters, grid: Floats) -> Parameters:
     """One EM step of both mixtures and of the groups' effects."""
     first_mass, speed_mass = np.zeros(len(_BINS)), np.zeros(len(grid))
-    log_first, log_speed, levels = [], [], []
-    if len(hidden):
+    log_values = []
+    if len(calls.hidden):
         shapes = Shapes.of(parameters, grid)
-        step = Cells.of(hidden, parameters, shapes).step(parameters)
+        step = Cells.of(calls.hidden, parameters, shapes).step()
         first_mass += _first_mass(step, shapes)
         speed_mass += step.cells
-        log_first.append(_log_first(step))
-        log_speed.append(step.log_speed)
-        levels.append(hidden.levels)
-    if len(known):
-        z, x = _known(known, parameters)
+        log_values.append((_log_first(step), step.log_speed))
+    if len(calls.known):
+        z, x = _known(calls.known, parameters)
         first_mass += _deposit(z)
         cell = np.clip(np.rint((x - grid[0]) / (grid[1] - grid[0])).astype(int), 0, len(grid) - 1)
         speed_mass += np.bincount(cell, minlength=len(grid))
-        log_first.append(z)
-        log_speed.append(x)
-        levels.append(known.levels)
-    joined = tuple(np.concatenate(parts) for parts in zip(*levels, strict=True))
+        log_values.append((z, x))
+    first_effects, speed_effects = _effects(parameters, calls.levels, np.concatenate(log_values, axis=1))
     return replace(
         parameters,
         first=parameters.first.refitted(_BINS, first_mass, least_width=_LEAST_FIRST_WIDTH, rounds=2),
         speed=parameters.speed.refitted(grid, speed_mass, least_width=_LEAST_SPEED_WIDTH, rounds=2),
-        first_effects=_effects(parameters.first_effects, joined, np.concatenate(log_first)),
-        speed_effects=_effects(parameters.speed_effects, joined, np.concatenate(log_speed)),
+        first_effects=first_effects,
+        speed_effects=speed_effects,
     )
 
 
 def _effects(
-    effects: tuple[Floats, ...], levels: tuple[NDArray[np.int64], ...], value: NDArray[np.floating]
-) -> tuple[Floats, ...]:
-    """Move each level's effect towards its own mean, small levels less; effects of a factor average to 0."""
-    changed = []
-    value = value.astype(np.float64)
-    value -= value.mean()
-    for effect, level in zip(effects, levels, strict=True):
-        if len(effect) < 2:
-            changed.append(effect)
-            continue
-        count = np.bincount(level, minlength=len(effect))
-        mean = np.bincount(level, value, len(effect)) / np.maximum(count, 1)
-        shrink = count / (count + POOLING_CALLS)
-        moved = shrink * (effect + mean)
-        moved -= (moved @ count) / len(level)
-        value -= (moved - effect)[level]
-        changed.append(moved)
-    return tuple(changed)
+    parameters: Parameters, levels: tuple[Ints, ...], values: Singles
+) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+    """Move each level's effects towards its own means, small levels less; effects of a factor average to 0.
+
+    `values` are mean log L0 and mean log d0 of each call.
+    """
+    changed: list[Floats] = []
+    left = values - values.mean(axis=1, dtype=np.float64, keepdims=True)
+    for effects, level in zip(zip(parameters.first_effects, parameters.speed_effects, strict=True), levels, strict=True):
+        effect, size = np.array(effects), len(effects[0])
+        if size >= 2:
+            count = np.bincount(level, minlength=size)
+            mean = np.array([np.bincount(level, own, size) for own in left]) / np.maximum(count, 1)
+            moved = (effect + mean) * (count / (count + POOLING_CALLS))
+            moved -= (moved @ count)[:, None] / len(level)
+            left -= (moved - effect).take(level, axis=1)
+            effect = moved
+        changed.append(effect)
+    return tuple(first for first, _ in changed), tuple(speed for _, speed in changed)
 
 
 def _known(evidence: Evidence, parameters: Parameters) -> tuple[Singles, Singles]:
@@ -276,7 +269,7 @@ def _known(evidence: Evidence, parameters: Parameters) -> tuple[Singles, Singles
     first_shift, speed_shift = shifts(evidence, parameters)
     own = np.maximum(evidence["known_s"] - np.float32(parameters.beta_s / 1e5) * evidence["uncached"], np.float32(0.02))
     decode_s = np.maximum(evidence["last_s"] - evidence["known_s"], np.float32(1e-3))
-    size = sizes(evidence.columns, parameters.costs, np.float32(parameters.free_tokens))
+    size = sizes(evidence, parameters)
     speed = np.log(np.maximum(size.total, np.float32(1.0)) / decode_s)
     return np.log(own) - first_shift, speed - speed_shift
 

@@ -16,6 +16,7 @@ follows, so that the likelihood is a sum over the grid.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -26,7 +27,19 @@ from latprof.estimate.blocks import TOOL
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.table import LOG_EDGES, highest, straight
 
-__all__ = ["COLUMNS", "Evidence", "Parameters", "Shapes", "Sizes", "effects", "of_context", "shifts", "sizes"]
+__all__ = [
+    "COLUMNS",
+    "Evidence",
+    "Parameters",
+    "Shapes",
+    "Sizes",
+    "costs",
+    "effects",
+    "of_context",
+    "shifts",
+    "sizes",
+    "sizes_of",
+]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -60,23 +73,19 @@ class Parameters:
     first_effects: tuple[Floats, ...] = field(default=())
     speed_effects: tuple[Floats, ...] = field(default=())
 
-    def with_value(self, name: str, value: float) -> Parameters:
-        """A copy with one of the numbers changed; 'type_0' and 'type_1' are parts of `type_log`."""
-        changed: Any = float(value)
-        if name.startswith("type_"):
-            name, place = "type_log", int(name[-1])
-            changed = self.type_log.copy()
-            changed[place] = value
-        return replace(self, **{name: changed})
-
     @property
-    def costs(self) -> Singles:
-        """Tokens of tool arguments that take as long as one token of each type."""
-        return np.array([*(math.exp(-value) for value in self.type_log.tolist()), 1.0], dtype=np.float32)
+    def numbers(self) -> dict[str, float]:
+        """All but shapes and effects; 'type_0' and 'type_1' are the parts of `type_log`."""
+        thinking, text = self.type_log.tolist()
+        return {
+            "type_0": thinking, "type_1": text, "beta_s": self.beta_s, "gamma": self.gamma, "wobble": self.wobble,
+            "free_tokens": self.free_tokens,
+        }  # fmt: skip
 
-    def value(self, name: str) -> float:
-        """One of the numbers by the name that `with_value` takes."""
-        return float(self.type_log[int(name[-1])] if name.startswith("type_") else getattr(self, name))
+    def with_numbers(self, numbers: Mapping[str, float]) -> Parameters:
+        """A copy with these numbers, all of them."""
+        others: Any = {name: value for name, value in numbers.items() if not name.startswith("type_")}
+        return replace(self, type_log=np.array([numbers["type_0"], numbers["type_1"]]), **others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,24 +133,31 @@ class Sizes:
     error: Singles
 
 
-def sizes(columns: Singles, costs: Singles, free_tokens: np.float32) -> Sizes:
-    """Token counts in units of the reference speed; one token arrives with the first.
+def costs(numbers: Mapping[str, float]) -> Singles:
+    """Tokens of tool arguments that take as long as one token of each type."""
+    return np.array([math.exp(-numbers["type_0"]), math.exp(-numbers["type_1"]), 1.0], dtype=np.float32)
 
-    `costs` are tokens of tool arguments that take as long as one token of each type.
-    """
+
+def sizes(evidence: Evidence, parameters: Parameters) -> Sizes:
+    """Token counts in units of the reference speed; one token arrives with the first."""
+    return sizes_of(evidence.columns, costs(parameters.numbers), np.float32(parameters.free_tokens))
+
+
+def sizes_of(columns: Singles, cost: Singles, free_tokens: np.float32) -> Sizes:
+    """The same of columns of the evidence, `cost` as from `costs`."""
     _, span_s, *tokens, head, kind, error, tools = columns[:9]
-    cost = np.take(costs, kind.astype(np.intp))
-    total = tokens[0] * costs[0]
-    total += tokens[1] * costs[1]
-    total += tokens[2] * costs[2]
+    own = np.take(cost, kind.astype(np.intp))
+    total = tokens[0] * cost[0]
+    total += tokens[1] * cost[1]
+    total += tokens[2] * cost[2]
     total -= tools * free_tokens
-    total -= cost
+    total -= own
     total = np.where(total > np.float32(0.5), total, np.float32(0.5))
-    first = head * cost
+    first = head * own
     first -= np.where(kind == TOOL, free_tokens, np.float32(0))
     first = np.where(first > 0, first, np.float32(0))
     first = np.where((first < total) & ~np.isnan(span_s), first, total)
-    return Sizes(total, first, total - first, error * cost)
+    return Sizes(total, first, total - first, error * own)
 
 
 def effects(evidence: Evidence, parameters: Parameters) -> tuple[Singles, Singles]:
@@ -155,15 +171,15 @@ def effects(evidence: Evidence, parameters: Parameters) -> tuple[Singles, Single
     return first, speed
 
 
-def of_context(evidence: Evidence, parameters: Parameters) -> Singles:
+def of_context(evidence: Evidence, gamma: float) -> Singles:
     """The effect of each call's context on log d."""
-    return np.asarray(evidence["context"] * np.float32(-parameters.gamma / 1e5))
+    return np.asarray(evidence["context"] * np.float32(-gamma / 1e5))
 
 
 def shifts(evidence: Evidence, parameters: Parameters) -> tuple[Singles, Singles]:
     """Effects of each call's groups and context on log L0 and on log d."""
     first, speed = effects(evidence, parameters)
-    return first, speed + of_context(evidence, parameters)
+    return first, speed + of_context(evidence, parameters.gamma)
 
 
 @dataclass(frozen=True, slots=True)

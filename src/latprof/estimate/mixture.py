@@ -61,10 +61,10 @@ class Mixture:
     def refitted(self, z: Floats, mass: Floats, *, least_width: float, rounds: int = 1) -> Mixture:
         """EM steps on a histogram with `mass` at the logarithms `z`."""
         share, centre, width = self.share, self.centre, self.width
-        used = np.flatnonzero(mass)
-        if not len(used):
+        used = mass > 0
+        if not used.any():
             return self
-        cut = slice(used[0], used[-1] + 1)
+        cut = slice(int(used.argmax()), len(used) - int(used[::-1].argmax()))
         z, mass = z[cut], mass[cut]
         total = mass.sum()
         for _ in range(rounds):

@@ -69,9 +69,9 @@ def evidence_of(observed: Observed, calibration: Calibration, levels: tuple[Ints
 
 def read(evidence: Evidence, parameters: Parameters, grid: Floats) -> Readings:
     """The posterior of every call, in single precision."""
-    cell, inside, first = Cells.of(evidence, parameters, Shapes.of(parameters, grid)).at_levels(parameters, _RISING)
+    cell, inside, first = Cells.of(evidence, parameters, Shapes.of(parameters, grid)).at_levels(_RISING)
     first_shift, speed_shift = shifts(evidence, parameters)
-    size = sizes(evidence.columns, parameters.costs, np.float32(parameters.free_tokens))
+    size = sizes(evidence, parameters)
     first *= np.exp(first_shift)[:, None]
     first += (evidence["uncached"] * np.float32(parameters.beta_s / 1e5))[:, None]
     # A call that no parameters explain would be read as the shape's far end.

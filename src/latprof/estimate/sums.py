@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.likelihood import COLUMNS, Sizes, sizes
+from latprof.estimate.likelihood import COLUMNS, Sizes, sizes_of
 from latprof.estimate.table import LAYOUT, LINES, inverse, lines_of, part_of, value_at
 
 __all__ = ["NUMBERS", "VERSION", "Problem", "Step", "at_levels", "step", "totals"]
@@ -164,7 +164,7 @@ def _histogram(line: Ints, value: Singles) -> Floats:
 def _joint(problem: Problem) -> _Joint:
     numbers = dict(zip(NUMBERS, problem.numbers, strict=True))
     end_s, span_s, headers_s, uncached = (problem.columns[COLUMNS.index(name)] for name in _TIMES)
-    size = sizes(problem.columns, problem.numbers[:3], numbers["free_tokens"])
+    size = sizes_of(problem.columns, problem.numbers[:3], numbers["free_tokens"])
     slow = problem.pace * problem.slowness[:, None]
     head_s = size.first * slow
     middle = end_s - head_s

@@ -3,7 +3,7 @@ from numpy.typing import NDArray
 
 from latprof.estimate.sums import Problem, Step
 
-__all__ = ["at_levels", "cumulative", "descend", "shares", "step", "totals"]
+__all__ = ["at_levels", "cumulative", "descend", "pooled", "refitted", "step", "totals"]
 
 def totals(problem: Problem) -> NDArray[np.float32]: ...
 def step(problem: Problem, moments: NDArray[np.float32], grid: NDArray[np.float32]) -> Step: ...
@@ -27,10 +27,19 @@ def cumulative(
     begin: float,
     z: NDArray[np.float64],
 ) -> NDArray[np.float64]: ...
-def shares(
-    part: NDArray[np.float64],
-    height: NDArray[np.float64],
+def refitted(
     z: NDArray[np.float64],
     mass: NDArray[np.float64],
+    share: NDArray[np.float64],
     centre: NDArray[np.float64],
+    width: NDArray[np.float64],
+    widths: tuple[float, float],
+    rounds: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+def pooled(
+    values: NDArray[np.float32],
+    levels: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    effects: NDArray[np.float64],
+    pooling: float,
+) -> NDArray[np.float64]: ...

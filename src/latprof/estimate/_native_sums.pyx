@@ -11,7 +11,7 @@ import numpy as np
 from latprof.estimate.plain import MOST_SWEEPS
 from latprof.estimate.sums import VERSION, Step
 
-__all__ = ["at_levels", "cumulative", "descend", "shares", "step", "totals"]
+__all__ = ["at_levels", "cumulative", "descend", "pooled", "refitted", "step", "totals"]
 
 
 cdef extern from "_sums.h":
@@ -48,9 +48,13 @@ cdef extern from "_sums.h":
         int components, const double *share, const double *centre, const double *steps, const double *table, int last,
         double begin, const double *z, Py_ssize_t n, double *result
     ) nogil
-    void shares_of(
-        int components, double *part, const double *height, const double *z, const double *mass, Py_ssize_t n,
-        const double *centre, double *weight, double *moved, double *spread, double *total
+    void refit_by(
+        int components, Py_ssize_t n, const double *z, const double *mass, double *share, double *centre,
+        double *width, double least, double most, int rounds, double *part, double *below
+    ) nogil
+    void pool_by(
+        Py_ssize_t calls, int factors, const float *values, const int64_t *levels, const int64_t *sizes,
+        const double *effects, double *changed, double pooling, double *left, double *sums, double *counts
     ) nogil
 
 
@@ -191,20 +195,51 @@ def cumulative(
     return found
 
 
-def shares(
-    double[:, ::1] part not None, const double[::1] height not None, const double[::1] z not None,
-    const double[::1] mass not None, const double[::1] centre not None,
+def refitted(
+    const double[::1] z not None, const double[::1] mass not None, share not None, centre not None, width not None,
+    tuple widths not None, int rounds,
 ):
     """As in plain.py."""
-    cdef Py_ssize_t components = part.shape[0], n = part.shape[1]
-    if not (height.shape[0] == components == centre.shape[0] and z.shape[0] == n == mass.shape[0] and components and n):
+    found = _array((share, centre, width))
+    cdef double[:, ::1] shape = found
+    cdef Py_ssize_t components = shape.shape[1], n = z.shape[0]
+    cdef double least, most
+    least, most = widths
+    if not (components and n and mass.shape[0] == n):
         raise ValueError("arrays that do not go together")
-    sums_, total_ = _empty((3, components)), _empty(n)
-    cdef double[:, ::1] sums = sums_
-    cdef double[::1] total = total_
+    cdef double[:, ::1] room = _empty((components + 1, n))
     with nogil:
-        shares_of(
-            <int>components, &part[0, 0], &height[0], &z[0], &mass[0], n, &centre[0], &sums[0, 0], &sums[1, 0],
-            &sums[2, 0], &total[0],
+        refit_by(
+            <int>components, n, &z[0], &mass[0], &shape[0, 0], &shape[1, 0], &shape[2, 0], least, most, rounds,
+            &room[0, 0], &room[components, 0],
         )
-    return tuple(sums_)
+    return tuple(found)
+
+
+def pooled(
+    const float[:, ::1] values not None, const int64_t[:, ::1] levels not None, const int64_t[::1] sizes not None,
+    const double[:, ::1] effects not None, double pooling,
+):
+    """As in plain.py."""
+    cdef Py_ssize_t calls = values.shape[1], factors = sizes.shape[0], f, i, wide = effects.shape[1]
+    changed_ = _empty((2, wide))
+    if not wide:
+        return changed_
+    if not (values.shape[0] == effects.shape[0] == 2 and levels.shape[0] == factors and levels.shape[1] == calls > 0):
+        raise ValueError("arrays that do not go together")
+    for f in range(factors):
+        wide -= sizes[f]
+        for i in range(calls):
+            if not 0 <= levels[f, i] < sizes[f]:
+                raise ValueError("a level that its factor does not have")
+    if wide:
+        raise ValueError("arrays that do not go together")
+    cdef double[:, ::1] changed = changed_
+    cdef double[::1] left = _empty(calls)
+    cdef double[:, ::1] room = _empty((2, effects.shape[1]))
+    for i in range(2):
+        pool_by(
+            calls, <int>factors, &values[i, 0], &levels[0, 0], &sizes[0], &effects[i, 0], &changed[i, 0], pooling,
+            &left[0], &room[0, 0], &room[1, 0],
+        )
+    return changed_

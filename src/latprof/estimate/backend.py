@@ -17,7 +17,7 @@ except ImportError:  # not compiled on this machine, or beside another version
 else:
     _compiled = _native_sums
 
-__all__ = ["at_levels", "cumulative", "descend", "is_compiled", "shares", "step", "totals"]
+__all__ = ["at_levels", "cumulative", "descend", "is_compiled", "pooled", "refitted", "step", "totals"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -61,7 +61,17 @@ def cumulative(share: Floats, centre: Floats, steps: Floats, table: Floats, begi
     return found
 
 
-def shares(part: Floats, height: Floats, z: Floats, mass: Floats, centre: Floats) -> tuple[Floats, Floats, Floats]:
-    """As `plain.shares`."""
-    found: tuple[Floats, Floats, Floats] = (_compiled or plain).shares(part, height, z, mass, centre)
+def refitted(
+    z: Floats, mass: Floats, share: Floats, centre: Floats, width: Floats, widths: tuple[float, float], rounds: int
+) -> tuple[Floats, Floats, Floats]:
+    """As `plain.refitted`."""
+    found: tuple[Floats, Floats, Floats] = (_compiled or plain).refitted(
+        z, mass, share, centre, width, widths, rounds
+    )
+    return found
+
+
+def pooled(values: Singles, levels: Ints, sizes: Ints, effects: Floats, pooling: float) -> Floats:
+    """As `plain.pooled`."""
+    found: Floats = (_compiled or plain).pooled(values, levels, sizes, effects, pooling)
     return found

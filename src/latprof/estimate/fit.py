@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.estimate import backend
 from latprof.estimate.cells import LEAST_MASS, Cells
 from latprof.estimate.likelihood import Evidence, Parameters, Shapes, shifts, sizes
 from latprof.estimate.mixture import Mixture
+from latprof.estimate.ordered import quantiles
 from latprof.estimate.sums import Step
 from latprof.estimate.table import LOG_MIDDLES
 
@@ -25,7 +28,7 @@ Ints = NDArray[np.int64]
 GRID_CELLS: Final = 40
 _GRID_HALF_WIDTH: Final = 1.5
 # Lines of the table of L0 that make one bin of its histogram.
-_LINES_OF_BIN: Final = 2
+_LINES_OF_BIN: Final = 4
 _BINS: Final = LOG_MIDDLES.reshape(-1, _LINES_OF_BIN).mean(axis=1)
 _FIRST_COMPONENTS: Final = 6
 _SPEED_COMPONENTS: Final = 3
@@ -70,7 +73,7 @@ def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
     known = np.isfinite(evidence["known_s"])
     first[known] = evidence["known_s"][known]
     rough = np.log(np.maximum(first[first > 0.05], 0.05)) if (first > 0.05).any() else np.array([0.0, 1.0])
-    low, high = np.quantile(rough, [0.05, 0.95])
+    low, high = quantiles(rough, (0.05, 0.95)).tolist()
     return Fit(
         Parameters(
             first=Mixture.spanning(low - 0.2, high + 0.3, _FIRST_COMPONENTS),
@@ -148,7 +151,7 @@ class _Calls:
 
     hidden: Evidence
     known: Evidence
-    levels: tuple[Ints, ...]
+    levels: Ints
 
     @classmethod
     def of(cls, evidence: Evidence) -> _Calls:
@@ -156,8 +159,8 @@ class _Calls:
         # Calls with a span first: then they stand together, and no work is done for the others' spans.
         rows = [np.flatnonzero(part) for part in (~known & spread, ~known & ~spread, known)]
         hidden, known_ = evidence.take(np.concatenate(rows[:2])), evidence.take(rows[2])
-        joined = tuple(np.concatenate(parts) for parts in zip(hidden.levels, known_.levels, strict=True))
-        return cls(hidden.without_headers(), known_, joined)
+        joined = [np.concatenate(parts) for parts in zip(hidden.levels, known_.levels, strict=True)]
+        return cls(hidden.without_headers(), known_, np.array(joined, dtype=np.int64))
 
 
 def _score(calls: _Calls, parameters: Parameters, grid: Floats) -> Callable[[Mapping[str, float]], float]:
@@ -243,25 +246,17 @@ def _shapes(calls: _Calls, parameters: Parameters, grid: Floats) -> Parameters:
 
 
 def _effects(
-    parameters: Parameters, levels: tuple[Ints, ...], values: Singles
+    parameters: Parameters, levels: Ints, values: Singles
 ) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
-    """Move each level's effects towards its own means, small levels less; effects of a factor average to 0.
-
-    `values` are mean log L0 and mean log d0 of each call.
-    """
-    changed: list[Floats] = []
-    left = values - values.mean(axis=1, dtype=np.float64, keepdims=True)
-    for effects, level in zip(zip(parameters.first_effects, parameters.speed_effects, strict=True), levels, strict=True):
-        effect, size = np.array(effects), len(effects[0])
-        if size >= 2:
-            count = np.bincount(level, minlength=size)
-            mean = np.array([np.bincount(level, own, size) for own in left]) / np.maximum(count, 1)
-            moved = (effect + mean) * (count / (count + POOLING_CALLS))
-            moved -= (moved @ count)[:, None] / len(level)
-            left -= (moved - effect).take(level, axis=1)
-            effect = moved
-        changed.append(effect)
-    return tuple(first for first, _ in changed), tuple(speed for _, speed in changed)
+    """Effects moved towards the means that their levels have; `values` are mean log L0 and mean log d0 of each call."""
+    sizes_ = [len(effect) for effect in parameters.first_effects]
+    if not sizes_:
+        return (), ()
+    before = np.array([np.concatenate(parameters.first_effects), np.concatenate(parameters.speed_effects)])
+    moved = backend.pooled(values, levels, np.array(sizes_), before, POOLING_CALLS)
+    ends = list(accumulate(sizes_))
+    first, speed = (tuple(row[end - size : end] for size, end in zip(sizes_, ends, strict=True)) for row in moved)
+    return first, speed
 
 
 def _known(evidence: Evidence, parameters: Parameters) -> tuple[Singles, Singles]:

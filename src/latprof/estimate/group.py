@@ -13,7 +13,7 @@ from latprof.estimate.calibrate import Calibration
 from latprof.estimate.check import Misfit
 from latprof.estimate.likelihood import Parameters
 from latprof.estimate.model import Fitted, Sample, fitted
-from latprof.estimate.observe import Observed, take
+from latprof.estimate.observe import Observed, cut, take
 from latprof.estimate.readings import Readings, evidence_of, read
 from latprof.estimate.sample import Choice, choose, chunks
 from latprof.estimate.shelf import Shelf, digest, fitted_from, kept, readings_from, saved
@@ -117,8 +117,7 @@ def read_group(
     """The posterior of every call, chunk by chunk: each depends on its own calls and the fitted model alone."""
     model = digest(found) if shelf is not None else ""
     for begin, end in chunks(observed.sent_at):
-        rows = np.arange(begin, end)
-        part = _Part(take(observed, rows), tuple(factor.level[rows] for factor in factors), found, model)
+        part = _Part(cut(observed, begin, end), tuple(factor.level[begin:end] for factor in factors), found, model)
         yield slice(begin, end), kept(shelf, part.key, part.readings, saved, readings_from)
 
 

@@ -60,21 +60,9 @@ class Mixture:
 
     def refitted(self, z: Floats, mass: Floats, *, least_width: float, rounds: int = 1) -> Mixture:
         """EM steps on a histogram with `mass` at the logarithms `z`."""
-        share, centre, width = self.share, self.centre, self.width
         used = mass > 0
         if not used.any():
             return self
         cut = slice(int(used.argmax()), len(used) - int(used[::-1].argmax()))
-        z, mass = z[cut], mass[cut]
-        total = mass.sum()
-        for _ in range(rounds):
-            part = z - centre[:, None]
-            part *= (np.sqrt(0.5) / width)[:, None]
-            part *= part
-            np.negative(part, out=part)
-            np.exp(part, out=part)
-            weight, centre, squares = backend.shares(part, share / width, z, mass, centre)
-            width = np.sqrt((squares + width * width) / (weight + 1.0))
-            width = np.minimum(np.maximum(width, least_width), _MOST_WIDTH)
-            share = (weight + 0.5) / (total + 0.5 * len(weight))
-        return Mixture(share, centre, width)
+        widths = (least_width, _MOST_WIDTH)
+        return Mixture(*backend.refitted(z[cut], mass[cut], self.share, self.centre, self.width, widths, rounds))

@@ -13,6 +13,7 @@ from latprof.estimate.check import Misfit, misfit, places
 from latprof.estimate.fit import Fit, fit, refit, start
 from latprof.estimate.likelihood import Evidence, Parameters
 from latprof.estimate.observe import Observed, take
+from latprof.estimate.ordered import quantiles
 from latprof.estimate.readings import ATOMS, evidence_of, read
 
 __all__ = ["PROBABILITIES", "Fitted", "Sample", "fitted"]
@@ -145,8 +146,8 @@ def _parameter_errors(
         rows.append(
             np.concatenate(
                 [
-                    np.quantile(np.log(np.maximum(found.first_s[:, :ATOMS], 1e-3)), PROBABILITIES),
-                    np.quantile(np.log(found.speed_tps[:, :ATOMS]), PROBABILITIES),
+                    np.log(np.maximum(quantiles(found.first_s[:, :ATOMS], PROBABILITIES), 1e-3)),
+                    np.log(quantiles(found.speed_tps[:, :ATOMS], PROBABILITIES)),
                 ]
             )
         )

@@ -63,9 +63,9 @@ def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
     rest = evidence["tokens"] - 1 - evidence["head"]
     ok = evidence.has_span & (rest > 30)
     if ok.sum() >= 5:
-        speed = float(np.median(rest[ok] / evidence["span_s"][ok]))
+        speed = float(quantiles(rest[ok] / evidence["span_s"][ok], (0.5,))[0])
     else:
-        speed = float(np.median(evidence["tokens"] / evidence["last_s"])) * 1.5
+        speed = float(quantiles(evidence["tokens"] / evidence["last_s"], (0.5,))[0]) * 1.5
     centre = np.log(np.clip(speed, 3.0, 2000.0))
     grid = centre + np.linspace(-_GRID_HALF_WIDTH, _GRID_HALF_WIDTH, GRID_CELLS)
     before = np.where(evidence.has_span, evidence["head"] + 1, evidence["tokens"])

@@ -65,9 +65,7 @@ def refitted(
     z: Floats, mass: Floats, share: Floats, centre: Floats, width: Floats, widths: tuple[float, float], rounds: int
 ) -> tuple[Floats, Floats, Floats]:
     """As `plain.refitted`."""
-    found: tuple[Floats, Floats, Floats] = (_compiled or plain).refitted(
-        z, mass, share, centre, width, widths, rounds
-    )
+    found: tuple[Floats, Floats, Floats] = (_compiled or plain).refitted(z, mass, share, centre, width, widths, rounds)
     return found
 
 

@@ -14,9 +14,14 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 TYPES: Final = ("thinking", "text", "tool_use")
-THINKING, TEXT, TOOL = range(3)
+THINKING: Final = 0
+TEXT: Final = 1
+TOOL: Final = 2
 # Columns of the regression: per type the blocks, then the characters; thinking has two sizes.
-SIGNATURE, SHOWN, TEXT_SIZE, TOOL_SIZE = range(3, 7)
+SIGNATURE: Final = 3
+SHOWN: Final = 4
+TEXT_SIZE: Final = 5
+TOOL_SIZE: Final = 6
 WIDTH: Final = 7
 # The column of the size of a block of each type.
 _SIZE_OF: Final = np.array([SHOWN, TEXT_SIZE, TOOL_SIZE], dtype=np.int64)
@@ -50,4 +55,4 @@ class BlockTable:
         """What the total of each call is regressed on, (WIDTH, calls)."""
         n, call, (column, size) = len(self.start), self.call, self.sizes()
         rows = np.bincount(self.type * n + call, minlength=WIDTH * n)
-        return (rows + np.bincount(column * n + call, size, WIDTH * n)).reshape(WIDTH, n)
+        return np.asarray(rows + np.bincount(column * n + call, size, WIDTH * n), dtype=np.float64).reshape(WIDTH, n)

@@ -142,6 +142,8 @@ def spread(blocks: BlockTable, totals: Floats, fit: Calibration) -> Shares:
     all_variance = np.add.reduceat(variance, start)
     counts = np.maximum(expected + (missing / all_variance)[call] * variance, 1.0)
     counts *= (totals / np.add.reduceat(counts, start))[call]
-    by_type = np.bincount(call * len(TYPES) + blocks.type, counts, len(totals) * len(TYPES)).reshape(-1, len(TYPES))
-    first = variance[start]
-    return Shares(by_type, counts[start], np.sqrt(first * (all_variance - first) / all_variance), counts)
+    first, place = variance[start], call * len(TYPES) + blocks.type
+    by_type: Floats = np.asarray(np.bincount(place, counts, len(totals) * len(TYPES)), dtype=np.float64)
+    return Shares(
+        by_type.reshape(-1, len(TYPES)), counts[start], np.sqrt(first * (all_variance - first) / all_variance), counts
+    )

@@ -170,7 +170,7 @@ def _score(calls: _Calls, parameters: Parameters, grid: Floats) -> Callable[[Map
     def score(numbers: Mapping[str, float]) -> float:
         likelihood = 0.0 if cells is None else cells.log_likelihood(numbers)
         if len(calls.known):
-            z, x = _known(calls.known, parameters.with_numbers(numbers))
+            z, x = (log.astype(np.float64) for log in _known(calls.known, parameters.with_numbers(numbers)))
             density = parameters.first.density(z) * parameters.speed.density(x)
             likelihood += float((np.log(density + 1e-9) - z).sum())
         return likelihood - sum((_neutral(name, numbers[name]) / width) ** 2 / 2 for name, *_, width in _SEARCHED)
@@ -245,9 +245,7 @@ def _shapes(calls: _Calls, parameters: Parameters, grid: Floats) -> Parameters:
     )
 
 
-def _effects(
-    parameters: Parameters, levels: Ints, values: Singles
-) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+def _effects(parameters: Parameters, levels: Ints, values: Singles) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
     """Effects moved towards the means that their levels have; `values` are mean log L0 and mean log d0 of each call."""
     sizes_ = [len(effect) for effect in parameters.first_effects]
     if not sizes_:

@@ -101,11 +101,11 @@ class Evidence:
     levels: tuple[Ints, ...]
 
     def __len__(self) -> int:
-        return self.columns.shape[1]
+        return int(self.columns.shape[1])
 
     def __getitem__(self, name: str) -> Singles:
         """One column."""
-        return self.columns[_AT[name]]
+        return np.asarray(self.columns[_AT[name]])
 
     @property
     def has_span(self) -> NDArray[np.bool_]:

@@ -56,7 +56,9 @@ class Mixture:
     def cumulative(self, z: Floats) -> Floats:
         """Share of the distribution below the logarithms `z`, (n,)."""
         begin = float(_TABLE_X[0]) * _TABLE_STEPS
-        return backend.cumulative(self.share, self.centre, _TABLE_STEPS / self.width, _TABLE, begin, np.ascontiguousarray(z))
+        return backend.cumulative(
+            self.share, self.centre, _TABLE_STEPS / self.width, _TABLE, begin, np.ascontiguousarray(z)
+        )
 
     def refitted(self, z: Floats, mass: Floats, *, least_width: float, rounds: int = 1) -> Mixture:
         """EM steps on a histogram with `mass` at the logarithms `z`."""

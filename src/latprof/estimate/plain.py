@@ -43,9 +43,9 @@ def descend(
                 slope -= factor * value  # noqa: PLW2901
             before = values[k]
             value = before + slope / divisor
-            values[k] = value = value if value > floor else floor
+            values[k] = value = max(floor, value)
             step = abs(value - before) * root
-            largest = step if step > largest else largest
+            largest = max(largest, step)
         if largest < least:
             break
     return np.array(values)
@@ -107,9 +107,7 @@ def exponential(power: Floats) -> Floats:
     return np.asarray(np.ldexp(found, doublings.astype(np.int32)))
 
 
-def pooled(
-    values: Singles, levels: Ints, sizes: Ints, effects: Floats, pooling: float
-) -> Floats:
+def pooled(values: Singles, levels: Ints, sizes: Ints, effects: Floats, pooling: float) -> Floats:
     """Effects moved towards the means of their levels, those of levels with few calls less, averaging to 0 in a factor.
 
     `values` (2, n) is what is explained of each call, `levels` (factors, n) its level of each factor, `sizes` how many

@@ -96,11 +96,10 @@ def step(problem: Problem, moments: Singles, grid: Singles) -> Step:
     told = joint.mass > problem.numbers[NUMBERS.index("least_mass")]
     counted = np.where(told, weight, np.float32(0))
     level = counted / np.where(told, joint.mass, _ONE)
-    line, inside, signed = (
-        np.stack(pair, axis=1)
-        for pair in ((joint.low[0], joint.high[0]), (joint.low[1], joint.high[1]), (level, -level))
-    )
-    jumps = np.stack((_histogram(line, signed), _histogram(line, signed * part_of(line, inside))), axis=1)
+    line = np.stack((joint.low[0], joint.high[0]), axis=1)
+    part = part_of(line, np.stack((joint.low[1], joint.high[1]), axis=1))
+    signed: Singles = np.stack((level, -level), axis=1)
+    jumps = np.stack((_histogram(line, signed), _histogram(line, signed * part)), axis=1)
     moment = value_at(moments, *joint.high) - value_at(moments, *joint.low)
     moment *= level
     cells = np.add.accumulate(weight.astype(np.float64), axis=1)[:, -1]
@@ -150,7 +149,7 @@ def _parts(problem: Problem) -> Iterator[Problem]:
 
 def _added(rows: Singles) -> Singles:
     """The sum of the rows, one after the other; `np.sum` may take another order."""
-    total = np.zeros_like(rows[0])
+    total = np.zeros(rows.shape[1], dtype=np.float32)
     for row in rows:
         total += row
     return total
@@ -158,7 +157,8 @@ def _added(rows: Singles) -> Singles:
 
 def _histogram(line: Ints, value: Singles) -> Floats:
     """The values of each line, added call by call, in a call cell by cell, and in a cell its begin and its end."""
-    return np.bincount(line.transpose(2, 0, 1).ravel(), value.transpose(2, 0, 1).ravel(), LINES + 1)
+    lines, values = (part.transpose(2, 0, 1).ravel() for part in (line, value))
+    return np.asarray(np.bincount(lines, values, LINES + 1), dtype=np.float64)
 
 
 def _joint(problem: Problem) -> _Joint:

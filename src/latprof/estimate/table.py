@@ -12,7 +12,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EDGES_S", "LAYOUT", "LINES", "LOG_EDGES", "LOG_MIDDLES", "highest", "inverse", "lines_of", "part_of", "straight", "value_at"]
+__all__ = [
+    "EDGES_S",
+    "LAYOUT",
+    "LINES",
+    "LOG_EDGES",
+    "LOG_MIDDLES",
+    "highest",
+    "inverse",
+    "lines_of",
+    "part_of",
+    "straight",
+    "value_at",
+]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.estimate import estimate
-from latprof.estimate.likelihood import Evidence, Parameters, shifts, sizes
+from latprof.estimate.evidence import Evidence
+from latprof.estimate.likelihood import Parameters, shifts, sizes
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.observe import observe, usable
 from latprof.estimate.readings import evidence_of

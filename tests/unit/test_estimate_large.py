@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from estimated_calls import Made, made
 from latprof.estimate import Estimation, estimate
 from latprof.estimate.calibrate import calibrate
+from latprof.estimate.evidence import COLUMNS, Evidence
 from latprof.estimate.fit import Fit, start
-from latprof.estimate.likelihood import COLUMNS, Evidence
 from latprof.estimate.observe import observe, usable
 from latprof.estimate.readings import ATOMS, evidence_of, read
 from latprof.estimate.sample import FIT_CALLS, choose, chunks, settled

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.estimate import backend
-from latprof.estimate.likelihood import Evidence, Parameters, Shapes, costs, effects, of_context
+from latprof.estimate.evidence import Evidence
+from latprof.estimate.likelihood import Parameters, Shapes, costs, effects, of_context
 from latprof.estimate.sums import NUMBERS, Problem, Step
 from latprof.estimate.table import LOG_MIDDLES, straight
 

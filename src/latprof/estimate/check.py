@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.estimate.cells import STAMP_S
-from latprof.estimate.likelihood import Evidence, Parameters, Shapes, shifts, sizes
+from latprof.estimate.evidence import Evidence
+from latprof.estimate.likelihood import Parameters, Shapes, shifts, sizes
 from latprof.estimate.table import lines_of, value_at
 
 __all__ = ["Misfit", "misfit", "places"]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from latprof.estimate import backend
 from latprof.estimate.cells import LEAST_MASS, Cells
-from latprof.estimate.likelihood import Evidence, Parameters, Shapes, shifts, sizes
+from latprof.estimate.evidence import Evidence
+from latprof.estimate.likelihood import Parameters, Shapes, shifts, sizes
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.ordered import quantiles
 from latprof.estimate.sums import Step

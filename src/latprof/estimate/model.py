@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from latprof.estimate.calibrate import Calibration, calibrate, calibrate_on
 from latprof.estimate.check import Misfit, misfit, places
+from latprof.estimate.evidence import Evidence
 from latprof.estimate.fit import Fit, fit, refit, start
-from latprof.estimate.likelihood import Evidence, Parameters
+from latprof.estimate.likelihood import Parameters
 from latprof.estimate.observe import Observed, take
 from latprof.estimate.ordered import quantiles
 from latprof.estimate.readings import ATOMS, evidence_of, read

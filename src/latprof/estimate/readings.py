@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from latprof.estimate.blocks import TOOL
 from latprof.estimate.calibrate import Calibration, spread
 from latprof.estimate.cells import Cells
-from latprof.estimate.likelihood import COLUMNS, Evidence, Parameters, Shapes, shifts, sizes
+from latprof.estimate.evidence import COLUMNS, Evidence
+from latprof.estimate.likelihood import Parameters, Shapes, shifts, sizes
 from latprof.estimate.observe import Observed
 
 __all__ = ["ATOMS", "Readings", "evidence_of", "read"]

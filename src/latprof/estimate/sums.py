@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.likelihood import COLUMNS, Sizes, sizes_of
+from latprof.estimate.evidence import COLUMNS, Sizes, sizes_of
 from latprof.estimate.table import LAYOUT, LINES, inverse, lines_of, part_of, value_at
 
 __all__ = ["NUMBERS", "VERSION", "Problem", "Step", "at_levels", "step", "totals"]

@@ -11,7 +11,7 @@ SOURCES = {
     f"{READER}/_native.pyx": (f"{READER}/_json.h", f"{READER}/_record.h", *SLOTS),
     f"{READER}/_native_calls.pyx": SLOTS,
     f"{TRACE}/_native_columns.pyx": SLOTS,
-    f"{ESTIMATE}/_native_sums.pyx": (f"{ESTIMATE}/_sums.h",),
+    f"{ESTIMATE}/_native_sums.pyx": tuple(f"{ESTIMATE}/{name}.h" for name in ("_sums", "_plain", "_exact")),
 }
 # Sums must be those of the Python code to the last bit: no multiplication fused with an addition. The others only let
 # the compiler take several calls at once. Microsoft's compiler keeps to the order as it is.

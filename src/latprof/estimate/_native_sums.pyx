@@ -40,6 +40,9 @@ cdef extern from "_sums.h":
     void totals_of(const Problem *problem, float *result) nogil
     void step_of(const Problem *problem, const float *moments, const float *grid, Sums *step) nogil
     void levels_of(const Problem *problem, const float *levels, int count, Reached *reached) nogil
+
+
+cdef extern from "_plain.h":
     void descend_by(
         int size, const double *gram, const double *moments, const double *divisors, const double *roots,
         const double *floors, double *values, double least, int most_sweeps

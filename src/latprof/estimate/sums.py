@@ -32,6 +32,8 @@ NUMBERS: Final = (
 VERSION: Final = (1, COLUMNS[: COLUMNS.index("tokens")], NUMBERS, LAYOUT)
 _ONE: Final = np.float32(1)
 _TIMES: Final = ("ends_s", "span_s", "headers_s", "uncached")
+# What damaged logs hold may be beyond all numbers, and compiled code does not warn of it, either.
+_quietly: Final = np.errstate(all="ignore")
 # Arrays of one step stay in a processor's cache.
 _CALLS: Final = 1024
 
@@ -82,12 +84,14 @@ class _Joint:
     mass: Singles
 
 
+@_quietly
 def totals(problem: Problem) -> Singles:
     """The likelihood of each call, but for a factor that its own numbers do not change, (calls,)."""
     parts = [_joint(part).total for part in _parts(problem)]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
 
+@_quietly
 def step(problem: Problem, moments: Singles, grid: Singles) -> Step:
     """Sums for a step of EM. `moments` holds the increments of log L0 as lines, like the table; `grid` log d0."""
     joint = _joint(problem)
@@ -106,6 +110,7 @@ def step(problem: Problem, moments: Singles, grid: Singles) -> Step:
     return Step(jumps, cells, _added(moment), _added(counted), _added(weight * grid[:, None]))
 
 
+@_quietly
 def at_levels(problem: Problem, levels: Singles) -> tuple[Ints, Singles, Singles]:
     """Where each call's posterior reaches rising levels, all (calls, levels).
 

@@ -111,6 +111,24 @@ def test_sums_have_the_same_bits(problem: Problem) -> None:
         assert same(part, wanted)
 
 
+@pytest.mark.property
+@settings(max_examples=30, deadline=None)
+@given(problems, st.integers(1, 300))
+def test_a_call_is_read_the_same_among_any_others(problem: Problem, begin: int) -> None:
+    """Calls beside it, with or without spans, are no part of its sums."""
+    rows = slice(min(begin, problem.columns.shape[1] - 1), None)
+    part = replace(
+        problem,
+        columns=np.ascontiguousarray(problem.columns[:, rows]),
+        scale=problem.scale[rows],
+        pace=problem.pace[rows],
+    )
+    assert same(backend.totals(part), backend.totals(problem)[rows])
+    levels = np.array([0.1, 0.9], dtype=np.float32)
+    for one, whole in zip(backend.at_levels(part, levels), backend.at_levels(problem, levels), strict=True):
+        assert same(one, whole[rows])
+
+
 @not_compiled
 @pytest.mark.property
 @settings(max_examples=150, deadline=None)

@@ -190,11 +190,10 @@ def cumulative(
     if centre.shape[0] != components or steps.shape[0] != components or table.shape[1] != 2 or last < 0:
         raise ValueError("arrays that do not go together")
     if components and z.shape[0]:
-        with nogil:
-            cumulative_of(
-                <int>components, &share[0], &centre[0], &steps[0], &table[0, 0], <int>last, begin, &z[0], z.shape[0],
-                &result[0],
-            )
+        cumulative_of(
+            <int>components, &share[0], &centre[0], &steps[0], &table[0, 0], <int>last, begin, &z[0], z.shape[0],
+            &result[0],
+        )
     return found
 
 
@@ -211,11 +210,10 @@ def refitted(
     if not (components and n and mass.shape[0] == n):
         raise ValueError("arrays that do not go together")
     cdef double[:, ::1] room = _empty((components + 1, n))
-    with nogil:
-        refit_by(
-            <int>components, n, &z[0], &mass[0], &shape[0, 0], &shape[1, 0], &shape[2, 0], least, most, rounds,
-            &room[0, 0], &room[components, 0],
-        )
+    refit_by(
+        <int>components, n, &z[0], &mass[0], &shape[0, 0], &shape[1, 0], &shape[2, 0], least, most, rounds,
+        &room[0, 0], &room[components, 0],
+    )
     return tuple(found)
 
 

@@ -126,7 +126,7 @@ def test_a_call_is_read_the_same_among_any_others(problem: Problem, begin: int) 
     assert same(backend.totals(part), backend.totals(problem)[rows])
     levels = np.array([0.1, 0.9], dtype=np.float32)
     for one, whole in zip(backend.at_levels(part, levels), backend.at_levels(problem, levels), strict=True):
-        assert same(one, whole[rows])
+        assert same(one, np.asarray(whole)[rows])
 
 
 @not_compiled

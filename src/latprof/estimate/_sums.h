@@ -197,36 +197,40 @@ INLINE void jump(double *jumps, float time_s, float level) {
 
 FOR_EACH_PROCESSOR
 static void step_of(const Problem *problem, const float *moments, const float *grid, Step *step) {
-    Joint joint;
-    float level[MOST_CELLS][LANES];
+    float density[MOST_CELLS][LANES], level[MOST_CELLS][LANES], low_s[MOST_CELLS][LANES], high_s[MOST_CELLS][LANES];
+    const float least = problem->numbers[LEAST_MASS];
     for (ptrdiff_t begin = 0; begin < problem->calls; begin += LANES) {
-        float moment[LANES] = {0}, inside[LANES] = {0}, log_speed[LANES] = {0}, share[LANES];
-        joint_of(problem, begin, &joint);
-        for (int i = 0; i < LANES; i++) share[i] = 1.0f / joint.total[i];
+        float total[LANES] = {0}, moment[LANES] = {0}, inside[LANES] = {0}, log_speed[LANES] = {0};
+        float below[LANES], mass[LANES];
+        Block block;
+        fill(problem, begin, &block);
         for (int k = 0; k < problem->cells; k++) {
+            if (block.any_span)
+                cell_of(problem, &block, k, 1, density[k], low_s[k], high_s[k], below, mass);
+            else
+                cell_of(problem, &block, k, 0, density[k], low_s[k], high_s[k], below, mass);
             for (int i = 0; i < LANES; i++) {
-                float weight = joint.density[k][i] * share[i], mass = joint.mass[k][i];
-                int told = mass > problem->numbers[LEAST_MASS];
-                float counted = told ? weight : 0.0f;
-                level[k][i] = counted / (told ? mass : 1.0f);
-                joint.density[k][i] = weight;
+                float counted = mass[i] > least ? density[k][i] : 0.0f;
+                level[k][i] = counted / (mass[i] > least ? mass[i] : 1.0f);
+                total[i] = total[i] + density[k][i];
                 inside[i] = inside[i] + counted;
-                log_speed[i] = log_speed[i] + weight * grid[k];
+                log_speed[i] = log_speed[i] + density[k][i] * grid[k];
             }
-            for (int i = 0; i < LANES; i++) {
-                float more = value_at(moments, joint.high_s[k][i]) - value_at(moments, joint.low_s[k][i]);
-                moment[i] = moment[i] + more * level[k][i];
-            }
+            for (int i = 0; i < LANES; i++)
+                moment[i] = moment[i] + (value_at(moments, high_s[k][i]) - value_at(moments, low_s[k][i])) * level[k][i];
         }
         for (int i = 0; i < LANES && begin + i < problem->calls; i++) {
+            float share = 1.0f / total[i];
             for (int k = 0; k < problem->cells; k++) {
-                step->cells[k] += (double)joint.density[k][i];
-                jump(step->jumps, joint.low_s[k][i], level[k][i]);
-                jump(step->jumps, joint.high_s[k][i], -level[k][i]);
+                float weight = level[k][i] * share;
+                step->cells[k] += (double)(density[k][i] * share);
+                if (weight == 0.0f) continue; /* adds nothing, but would be waited for */
+                jump(step->jumps, low_s[k][i], weight);
+                jump(step->jumps, high_s[k][i], -weight);
             }
-            step->moment[begin + i] = moment[i];
-            step->inside[begin + i] = inside[i];
-            step->log_speed[begin + i] = log_speed[i];
+            step->moment[begin + i] = moment[i] * share;
+            step->inside[begin + i] = inside[i] * share;
+            step->log_speed[begin + i] = log_speed[i] * share;
         }
     }
 }

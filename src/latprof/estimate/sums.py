@@ -95,19 +95,20 @@ def totals(problem: Problem) -> Singles:
 def step(problem: Problem, moments: Singles, grid: Singles) -> Step:
     """Sums for a step of EM. `moments` holds the increments of log L0 as lines, like the table; `grid` log d0."""
     joint = _joint(problem)
-    weight = joint.density * (_ONE / joint.total)
+    share = _ONE / joint.total
     # What lies outside the prior is an outlier and says nothing of its shape.
     told = joint.mass > problem.numbers[NUMBERS.index("least_mass")]
-    counted = np.where(told, weight, np.float32(0))
+    counted = np.where(told, joint.density, np.float32(0))
     level = counted / np.where(told, joint.mass, _ONE)
     line = np.stack((joint.low[0], joint.high[0]), axis=1)
     part = part_of(line, np.stack((joint.low[1], joint.high[1]), axis=1))
-    signed: Singles = np.stack((level, -level), axis=1)
+    signed: Singles = np.stack((level * share, -(level * share)), axis=1)
     jumps = np.stack((_histogram(line, signed), _histogram(line, signed * part)), axis=1)
     moment = value_at(moments, *joint.high) - value_at(moments, *joint.low)
     moment *= level
-    cells = np.add.accumulate(weight.astype(np.float64), axis=1)[:, -1]
-    return Step(jumps, cells, _added(moment), _added(counted), _added(weight * grid[:, None]))
+    cells = np.add.accumulate((joint.density * share).astype(np.float64), axis=1)[:, -1]
+    sums = (_added(moment), _added(counted), _added(joint.density * grid[:, None]))
+    return Step(jumps, cells, *(each * share for each in sums))
 
 
 @_quietly

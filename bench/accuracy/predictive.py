@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.estimate import estimate
-from latprof.estimate.likelihood import Evidence, Parameters, shifts, sizes
+from latprof.estimate.evidence import Evidence
+from latprof.estimate.likelihood import Parameters, shifts, sizes
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.observe import observe, usable
 from latprof.estimate.readings import evidence_of
@@ -52,7 +53,8 @@ def compared(shared: Path) -> list[Compared]:
         evidence = evidence_of(observed, group.calibration, tuple(factor.level for factor in group.factors))
         rng = np.random.default_rng(7)
         drawn = [_draw(evidence, group.parameters, rng) for _ in range(DRAWS)]
-        real = _figures(evidence, evidence.first_s, evidence.span_s, evidence.last_s)
+        times = [evidence[name].astype(np.float64) for name in ("first_s", "span_s", "last_s")]
+        real = _figures(evidence, *times)
         many = [_figures(evidence, *times) for times in drawn]
         for name, (n, value) in real.items():
             rows.append(Compared(model, name, n, value, float(np.mean([figures[name][1] for figures in many]))))
@@ -69,8 +71,8 @@ def _draw(evidence: Evidence, parameters: Parameters, rng: np.random.Generator) 
     n = len(evidence)
     size, (first_shift, speed_shift) = sizes(evidence, parameters), shifts(evidence, parameters)
     speed = np.exp(_sample(parameters.speed, n, rng) + speed_shift)
-    first = np.exp(_sample(parameters.first, n, rng) + first_shift) + parameters.beta_s * evidence.uncached / 1e5
-    spread = ~np.isnan(evidence.span_s)
+    first = np.exp(_sample(parameters.first, n, rng) + first_shift) + parameters.beta_s * evidence["uncached"] / 1e5
+    spread = evidence.has_span
     swap = np.where(spread, rng.normal(0, size.error), 0.0)
     head_s = np.maximum(size.first + swap, 0.5) / speed * (1 + rng.normal(0, parameters.wobble / 2, n))
     blur = parameters.wobble * size.rest / speed * rng.standard_t(4, n)
@@ -81,23 +83,24 @@ def _draw(evidence: Evidence, parameters: Parameters, rng: np.random.Generator) 
 
 def _figures(evidence: Evidence, first_s: Floats, span_s: Floats, last_s: Floats) -> dict[str, tuple[int, float]]:
     """The line of wall time over tokens, spans, and times of the first line by type of its block."""
-    hidden = evidence.by_type[:, 0]
-    columns = np.column_stack([np.ones(len(hidden)), evidence.tokens - hidden, hidden, evidence.uncached / 1e5])
+    # In double precision, as what is fitted to it.
+    hidden, tokens, uncached = (evidence[name].astype(np.float64) for name in ("thinking", "tokens", "uncached"))
+    columns = np.column_stack([np.ones(len(hidden)), tokens - hidden, hidden, uncached / 1e5])
     line = _least_absolute(columns, last_s)
     found = {
         "wall: start (s)": (len(hidden), line[0]),
         "wall: visible tokens per s": (len(hidden), 1 / line[1]),
         "wall: thinking tokens per s": (len(hidden), 1 / line[2]),
     }
-    spread = ~np.isnan(evidence.span_s)
+    spread = evidence.has_span
     for q in (0.1, 0.5, 0.9):
         found[f"time between blocks p{100 * q:.0f} (s)"] = (int(spread.sum()), float(np.quantile(span_s[spread], q)))
     for kind, name in enumerate(TYPES):
-        own = spread & (evidence.first_type == kind)
+        own = spread & (evidence["first_type"] == kind)
         if own.sum() >= LEAST:
             for q in (0.1, 0.5, 0.9):
                 found[f"first line, {name}, p{100 * q:.0f} (s)"] = (int(own.sum()), float(np.quantile(first_s[own], q)))
-        alone = ~spread & (evidence.first_type == kind)
+        alone = ~spread & (evidence["first_type"] == kind)
         if alone.sum() >= LEAST:
             for q in (0.1, 0.5, 0.9):
                 found[f"only line, {name}, p{100 * q:.0f} (s)"] = (

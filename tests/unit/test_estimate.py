@@ -9,7 +9,8 @@ import pytest
 
 from estimated_calls import PER_BLOCK, RATIO, Law, Made, made
 from latprof.estimate import Estimation, account, call_reading, estimate
-from latprof.estimate.calibrate import BlockTable, calibrate, spread
+from latprof.estimate.blocks import BlockTable
+from latprof.estimate.calibrate import calibrate, spread
 from latprof.estimate.check import misfit
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.observe import observe, usable

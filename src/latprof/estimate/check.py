@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.likelihood import LOG_TABLE_S, TABLE_S, Evidence, Parameters, shifts, sizes
+from latprof.estimate.cells import STAMP_S
+from latprof.estimate.evidence import Evidence
+from latprof.estimate.likelihood import Parameters, Shapes, shifts, sizes
+from latprof.estimate.table import lines_of, value_at
 
 __all__ = ["Misfit", "misfit", "places"]
 
 Floats = NDArray[np.float64]
-_STAMP_S: Final = 0.012
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +41,28 @@ class Misfit:
 
 def places(evidence: Evidence, parameters: Parameters, grid: Floats) -> dict[str, Floats]:
     """Places of each call's observations in their predicted distributions; NaN where there is none."""
-    size, (first_shift, speed_shift) = sizes(evidence, parameters), shifts(evidence, parameters)
-    half = (grid[1] - grid[0]) / 2
-    prior = np.diff(parameters.speed.cumulative(np.append(grid - half, grid[-1] + half)))
-    prior = prior / prior.sum()
-    inverse = np.exp(-speed_shift)[:, None] * np.exp(-grid)[None, :]
-    table = parameters.first.cumulative(LOG_TABLE_S)
-    scale, prefill = np.exp(-first_shift)[:, None], (parameters.beta_s * evidence.uncached / 1e5)[:, None]
+    shapes, (first_shift, speed_shift) = Shapes.of(parameters, grid), shifts(evidence, parameters)
+    size = sizes(evidence, parameters)
+    prior = shapes.cells / shapes.cells.sum()
+    inverse = np.exp(-speed_shift)[:, None] * np.exp(-grid).astype(np.float32)
+    scale, prefill_s = np.exp(-first_shift), np.float32(parameters.beta_s / 1e5) * evidence["uncached"]
 
-    def first_token_below(time_s: Floats, tokens: Floats) -> Floats:
-        at = (time_s[:, None] - tokens[:, None] * inverse - prefill) * scale
-        return np.asarray(np.interp(at, TABLE_S, table, left=0.0) @ prior)
+    def first_token_below(time_s: Singles, tokens: Singles) -> Floats:
+        at = ((time_s - prefill_s)[:, None] - tokens[:, None] * inverse) * scale[:, None]
+        return np.asarray(value_at(shapes.table, *lines_of(at)) @ prior, dtype=np.float64)
 
-    spread = ~np.isnan(evidence.span_s)
+    spread = evidence.has_span
     rest_s = size.rest[:, None] * inverse
-    deviation = np.sqrt((size.error[:, None] * inverse) ** 2 + (parameters.wobble * rest_s) ** 2 + _STAMP_S**2)
-    student = _student_4((np.nan_to_num(evidence.span_s)[:, None] - rest_s) / deviation) @ prior
+    deviation = np.sqrt((size.error[:, None] * inverse) ** 2 + (parameters.wobble * rest_s) ** 2 + STAMP_S**2)
+    student = _student_4((np.nan_to_num(evidence["span_s"])[:, None] - rest_s) / deviation) @ prior
     return {
-        "end of the response": first_token_below(evidence.last_s, size.total),
-        "end of the first block": np.where(spread, first_token_below(evidence.first_s, size.first), np.nan),
+        "end of the response": first_token_below(evidence["last_s"], size.total),
+        "end of the first block": np.where(spread, first_token_below(evidence["first_s"], size.first), np.nan),
         "time between blocks": np.where(spread, student, np.nan),
     }
 
 
-def _student_4(t: Floats) -> Floats:
+def _student_4(t: Singles) -> Singles:
     """Distribution function of Student's t with four degrees of freedom, in closed form."""
     square = t * t / (4 + t * t)
     return np.asarray(0.5 + np.sign(t) * 0.5 * np.sqrt(square) * (1 + 0.5 * (1 - square)))

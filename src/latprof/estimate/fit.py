@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.likelihood import (
-    Evidence,
-    Parameters,
-    Posterior,
-    Shapes,
-    posterior,
-    quantile_of_first,
-    shifts,
-    sizes,
-)
+from latprof.estimate import backend
+from latprof.estimate.cells import LEAST_MASS, Cells
+from latprof.estimate.evidence import Evidence
+from latprof.estimate.likelihood import Parameters, Shapes, shifts, sizes
 from latprof.estimate.mixture import Mixture
+from latprof.estimate.ordered import quantiles
+from latprof.estimate.sums import Step
+from latprof.estimate.table import LOG_MIDDLES
 
 __all__ = ["GRID_CELLS", "POOLING_CALLS", "Fit", "fit", "refit", "start"]
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 GRID_CELLS: Final = 40
 _GRID_HALF_WIDTH: Final = 1.5
-_EDGES: Final = np.linspace(np.log(0.02), np.log(3000.0), 401)
-_BINS: Final = (_EDGES[1:] + _EDGES[:-1]) / 2
+# Lines of the table of L0 that make one bin of its histogram.
+_LINES_OF_BIN: Final = 4
+_BINS: Final = LOG_MIDDLES.reshape(-1, _LINES_OF_BIN).mean(axis=1)
 _FIRST_COMPONENTS: Final = 6
 _SPEED_COMPONENTS: Final = 3
 _LEAST_FIRST_WIDTH: Final = 0.22
 _LEAST_SPEED_WIDTH: Final = 0.05
-_LEAST_MASS: Final = 1e-5
 _LEAST_PRIOR: Final = 1e-6
 _PRECISE_ROUNDS: Final = 2
 # Name, first step, lower and upper limit, deviation of the prior around its neutral value.
@@ -55,28 +56,25 @@ class Fit:
 
     parameters: Parameters
     grid: Floats
-    log_likelihood: float
     curvature: Mapping[str, float]
 
 
 def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
     """A first guess: speed from the spans, first tokens from what it leaves of the first blocks."""
-    spread = ~np.isnan(evidence.span_s)
-    rest = evidence.tokens - evidence.first_tokens
-    ok = spread & (rest > 30)
+    rest = evidence["tokens"] - 1 - evidence["head"]
+    ok = evidence.has_span & (rest > 30)
     if ok.sum() >= 5:
-        speed = float(np.median(rest[ok] / evidence.span_s[ok]))
+        speed = float(quantiles(rest[ok] / evidence["span_s"][ok], (0.5,))[0])
     else:
-        speed = float(np.median(evidence.tokens / evidence.last_s)) * 1.5
+        speed = float(quantiles(evidence["tokens"] / evidence["last_s"], (0.5,))[0]) * 1.5
     centre = np.log(np.clip(speed, 3.0, 2000.0))
     grid = centre + np.linspace(-_GRID_HALF_WIDTH, _GRID_HALF_WIDTH, GRID_CELLS)
-    first = np.where(
-        spread, evidence.first_s - evidence.first_tokens / speed, evidence.last_s - evidence.tokens / speed
-    )
-    known = np.isfinite(evidence.known_s)
-    first[known] = evidence.known_s[known]
+    before = np.where(evidence.has_span, evidence["head"] + 1, evidence["tokens"])
+    first = evidence["ends_s"] - before / np.float32(speed)
+    known = np.isfinite(evidence["known_s"])
+    first[known] = evidence["known_s"][known]
     rough = np.log(np.maximum(first[first > 0.05], 0.05)) if (first > 0.05).any() else np.array([0.0, 1.0])
-    low, high = np.quantile(rough, [0.05, 0.95])
+    low, high = quantiles(rough, (0.05, 0.95)).tolist()
     return Fit(
         Parameters(
             first=Mixture.spanning(low - 0.2, high + 0.3, _FIRST_COMPONENTS),
@@ -86,7 +84,6 @@ def start(evidence: Evidence, level_counts: tuple[int, ...]) -> Fit:
             speed_effects=tuple(np.zeros(count) for count in level_counts),
         ),
         grid,
-        -np.inf,
         {},
     )
 
@@ -99,23 +96,22 @@ def fit(evidence: Evidence, begin: Fit, *, rounds: int, shape_steps: int, rough:
     current, grid = begin.parameters, begin.grid
     step = {name: first for name, first, *_ in _SEARCHED}
     curvature: dict[str, float] = {}
-    hidden, known = _parts(evidence.take(slice(None, None, rough)))
+    calls = _Calls.of(evidence.take(np.arange(0, len(evidence), rough)))
     for turn in range(rounds):
         if rough > 1 and turn == rounds - _PRECISE_ROUNDS:
-            hidden, known = _parts(evidence)
-            grid = _narrowed(grid, current)
+            calls, grid = _Calls.of(evidence), _narrowed(grid, current)
         for _ in range(shape_steps):
-            current = _shapes(hidden, known, current, grid)
+            current = _shapes(calls, current, grid)
         if turn > 0:
-            current = _numbers(hidden, known, current, grid, step, curvature)
+            current = _numbers(calls, current, grid, step, curvature)
     for _ in range(shape_steps):
-        current = _shapes(hidden, known, current, grid)
-    return Fit(current, grid, _objective(hidden, known, current, grid), curvature)
+        current = _shapes(calls, current, grid)
+    return Fit(current, grid, curvature)
 
 
 def _narrowed(grid: Floats, parameters: Parameters) -> Floats:
     """The cells that hold any calls to speak of; the others only cost time."""
-    cells = np.flatnonzero(Shapes.of(parameters, grid).prior > _LEAST_PRIOR)
+    cells = np.flatnonzero(Shapes.of(parameters, grid).cells > _LEAST_PRIOR)
     return grid[max(cells[0] - 2, 0) : cells[-1] + 3]
 
 
@@ -126,246 +122,172 @@ def refit(evidence: Evidence, best: Fit, *, before: int, after: int) -> Fit:
     jackknife needs (Quenouille's method with one-step estimators, Bickel, JASA 70, 1975).
     """
     current, grid = best.parameters, best.grid
-    hidden, known = _parts(evidence)
+    calls = _Calls.of(evidence)
     for _ in range(before):
-        current = _shapes(hidden, known, current, grid)
-    shapes = Shapes.of(current, grid)
-    here = _objective(hidden, known, current, grid, shapes)
-    moved = current
+        current = _shapes(calls, current, grid)
+    score, numbers = _score(calls, current, grid), current.numbers
+    here, moved = score(numbers), dict(numbers)
     for name, first, low, high, _ in _SEARCHED:
-        value, width = current.value(name), first / 4
+        value, width = numbers[name], first / 4
         width = width if value + width <= high else -width
-        there = _objective(hidden, known, current.with_value(name, value + width), grid, shapes)
-        slope = (there - here) / width
+        slope = (score({**numbers, name: value + width}) - here) / width
         bend = best.curvature.get(name, 0.0)
         if bend > 0:
             # The difference quotient sits half a width off the slope at the point itself.
             step = (slope + bend * width / 2) / bend
-            moved = moved.with_value(name, min(max(value + max(min(step, first), -first), low), high))
-    current = moved
+            moved[name] = min(max(value + max(min(step, first), -first), low), high)
+    current = current.with_numbers(moved)
     for _ in range(after):
-        current = _shapes(hidden, known, current, grid)
-    return Fit(current, grid, here, best.curvature)
+        current = _shapes(calls, current, grid)
+    return Fit(current, grid, best.curvature)
 
 
-def _parts(evidence: Evidence) -> tuple[Evidence, Evidence]:
-    """Calls without and with a stated first token.
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Calls without and with a stated first token; `levels` and how many calls have each, of both one after the other.
 
     Header times are left out: they come a little before the first token, so to take them for limits
     that know nothing of it would push the shapes upwards. Each call's own reading uses them.
     """
-    known = ~np.isnan(evidence.known_s)
-    spread = ~np.isnan(evidence.span_s)
-    # Calls with a span first: then they are a slice, which is read without copies.
-    hidden = evidence.take(np.concatenate((np.flatnonzero(~known & spread), np.flatnonzero(~known & ~spread))))
-    return replace(hidden, header_s=np.full_like(hidden.header_s, np.nan)), evidence.take(known)
+
+    hidden: Evidence
+    known: Evidence
+    levels: Ints
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> _Calls:
+        known, spread = ~np.isnan(evidence["known_s"]), evidence.has_span
+        # Calls with a span first: then they stand together, and no work is done for the others' spans.
+        rows = [np.flatnonzero(part) for part in (~known & spread, ~known & ~spread, known)]
+        hidden, known_ = evidence.take(np.concatenate(rows[:2])), evidence.take(rows[2])
+        joined = [np.concatenate(parts) for parts in zip(hidden.levels, known_.levels, strict=True)]
+        return cls(hidden.without_headers(), known_, np.array(joined, dtype=np.int64))
 
 
-def _objective(
-    hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats, shapes: Shapes | None = None
-) -> float:
-    likelihood = 0.0
-    if len(hidden):
-        likelihood += float(hidden.weight @ posterior(hidden, parameters, grid, shapes).log_likelihood)
-    if len(known):
-        z, x = _known(known, parameters)
-        density = parameters.first.density(z) * parameters.speed.density(x)
-        likelihood += float(known.weight @ (np.log(density + 1e-9) - z))
-    penalty = sum((_neutral(name, parameters) / deviation) ** 2 / 2 for name, _, _, _, deviation in _SEARCHED)
-    return likelihood - penalty
+def _score(calls: _Calls, parameters: Parameters, grid: Floats) -> Callable[[Mapping[str, float]], float]:
+    """The logarithm of likelihood and prior at other numbers than these, with the same effects and shapes."""
+    cells = Cells.of(calls.hidden, parameters, Shapes.of(parameters, grid)) if len(calls.hidden) else None
+
+    def score(numbers: Mapping[str, float]) -> float:
+        likelihood = 0.0 if cells is None else cells.log_likelihood(numbers)
+        if len(calls.known):
+            z, x = (log.astype(np.float64) for log in _known(calls.known, parameters.with_numbers(numbers)))
+            density = parameters.first.density(z) * parameters.speed.density(x)
+            likelihood += float((np.log(density + 1e-9) - z).sum())
+        return likelihood - sum((_neutral(name, numbers[name]) / width) ** 2 / 2 for name, *_, width in _SEARCHED)
+
+    return score
 
 
-def _neutral(name: str, parameters: Parameters) -> float:
-    value = parameters.value(name)
-    return float(np.log(value / 0.1)) if name == "wobble" else value
+def _neutral(name: str, value: float) -> float:
+    return math.log(value / 0.1) if name == "wobble" else value
 
 
 def _numbers(
-    hidden: Evidence,
-    known: Evidence,
-    parameters: Parameters,
-    grid: Floats,
-    step: dict[str, float],
-    curvature: dict[str, float],
+    calls: _Calls, parameters: Parameters, grid: Floats, step: dict[str, float], curvature: dict[str, float]
 ) -> Parameters:
     """One parabola step in each number; notes how sharply the likelihood bends."""
-    shapes = Shapes.of(parameters, grid)
-
-    def score(name: str, value: float) -> float:
-        return _objective(hidden, known, parameters.with_value(name, value), grid, shapes)
-
-    here = _objective(hidden, known, parameters, grid, shapes)
+    score, numbers = _score(calls, parameters, grid), parameters.numbers
+    here = score(numbers)
     for name, _, low, high, _ in _SEARCHED:
-        middle, width = parameters.value(name), step[name]
+        middle, width = numbers[name], step[name]
         lower, upper = max(middle - width, low), min(middle + width, high)
-        below = score(name, lower) if lower < middle else -np.inf
-        above = score(name, upper) if upper > middle else -np.inf
-        if np.isfinite(below) and np.isfinite(above):
+        below = score({**numbers, name: lower}) if lower < middle else -math.inf
+        above = score({**numbers, name: upper}) if upper > middle else -math.inf
+        if math.isfinite(below) and math.isfinite(above):
             bend = -((above - here) / (upper - middle) - (here - below) / (middle - lower)) / ((upper - lower) / 2)
             curvature[name] = max(bend, 0.0)
         best = _top(lower, middle, upper, below, here, above)
         best = min(max(best, middle - 3 * width, low), middle + 3 * width, high)
-        value = score(name, best)
+        value = score({**numbers, name: best})
         if value >= here:
             step[name] = max(abs(best - middle), width / 2.5)
-            parameters, here = parameters.with_value(name, best), value
+            numbers, here = {**numbers, name: best}, value
         else:
             step[name] = width / 2
-    return parameters
+    return parameters.with_numbers(numbers)
 
 
 def _top(x0: float, x1: float, x2: float, y0: float, y1: float, y2: float) -> float:
     """Where the parabola through three points is highest; beyond the best end if it bends up."""
-    if not np.isfinite(y0):
+    if not math.isfinite(y0):
         return x2 if y2 > y1 else x1
-    if not np.isfinite(y2):
+    if not math.isfinite(y2):
         return x0 if y0 > y1 else x1
     left, right = (y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1)
     if right >= left:
         return x2 + (x2 - x1) if y2 > y0 else x0 - (x1 - x0)
-    return float((x0 + x1) / 2 + left * (x2 - x0) / 2 / (left - right))
+    return (x0 + x1) / 2 + left * (x2 - x0) / 2 / (left - right)
 
 
-def _shapes(hidden: Evidence, known: Evidence, parameters: Parameters, grid: Floats) -> Parameters:
+def _shapes(calls: _Calls, parameters: Parameters, grid: Floats) -> Parameters:
     """One EM step of both mixtures and of the groups' effects."""
     first_mass, speed_mass = np.zeros(len(_BINS)), np.zeros(len(grid))
-    log_first, log_speed, weight, levels = [], [], [], []
-    if len(hidden):
-        after = posterior(hidden, parameters, grid)
-        heavy = after.weight * hidden.weight[:, None]
-        places = _by_time if heavy.dtype == np.float32 else _by_probability
-        mass, z = places(parameters, after, heavy)
-        first_mass += mass
-        speed_mass += heavy.sum(axis=0)
-        log_first.append(z)
-        log_speed.append(after.weight @ grid.astype(heavy.dtype))
-        weight.append(hidden.weight)
-        levels.append(hidden.levels)
-    if len(known):
-        z, x = _known(known, parameters)
-        first_mass += _deposit(z, known.weight)
-        speed_mass += np.bincount(
-            np.clip(np.rint((x - grid[0]) / (grid[1] - grid[0])).astype(int), 0, len(grid) - 1), known.weight, len(grid)
-        )
-        log_first.append(z)
-        log_speed.append(x)
-        weight.append(known.weight)
-        levels.append(known.levels)
-    joined = tuple(np.concatenate(parts) for parts in zip(*levels, strict=True))
+    log_values = []
+    if len(calls.hidden):
+        shapes = Shapes.of(parameters, grid)
+        step = Cells.of(calls.hidden, parameters, shapes).step()
+        first_mass += _first_mass(step, shapes)
+        speed_mass += step.cells
+        log_values.append((_log_first(step), step.log_speed))
+    if len(calls.known):
+        z, x = _known(calls.known, parameters)
+        first_mass += _deposit(z)
+        cell = np.clip(np.rint((x - grid[0]) / (grid[1] - grid[0])).astype(int), 0, len(grid) - 1)
+        speed_mass += np.bincount(cell, minlength=len(grid))
+        log_values.append((z, x))
+    first_effects, speed_effects = _effects(parameters, calls.levels, np.concatenate(log_values, axis=1))
     return replace(
         parameters,
         first=parameters.first.refitted(_BINS, first_mass, least_width=_LEAST_FIRST_WIDTH, rounds=2),
         speed=parameters.speed.refitted(grid, speed_mass, least_width=_LEAST_SPEED_WIDTH, rounds=2),
-        first_effects=_effects(parameters.first_effects, joined, np.concatenate(log_first), np.concatenate(weight)),
-        speed_effects=_effects(parameters.speed_effects, joined, np.concatenate(log_speed), np.concatenate(weight)),
+        first_effects=first_effects,
+        speed_effects=speed_effects,
     )
 
 
-def _effects(
-    effects: tuple[Floats, ...], levels: tuple[NDArray[np.int64], ...], value: Floats, weight: Floats
-) -> tuple[Floats, ...]:
-    """Move each level's effect towards its own mean, small levels less; effects of a factor average to 0."""
-    changed = []
-    value = value - np.average(value, weights=weight)
-    for effect, level in zip(effects, levels, strict=True):
-        if len(effect) < 2:
-            changed.append(effect)
-            continue
-        count = np.bincount(level, weight, len(effect))
-        mean = np.bincount(level, weight * value, len(effect)) / np.maximum(count, 1e-9)
-        shrink = count / (count + POOLING_CALLS)
-        moved = shrink * (effect + mean)
-        moved -= (moved * count).sum() / max(count.sum(), 1e-9)
-        value = value - (moved - effect)[level]
-        changed.append(moved)
-    return tuple(changed)
+def _effects(parameters: Parameters, levels: Ints, values: Singles) -> tuple[tuple[Floats, ...], tuple[Floats, ...]]:
+    """Effects moved towards the means that their levels have; `values` are mean log L0 and mean log d0 of each call."""
+    sizes_ = [len(effect) for effect in parameters.first_effects]
+    if not sizes_:
+        return (), ()
+    before = np.array([np.concatenate(parameters.first_effects), np.concatenate(parameters.speed_effects)])
+    moved = backend.pooled(values, levels, np.array(sizes_), before, POOLING_CALLS)
+    ends = list(accumulate(sizes_))
+    first, speed = (tuple(row[end - size : end] for size, end in zip(sizes_, ends, strict=True)) for row in moved)
+    return first, speed
 
 
-def _known(evidence: Evidence, parameters: Parameters) -> tuple[Floats, Floats]:
+def _known(evidence: Evidence, parameters: Parameters) -> tuple[Singles, Singles]:
     """Logarithms of L0 and d0 of calls whose first token the log states."""
     first_shift, speed_shift = shifts(evidence, parameters)
-    own = np.maximum(evidence.known_s - parameters.beta_s * evidence.uncached / 1e5, 0.02)
-    decode_s = np.maximum(evidence.last_s - evidence.known_s, 1e-3)
-    speed = np.log(np.maximum(sizes(evidence, parameters).total, 1.0) / decode_s)
+    own = np.maximum(evidence["known_s"] - np.float32(parameters.beta_s / 1e5) * evidence["uncached"], np.float32(0.02))
+    decode_s = np.maximum(evidence["last_s"] - evidence["known_s"], np.float32(1e-3))
+    size = sizes(evidence, parameters)
+    speed = np.log(np.maximum(size.total, np.float32(1.0)) / decode_s)
     return np.log(own) - first_shift, speed - speed_shift
 
 
-def _by_probability(parameters: Parameters, after: Posterior, heavy: Floats) -> tuple[Floats, Floats]:
-    """A histogram of L0, each cell's weight spread as the prior between its two probabilities; mean log L0 of calls."""
-    z = np.log(quantile_of_first(parameters, after.below + after.mass / 2))
-    prior = np.diff(parameters.first.cumulative(_EDGES))
-    starts = np.concatenate(([0.0], np.cumsum(prior)))
-    ok = after.mass > 1e-9
-    level = heavy[ok] / after.mass[ok]
-    density = _step(starts, after.below[ok], level) - _step(starts, (after.below + after.mass)[ok], level)
-    return np.asarray(np.maximum(density, 0.0) * prior), (after.weight * z).sum(axis=1)
+def _first_mass(step: Step, shapes: Shapes) -> Floats:
+    """A histogram of log L0: each call's weight in a cell, spread as the prior between the cell's two times."""
+    jumps, before = step.jumps.T
+    # A step that begins inside a line counts for what is left of it, and for all that follow.
+    jumps = jumps - before
+    jumps[1:] += before[:-1]
+    level = np.maximum(np.cumsum(jumps)[:-1], 0.0)
+    return np.asarray((level * shapes.increments).reshape(-1, _LINES_OF_BIN).sum(axis=1))
 
 
-def _by_time(parameters: Parameters, after: Posterior, heavy: Floats) -> tuple[Floats, Floats]:
-    """The same between the cell's two times: as good and much faster, for many calls in single precision."""
-    prior = np.diff(parameters.first.cumulative(_EDGES))
-    low, high = _Bins.of(after.low_s), _Bins.of(after.high_s)
-    mass = high.up_to(prior) - low.up_to(prior)
-    # What lies outside the prior is an outlier and says nothing of its shape.
-    level = np.where(mass > _LEAST_MASS, heavy / np.maximum(mass, _LEAST_MASS), 0.0)
-    density = low.steps(level) - high.steps(level)
-    moment = ((high.up_to(prior * _BINS) - low.up_to(prior * _BINS)) * level).sum(axis=1)
-    inside = (mass * level).sum(axis=1)
-    usual = float(moment.sum() / max(float(inside.sum()), _LEAST_MASS))
-    z = np.where(inside > 0, moment / np.maximum(inside, _LEAST_MASS), usual)
-    return np.maximum(density, 0.0) * prior, z
+def _log_first(step: Step) -> Singles:
+    """Mean log L0 of each call; that of all where only outliers speak."""
+    least = np.float32(LEAST_MASS)
+    usual = step.moment.sum() / max(step.inside.sum(), least)
+    return np.where(step.inside > 0, step.moment / np.maximum(step.inside, least), usual)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bins:
-    """Where times lie among the bins of log time: the bin's number, and which part of it lies before."""
-
-    line: NDArray[np.intp]
-    part: Floats
-
-    @classmethod
-    def of(cls, time_s: Floats) -> _Bins:
-        """Times before and after all bins lie at the ends."""
-        place = np.log(np.maximum(time_s, float(np.exp(_EDGES[0]))))
-        place -= float(_EDGES[0])
-        place *= float(1 / (_EDGES[1] - _EDGES[0]))
-        np.minimum(place, len(_BINS), out=place)
-        line = place.astype(np.intp)
-        place -= line
-        return cls(line, place)
-
-    def up_to(self, increments: Floats) -> Floats:
-        """The sum of all bins' increments before the times."""
-        rise = np.append(increments, 0.0).astype(self.part.dtype)
-        found = rise.take(self.line)
-        found *= self.part
-        found += np.concatenate(([0.0], np.cumsum(increments))).astype(self.part.dtype).take(self.line)
-        return found
-
-    def steps(self, level: Floats) -> Floats:
-        """The sum of steps that begin at the times, averaged over each bin."""
-        line, after = self.line.ravel(), (level * self.part).ravel()
-        cells = len(_BINS) + 1
-        jump = np.bincount(line, level.ravel() - after, cells)[:-1]
-        jump[1:] += np.bincount(line, after, cells)[:-2]
-        return np.asarray(np.cumsum(jump))
-
-
-def _step(starts: Floats, at: Floats, level: Floats) -> Floats:
-    """The sum of steps that begin at the given probabilities, averaged over each bin."""
-    cells = len(starts) - 1
-    cell = np.clip(np.searchsorted(starts, at, "right") - 1, 0, cells - 1)
-    width = np.maximum(starts[cell + 1] - starts[cell], 1e-15)
-    inside = np.clip((starts[cell + 1] - at) / width, 0.0, 1.0)
-    jump = np.bincount(cell, level * inside, cells + 1) + np.bincount(cell + 1, level * (1 - inside), cells + 1)
-    return np.asarray(np.cumsum(jump)[:cells])
-
-
-def _deposit(z: Floats, mass: Floats) -> Floats:
+def _deposit(z: Singles) -> Floats:
     """A histogram of known values of log L0, each shared by its two neighbours."""
-    place = np.clip((z - _BINS[0]) / (_BINS[1] - _BINS[0]), 0, len(_BINS) - 1.001)
+    place = np.clip(np.interp(z, _BINS, np.arange(len(_BINS))), 0, len(_BINS) - 1.001)
     cell = place.astype(np.int64)
     share = place - cell
-    return np.asarray(
-        np.bincount(cell, mass * (1 - share), len(_BINS)) + np.bincount(cell + 1, mass * share, len(_BINS))
-    )
+    return np.asarray(np.bincount(cell, 1 - share, len(_BINS)) + np.bincount(cell + 1, share, len(_BINS)))

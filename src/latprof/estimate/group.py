@@ -13,7 +13,7 @@ from latprof.estimate.calibrate import Calibration
 from latprof.estimate.check import Misfit
 from latprof.estimate.likelihood import Parameters
 from latprof.estimate.model import Fitted, Sample, fitted
-from latprof.estimate.observe import Observed, take
+from latprof.estimate.observe import Observed, cut, take
 from latprof.estimate.readings import Readings, evidence_of, read
 from latprof.estimate.sample import Choice, choose, chunks
 from latprof.estimate.shelf import Shelf, digest, fitted_from, kept, readings_from, saved
@@ -115,23 +115,20 @@ def read_group(
     observed: Observed, factors: tuple[Factor, ...], found: Fitted, shelf: Shelf | None = None
 ) -> Iterator[tuple[slice, Readings]]:
     """The posterior of every call, chunk by chunk: each depends on its own calls and the fitted model alone."""
-    single = found.fitted_on < len(observed)
-    model = digest((found, single)) if shelf is not None else ""
+    model = digest(found) if shelf is not None else ""
     for begin, end in chunks(observed.sent_at):
-        rows = np.arange(begin, end)
-        part = _Part(take(observed, rows), tuple(factor.level[rows] for factor in factors), found, model, single)
+        part = _Part(cut(observed, begin, end), tuple(factor.level[begin:end] for factor in factors), found, model)
         yield slice(begin, end), kept(shelf, part.key, part.readings, saved, readings_from)
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A chunk of a group's calls; `model` names the fitted model, `single` asks for single precision."""
+    """A chunk of a group's calls; `model` names the fitted model."""
 
     observed: Observed
     levels: tuple[Ints, ...]
     found: Fitted
     model: str
-    single: bool
 
     def key(self) -> tuple[str, str]:
         """Everything that the readings depend on; where the calls stand in the trace is not part of it."""
@@ -143,4 +140,4 @@ class _Part:
         if self.found.parameters is None or self.found.grid is None:
             raise ValueError("a refused fit reads no calls")
         evidence = evidence_of(self.observed, self.found.calibration, self.levels)
-        return read(evidence.single() if self.single else evidence, self.found.parameters, self.found.grid)
+        return read(evidence, self.found.parameters, self.found.grid)

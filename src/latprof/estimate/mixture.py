@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.estimate import backend
+
 __all__ = ["Mixture"]
 
 Floats = NDArray[np.float64]
@@ -27,8 +29,7 @@ def _normal_table() -> Floats:
     return np.asarray(total / total[-1])
 
 
-_TABLE_P: Final = _normal_table()
-_TABLE_RISE: Final = np.append(np.diff(_TABLE_P), 0.0)
+_TABLE: Final = np.column_stack((_normal_table(), np.append(np.diff(_normal_table()), 0.0)))
 _TABLE_STEPS: Final = float((len(_TABLE_X) - 1) / (_TABLE_X[-1] - _TABLE_X[0]))
 
 
@@ -45,7 +46,7 @@ class Mixture:
         """Equal components side by side between two logarithms."""
         edges = np.linspace(low, high, components * 2 + 1)[1::2]
         width = max((high - low) / (2 * components), 0.15)
-        return cls(np.full(components, 1 / components), edges, np.full(components, width))
+        return cls(np.full(components, 1 / components), edges.copy(), np.full(components, width))
 
     def density(self, z: Floats) -> Floats:
         """Density at the logarithms `z`."""
@@ -53,27 +54,17 @@ class Mixture:
         return np.asarray((np.exp(-0.5 * scaled**2) * (self.share / self.width)).sum(axis=-1) / _ROOT_TAU)
 
     def cumulative(self, z: Floats) -> Floats:
-        """Share of the distribution below the logarithms `z`."""
-        place = (z[..., None] - self.centre) * (_TABLE_STEPS / self.width) - _TABLE_X[0] * _TABLE_STEPS
-        np.clip(place, 0.0, len(_TABLE_X) - 1, out=place)
-        line = place.astype(np.intp)
-        place -= line
-        return np.asarray((_TABLE_P.take(line) + place * _TABLE_RISE.take(line)) @ self.share)
+        """Share of the distribution below the logarithms `z`, (n,)."""
+        begin = float(_TABLE_X[0]) * _TABLE_STEPS
+        return backend.cumulative(
+            self.share, self.centre, _TABLE_STEPS / self.width, _TABLE, begin, np.ascontiguousarray(z)
+        )
 
     def refitted(self, z: Floats, mass: Floats, *, least_width: float, rounds: int = 1) -> Mixture:
         """EM steps on a histogram with `mass` at the logarithms `z`."""
-        share, centre, width = self.share, self.centre, self.width
-        total = mass.sum()
-        if total <= 0:
+        used = mass > 0
+        if not used.any():
             return self
-        for _ in range(rounds):
-            scaled = (z[:, None] - centre) / width
-            part = np.exp(-0.5 * scaled**2) * (share / width) + 1e-300
-            part *= (mass / part.sum(axis=1))[:, None]
-            weight = part.sum(axis=0)
-            # One call's worth of weight keeps an empty component where it is.
-            centre = (part.T @ z + centre) / (weight + 1.0)
-            spread = (part * (z[:, None] - centre) ** 2).sum(axis=0)
-            width = np.clip(np.sqrt((spread + width**2) / (weight + 1.0)), least_width, _MOST_WIDTH)
-            share = (weight + 0.5) / (total + 0.5 * len(weight))
-        return Mixture(share, centre, width)
+        cut = slice(int(used.argmax()), len(used) - int(used[::-1].argmax()))
+        widths = (least_width, _MOST_WIDTH)
+        return Mixture(*backend.refitted(z[cut], mass[cut], self.share, self.centre, self.width, widths, rounds))

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from latprof.estimate.calibrate import Calibration, calibrate, calibrate_on
 from latprof.estimate.check import Misfit, misfit, places
+from latprof.estimate.evidence import Evidence
 from latprof.estimate.fit import Fit, fit, refit, start
-from latprof.estimate.likelihood import Evidence, Parameters
+from latprof.estimate.likelihood import Parameters
 from latprof.estimate.observe import Observed, take
+from latprof.estimate.ordered import quantiles
 from latprof.estimate.readings import ATOMS, evidence_of, read
 
 __all__ = ["PROBABILITIES", "Fitted", "Sample", "fitted"]
@@ -34,7 +36,7 @@ class Sample:
 
     `observed` are calls whose block sizes are told from their tokens, `fitted` those of them (positions)
     that the model is fitted on. `levels` holds each factor's level per call, `counts` how many levels a
-    factor has. `part` says that the group has more calls than these: the work is done in single precision.
+    factor has. `part` says that the group has more calls than these, so that less work is done for the same errors.
     """
 
     observed: Observed
@@ -72,7 +74,7 @@ def fitted(sample: Sample) -> Fitted:
     if not sample.part:
         rng.permutation(len(observed))  # keeps the folds of small groups what they always were
     part, levels = take(observed, chosen), tuple(level[chosen] for level in sample.levels)
-    evidence = _precise(evidence_of(observed, calibration, sample.levels).take(chosen), sample)
+    evidence = evidence_of(observed, calibration, sample.levels).take(chosen)
     rough = _ROUGH if sample.part else 1
     best = fit(evidence, start(evidence, sample.counts), rounds=6, shape_steps=4, rough=rough)
     folds = _folds(part.session, rng)
@@ -89,10 +91,6 @@ def fitted(sample: Sample) -> Fitted:
     if (worst := max(first_error[median], speed_error[median])) > _MOST_ERROR:
         refused = f"too uncertain, the model alone leaves a standard error of {100 * worst:.0f} % at the median"
     return replace(found, refused=refused, first_error=first_error, speed_error=speed_error)
-
-
-def _precise(evidence: Evidence, sample: Sample) -> Evidence:
-    return evidence.single() if sample.part else evidence
 
 
 def _folds(sessions: Ints, rng: np.random.Generator) -> Ints:
@@ -116,17 +114,17 @@ def _refit(
     """The fit without one fold, calibration included, begun at the full fit."""
     rows = np.flatnonzero(keep)
     kept = take(part, rows)
-    calibration = calibrate_on(features[rows], kept.tokens)
+    calibration = calibrate_on(features[:, rows], kept.tokens)
     evidence = evidence_of(kept, calibration, tuple(level[rows] for level in levels))
     before, after = (1, 2) if sample.part else (3, 3)  # the full fit is near
-    return calibration, refit(_precise(evidence, sample), best, before=before, after=after)
+    return calibration, refit(evidence, best, before=before, after=after)
 
 
 def _checks(sample: Evidence, fits: list[Fit], folds: Ints) -> tuple[Misfit, ...]:
     """Places of every call under the fit that did not see it."""
     found: dict[str, Floats] = {}
     for fold, item in enumerate(fits):
-        rows = np.flatnonzero((folds == fold) & np.isnan(sample.known_s))
+        rows = np.flatnonzero((folds == fold) & np.isnan(sample["known_s"]))
         if len(rows):
             for name, place in places(sample.take(rows), item.parameters, item.grid).items():
                 found.setdefault(name, np.full(len(sample), np.nan))[rows] = place
@@ -145,12 +143,12 @@ def _parameter_errors(
         some = np.arange(0, len(part), 2)
         part, levels = take(part, some), tuple(level[some] for level in levels)
     for calibration, item in refits:
-        found = read(_precise(evidence_of(part, calibration, levels), sample), item.parameters, best.grid)
+        found = read(evidence_of(part, calibration, levels), item.parameters, best.grid)
         rows.append(
             np.concatenate(
                 [
-                    np.quantile(np.log(np.maximum(found.first_s[:, :ATOMS], 1e-3)), PROBABILITIES),
-                    np.quantile(np.log(found.speed_tps[:, :ATOMS]), PROBABILITIES),
+                    np.log(np.maximum(quantiles(found.first_s[:, :ATOMS], PROBABILITIES), 1e-3)),
+                    np.log(quantiles(found.speed_tps[:, :ATOMS], PROBABILITIES)),
                 ]
             )
         )

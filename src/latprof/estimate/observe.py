@@ -8,11 +8,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.calibrate import TEXT, TYPES, BlockTable
+from latprof.estimate.blocks import TEXT, TYPES, BlockTable
+from latprof.estimate.ordered import quantiles
 from latprof.model import BLOCK_TYPES
 from latprof.trace import Trace
 
-__all__ = ["AGENTS", "Observed", "observe", "take", "usable"]
+__all__ = ["AGENTS", "Observed", "cut", "observe", "take", "usable"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,6 +28,9 @@ _FEW_SIGNATURES: Final = 20
 _SAME_LENGTH: Final = 1.2
 # Blocks of other types are taken for text.
 _CODES: Final = np.array([TYPES.index(name) if name in TYPES else TEXT for name in BLOCK_TYPES], dtype=np.int64)
+
+
+_OF_BLOCKS: Final = ("type", "characters", "signature", "tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,21 @@ def take(observed: Observed, rows: Ints) -> Observed:
     """The observations of some calls."""
     starts = observed.blocks.start
     flat, begin, _ = _flat(starts, np.append(starts[1:], len(observed.blocks.type)), rows)
-    blocks = BlockTable(
-        begin, **{name: getattr(observed.blocks, name)[flat] for name in ("type", "characters", "signature", "tokens")}
-    )
+    blocks = BlockTable(begin, **{name: getattr(observed.blocks, name)[flat] for name in _OF_BLOCKS})
     columns = {name: getattr(observed, name)[rows] for name in observed.__slots__ if name != "blocks"}
     return Observed(**columns, blocks=blocks)
+
+
+def cut(observed: Observed, begin: int, end: int) -> Observed:
+    """The observations of calls next to each other, without a copy."""
+    starts = observed.blocks.start
+    first = int(starts[begin]) if begin < end else 0
+    last = int(starts[end]) if end < len(starts) else len(observed.blocks.type)
+    columns = {name: getattr(observed.blocks, name)[first:last] for name in _OF_BLOCKS}
+    blocks = BlockTable(starts[begin:end] - first, **columns)
+    return Observed(
+        **{name: getattr(observed, name)[begin:end] for name in observed.__slots__ if name != "blocks"}, blocks=blocks
+    )
 
 
 def _flat(starts: Ints, ends: Ints, rows: Ints) -> tuple[Ints, Ints, Ints]:
@@ -137,13 +151,5 @@ def _telling(table: BlockTable) -> Floats:
     shown = (table.characters > 0) & (table.signature > 0)
     if np.count_nonzero(shown) < _FEW_SIGNATURES:
         return table.signature
-    lengths = np.sort(table.signature[shown])
-    low, high = (_quantile(lengths, probability) for probability in (0.1, 0.9))
+    low, high = quantiles(table.signature[shown], (0.1, 0.9)).tolist()
     return table.signature if high > _SAME_LENGTH * low else np.where(shown, 0.0, table.signature)
-
-
-def _quantile(ordered: Floats, probability: float) -> float:
-    """As `np.quantile`, which loads modules that are needed for nothing else."""
-    below, part = divmod(probability * (len(ordered) - 1), 1)
-    low, high = float(ordered[int(below)]), float(ordered[min(int(below) + 1, len(ordered) - 1)])
-    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)

@@ -8,19 +8,25 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.calibrate import TOOL, Calibration, spread
-from latprof.estimate.likelihood import Evidence, Parameters, posterior, quantile_of_first, shifts, sizes
+from latprof.estimate.blocks import TOOL
+from latprof.estimate.calibrate import Calibration, spread
+from latprof.estimate.cells import Cells
+from latprof.estimate.evidence import COLUMNS, Evidence
+from latprof.estimate.likelihood import Parameters, Shapes, shifts, sizes
 from latprof.estimate.observe import Observed
 
 __all__ = ["ATOMS", "Readings", "evidence_of", "read"]
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 # Values that stand for each call's posterior, of equal weight.
 ATOMS: Final = 12
 _ENDS: Final = (0.025, 0.975)
 _LEVELS: Final = np.concatenate([(np.arange(ATOMS) + 0.5) / ATOMS, _ENDS])
+_RISING: Final = np.sort(_LEVELS).astype(np.float32)
+_PLACES: Final = np.argsort(np.argsort(_LEVELS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,8 @@ class Readings:
     Values of equal weight from small to large, then the ends of the 95 % interval.
     """
 
-    first_s: Floats
-    speed_tps: Floats
+    first_s: Singles
+    speed_tps: Singles
 
     def __len__(self) -> int:
         return len(self.first_s)
@@ -39,61 +45,39 @@ class Readings:
 
 def evidence_of(observed: Observed, calibration: Calibration, levels: tuple[Ints, ...]) -> Evidence:
     """The observations in the form that the likelihood takes."""
-    share = spread(observed.blocks, observed.tokens, calibration)
-    starts = observed.blocks.start
-    return Evidence(
-        first_s=observed.first_s,
-        span_s=np.where(observed.spread, observed.last_s - observed.first_s, np.nan),
-        last_s=observed.last_s,
-        tokens=observed.tokens,
-        by_type=share.by_type,
-        first_tokens=share.first,
-        first_type=observed.blocks.type[starts],
-        first_error=share.first_error,
-        tools=np.add.reduceat((observed.blocks.type == TOOL).astype(np.float64), starts),
-        known_s=observed.known_s,
-        header_s=observed.header_s,
-        uncached=observed.uncached,
-        context=observed.context,
-        levels=levels,
-        weight=np.ones(len(observed)),
-    )
+    share, starts = spread(observed.blocks, observed.tokens, calibration), observed.blocks.start
+    columns = np.empty((len(COLUMNS), len(observed)), dtype=np.float32)
+    rows = dict(zip(COLUMNS, columns, strict=True))
+    rows["ends_s"][:] = np.where(observed.spread, observed.first_s, observed.last_s)
+    rows["span_s"][:] = np.where(observed.spread, observed.last_s - observed.first_s, np.nan)
+    rows["thinking"][:], rows["text"][:], rows["tool"][:] = share.by_type.T
+    rows["head"][:], rows["first_error"][:] = share.first - 1, share.first_error
+    rows["first_type"][:] = observed.blocks.type[starts]
+    rows["tools"][:] = np.add.reduceat(observed.blocks.type == TOOL, starts, dtype=np.int64)
+    rows["headers_s"][:] = np.where(np.isnan(observed.header_s), 0.0, observed.header_s)
+    for name in ("uncached", "tokens", "context", "first_s", "last_s", "known_s"):
+        rows[name][:] = getattr(observed, name)
+    return Evidence(columns, levels)
 
 
 def read(evidence: Evidence, parameters: Parameters, grid: Floats) -> Readings:
-    """The posterior of every call, in the precision of the evidence."""
-    after = posterior(evidence, parameters, grid)
+    """The posterior of every call, in single precision."""
+    cell, inside, first = Cells.of(evidence, parameters, Shapes.of(parameters, grid)).at_levels(_RISING)
     first_shift, speed_shift = shifts(evidence, parameters)
-    size = sizes(evidence, parameters)
-    cell, inside = _at_levels(after.weight)
-    every = np.arange(len(evidence))[:, None]
-    first = quantile_of_first(parameters, after.below[every, cell] + inside * after.mass[every, cell])
-    first = first.astype(inside.dtype)
-    speed = grid.astype(inside.dtype)[cell] + (inside - 0.5) * float(grid[1] - grid[0])
     first *= np.exp(first_shift)[:, None]
-    first += (evidence.uncached * (float(parameters.beta_s) / 1e5))[:, None]
+    first += (evidence["uncached"] * np.float32(parameters.beta_s / 1e5))[:, None]
     # A call that no parameters explain would be read as the shape's far end.
-    ends_s = np.where(np.isnan(evidence.span_s), evidence.last_s, evidence.first_s)
-    np.minimum(first, ends_s[:, None], out=first)
-    known = ~np.isnan(evidence.known_s)
-    first[known] = evidence.known_s[known, None]
-    tokens = evidence.tokens - 1
-    speed += speed_shift[:, None]
+    np.minimum(first, evidence["ends_s"][:, None], out=first)
+    speed = inside
+    speed -= np.float32(0.5)
+    speed *= np.float32(grid[1] - grid[0])
+    speed += grid.astype(np.float32).take(cell)
+    tokens = evidence["tokens"] - 1
+    speed += (speed_shift + np.log(tokens / sizes(evidence, parameters).total))[:, None]
     np.exp(speed, out=speed)
-    speed *= (tokens / size.total)[:, None]
-    speed[known] = (tokens / np.maximum(evidence.last_s - evidence.known_s, 1e-3))[known, None]
-    return Readings(first, speed)
-
-
-def _at_levels(weight: Floats) -> tuple[Ints, Floats]:
-    """Per call and level the cell of the grid in which the level is reached, and which part of it lies before."""
-    cumulative = np.cumsum(weight, axis=1)
-    n, cells = cumulative.shape
-    # All rows in one rising sequence, so that one search finds every cell.
-    rising = (cumulative + np.arange(n)[:, None]).ravel()
-    wanted = np.arange(n)[:, None] + _LEVELS
-    cell = np.searchsorted(rising, wanted) - np.arange(n)[:, None] * cells
-    cell = np.clip(cell, 0, cells - 1)
-    every = np.arange(n)[:, None]
-    inside = 1 - (cumulative[every, cell] - _LEVELS.astype(weight.dtype)) / np.maximum(weight[every, cell], 1e-12)
-    return cell, np.clip(inside, 0.0, 1.0)
+    known = np.flatnonzero(~np.isnan(evidence["known_s"]))
+    if len(known):
+        known_s = evidence["known_s"][known]
+        decode_s = np.maximum(evidence["last_s"][known] - known_s, np.float32(1e-3))
+        first[known], speed[known] = known_s[:, None], (tokens[known] / decode_s)[:, None]
+    return Readings(first.take(_PLACES, axis=1), speed.take(_PLACES, axis=1))

@@ -45,9 +45,9 @@ def taken(data: bytes, thread: str | None = None) -> tuple[int, list[Any]]:
     """How many of the lines are taken without a doubt, up to the first one, and what they say."""
     from latprof.formats.claude_code import _native
 
-    lines: list[Any] = []
-    _, count = _native.Lines(thread).take(data, 0, len(data), 0, lines)
-    return count, lines
+    kept = _native.Lines(thread)
+    _, count = kept.take(data, 0, len(data), 0)
+    return count, kept.lines()
 
 
 def answer(*, number: int, parent: str | None) -> Line:
@@ -124,7 +124,7 @@ def test_no_place_outside_of_the_chunk(place: tuple[int, int]) -> None:
     from latprof.formats.claude_code import _native
 
     with pytest.raises(IndexError):
-        _native.Lines(None).take(b'{"type":"user"}\n', *place, 0, [])
+        _native.Lines(None).take(b'{"type":"user"}\n', *place, 0)
 
 
 @not_compiled
@@ -164,19 +164,34 @@ def test_a_loop_and_a_long_chain() -> None:
 
 
 @not_compiled
-@pytest.mark.parametrize("wrong", [None, 3, "line", Part])
+@pytest.mark.parametrize("wrong", [None, 3, "line", [], Part])
 def test_objects_of_another_class_are_refused(wrong: Any) -> None:
-    """Their fields would be read from wherever they lie."""
-    from latprof.formats.claude_code import _native_calls
+    from latprof.formats.claude_code import _native, _native_calls
 
     with pytest.raises(TypeError):
-        _native_calls.Calls([wrong])
-    with pytest.raises(TypeError):
-        _native_calls.Calls([]).call_of(wrong)
+        _native_calls.Calls(wrong)
+    kept = _native.Lines(None)
+    with pytest.raises((AttributeError, TypeError)):
+        kept.append(wrong)
     line: Any = answer(number=1, parent=None)
     line.part = wrong if wrong is not None else 3
-    with pytest.raises(TypeError):
-        _native_calls.Calls([line])
+    with pytest.raises((AttributeError, TypeError)):
+        kept.append(line)
+    assert kept.lines() == []
+
+
+@not_compiled
+@pytest.mark.parametrize("odd", [2**63, 2**64, -(2**63)])
+def test_numbers_that_have_no_place(odd: int) -> None:
+    """Of such a file Python makes the calls."""
+    lines = [
+        Line(1, LineKind.REQUEST, 8999.0, None, None, None, request_id="r1", max_tokens=odd),
+        answer(number=2, parent=None),
+    ]
+    decoded = Decoded("log.jsonl", lines, [], 0, 2)
+    assert list(calls_of(decoded)) == list(calls_of(decoded, compiled=False))
+    raw = b'{"type":"api-request","id":"r","timestamp":"%b","params":{"max_tokens":%d}}\n' % (STAMP.encode(), odd)
+    assert_alike(raw + b"".join(usual_lines()))
 
 
 @not_compiled
@@ -265,7 +280,7 @@ def test_real_logs_are_taken_and_read_alike(shared: Path) -> None:
         assert list(calls_of(decoded)) == list(calls_of(decoded, compiled=False)), path
         start, number, end = 0, 0, data.rfind(b"\n") + 1
         while start < end:
-            start, number = _native.Lines(None).take(data, start, end, number, [])
+            start, number = _native.Lines(None).take(data, start, end, number)
             if start < end:
                 start, number, left = data.find(b"\n", start) + 1, number + 1, left + 1
         lines += number

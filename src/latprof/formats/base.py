@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import IO, Final, Literal
+from typing import IO, TYPE_CHECKING, Final, Literal, NamedTuple
 
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
-__all__ = ["SNIFF_BYTES", "SQLITE_MAGIC", "Evidence", "Format", "Grown", "Observed", "Shape", "Source"]
+if TYPE_CHECKING:
+    from latprof.trace.columns import Columns
+
+__all__ = ["SNIFF_BYTES", "SQLITE_MAGIC", "Evidence", "Format", "Grown", "Observed", "Shape", "Source", "Told"]
 
 SNIFF_BYTES: Final = 65536
 SQLITE_MAGIC: Final = b"SQLite format 3\x00"
@@ -151,16 +154,25 @@ def _names_in(folder: Path, name: str) -> list[str]:
         return []
 
 
+class Told(NamedTuple):
+    """What a file says, its calls as columns."""
+
+    columns: Columns
+    problems: list[Problem]
+
+
 @dataclass(frozen=True, slots=True)
 class Grown:
     """What a file says that may have been read before: all its calls and problems, not only the new ones.
 
-    The first `end` bytes need not be read again as long as they stay; `begun` packs what they say.
+    The first `end` bytes need not be read again as long as they stay; `begun` packs what they say. A reader that has
+    the calls as columns already has them in `told`, too.
     """
 
     items: Iterable[Call | Problem]
     end: int
     begun: Callable[[], bytes]
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +186,10 @@ class Format:
     `refusal` is recognised and not read: the sentence says why. `tail` says what is going on at the end of a log,
     one entry per thread of the session; a format whose lines do not tell has none. `resume` gives what `read`
     gives, from what it packed when it read the beginning of the same file, or from nothing (b""); most formats
-    are read whole. `marks` are words of which at least one stands in each head that `sniff` accepts, as bytes: a
-    file without any is not this format's, and the format is not even loaded to be asked. Without marks it is
-    asked about every file.
+    are read whole. `columns` gives what `read` gives with the calls as `Columns.of` makes them, for readers that
+    need no objects on the way; None where this one file has to be read otherwise. `marks` are words of which at
+    least one stands in each head that `sniff` accepts, as bytes: a file without any is not this format's, and the
+    format is not even loaded to be asked. Without marks it is asked about every file.
     """
 
     name: str
@@ -195,6 +208,7 @@ class Format:
     tail: Callable[[Source], Sequence[Standing]] | None = None
     marks: tuple[bytes, ...] = ()
     resume: Callable[[Source, bytes], Grown] | None = None
+    columns: Callable[[Source], Told | None] | None = None
 
     @classmethod
     def refused(

@@ -13,8 +13,17 @@ from typing import Final
 
 import orjson
 
-from latprof.formats.base import Format, Grown, Source
-from latprof.formats.claude_code.reading import Decoded, calls_of, decode_lines, packed, unpacked
+from latprof.formats.base import Format, Grown, Source, Told
+from latprof.formats.claude_code.reading import (
+    Decoded,
+    calls_of,
+    decode_lines,
+    items_of,
+    packed,
+    told,
+    told_again,
+    unpacked,
+)
 from latprof.formats.claude_code.tail import standings
 from latprof.model import Call, Problem
 
@@ -60,7 +69,13 @@ def _is_own(raw: bytes) -> bool:
 
 def _read(source: Source) -> Iterator[Call | Problem]:
     """Calls of one transcript, in the order of their first lines; bad lines become problems."""
-    yield from calls_of(decode_lines(source))
+    found = _columns(source)
+    yield from calls_of(decode_lines(source)) if found is None else items_of(found)
+
+
+def _columns(source: Source) -> Told | None:
+    """The same as columns, where that is compiled."""
+    return told(source, FORMAT.name)
 
 
 def _resume(source: Source, begun: bytes) -> Grown:
@@ -72,7 +87,7 @@ def _resume(source: Source, begun: bytes) -> Grown:
         problems = [(item.kind, item.line, item.detail) for item in known.problems]
         return marshal.dumps((known.end, known.count, packed(known.lines), problems))
 
-    return Grown(calls_of(decoded), decoded.end, pack)
+    return Grown(calls_of(decoded), decoded.end, pack, told_again(decoded, FORMAT.name))
 
 
 def _begun(path: str, begun: bytes) -> Decoded | None:
@@ -115,4 +130,5 @@ FORMAT = Format(
     since={"ttft_s": "2.1.300", "decode_tps": "2.1.287", "reasoning_tokens": "2.1.250"},
     tail=standings,
     resume=_resume,
+    columns=_columns,
 )

@@ -7,17 +7,18 @@ can be kept and only what was appended be decoded; who follows whom is told anew
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
-from pathlib import PurePath
 from typing import IO, Any, Final
 
 import orjson
 
-from latprof.formats.base import Source
+from latprof.formats.base import Source, Told
 from latprof.formats.claude_code.calls import call_of
 from latprof.formats.claude_code.lines import BadLine, Line, full_record, line_of
 from latprof.formats.claude_code.pairing import pair
@@ -27,14 +28,13 @@ from latprof.formats.claude_code.transcript import Transcript
 from latprof.model import Call, Problem
 
 try:
-    from latprof.formats.claude_code import _native, _native_calls
+    from latprof.formats.claude_code import _native
 except ImportError:  # not compiled on this machine: the Python code gives the same results
     _lines_of: Any = None
-    _calls_of: Any = None
 else:
-    _lines_of, _calls_of = _native.Lines, _native_calls.Calls
+    _lines_of = _native.Lines
 
-__all__ = ["Decoded", "calls_of", "decode_lines", "is_compiled", "packed", "unpacked"]
+__all__ = ["Decoded", "calls_of", "decode_lines", "is_compiled", "items_of", "packed", "told", "told_again", "unpacked"]
 
 _AGENT_FILE: Final = re.compile(r"^agent-(?P<id>[^.]+)\.jsonl")
 _CHUNK_BYTES: Final = 1 << 18
@@ -43,6 +43,8 @@ _LONG_BYTES: Final = 1200
 # How assistant lines go on; where it stands skimming would be in vain, and where it misleads nothing is lost.
 _ASSISTANT_HINT: Final = b'"message":{"model":'
 _HINT_BYTES: Final = 600
+_UNANSWERED: Final = "request_without_response"
+_buffers: Final[list[bytearray]] = []
 _facts_of_line: Final = attrgetter(*Line.__slots__)
 _facts_of_part: Final = attrgetter(*Part.__slots__)
 _PART_AT: Final = Line.__slots__.index("part")
@@ -78,14 +80,31 @@ def decode_lines(source: Source, *, after: Decoded | None = None, compiled: bool
     and give the same.
     """
     decoded = Decoded(source.path) if after is None else after.complete()
+    if compiled and _lines_of is not None:
+        kept = _lines_of(_thread_of(source.path))
+        try:
+            found = _decode(source, decoded, kept, skim=skim)
+        except _NoPlaceError:
+            decoded = Decoded(source.path) if after is None else after.complete()
+        else:
+            found.lines += kept.lines()
+            return found
+    return _decode(source, decoded, None, skim=skim)
+
+
+def _decode(source: Source, decoded: Decoded, kept: Any, *, skim: bool) -> Decoded:
+    """Decode what is behind the lines that are there; where lines are `kept` by compiled code, the new ones go there.
+
+    Raises _NoPlaceError.
+    """
     try:
         with source.open() as stream:
             if _can_be_entered(stream):
                 stream.seek(decoded.end)
-                _Decoder(decoded, compiled=compiled, skim=skim).take_chunks(stream)
+                _Decoder(decoded, kept, skim=skim).take_chunks(stream)
             else:
                 decoded = Decoded(source.path)
-                _Decoder(decoded, compiled=compiled, skim=skim).take_lines(stream)
+                _Decoder(decoded, kept, skim=skim).take_lines(stream)
     except (OSError, EOFError, ValueError) as error:
         decoded.problems.append(Problem("unreadable", source.path, decoded.count or None, type(error).__name__))
     except Exception as error:
@@ -101,28 +120,68 @@ def is_compiled() -> bool:
     return _lines_of is not None
 
 
+def told(source: Source, reader: str) -> Told | None:
+    """Both stages at once, to columns; None where they are not compiled or a line holds what has no place there."""
+    if _lines_of is None:
+        return None
+    kept = _lines_of(_thread_of(source.path))
+    try:
+        decoded = _decode(source, Decoded(source.path), kept, skim=True)
+    except _NoPlaceError:
+        return None
+    return _columns(decoded, kept, reader)
+
+
+def told_again(decoded: Decoded, reader: str) -> Told | None:
+    """The second stage to columns; None as for `told`."""
+    if _lines_of is None:
+        return None
+    kept = _lines_of(None)
+    try:
+        for line in decoded.lines:
+            kept.append(line)
+    except (OverflowError, ValueError):
+        return None
+    return _columns(decoded, kept, reader)
+
+
+def _columns(decoded: Decoded, kept: Any, reader: str) -> Told:
+    from latprof.formats.claude_code.table import columns_of
+
+    columns, unanswered = columns_of(kept, reader)
+    return Told(columns, [*decoded.problems, *(Problem(_UNANSWERED, decoded.path, number) for number in unanswered)])
+
+
+def items_of(found: Told) -> Iterator[Call | Problem]:
+    """What columns hold, in the order of `calls_of`."""
+    last = [problem for problem in found.problems if problem.kind == _UNANSWERED]
+    yield from found.problems[: len(found.problems) - len(last)]
+    yield from found.columns.calls()
+    yield from last
+
+
 def calls_of(decoded: Decoded, *, compiled: bool = True) -> Iterator[Call | Problem]:
     """The second stage: problems of lines first, then calls in the order of their first lines.
 
     Leaves the lines as they are. `compiled` as for `decode_lines`.
     """
+    found = told_again(decoded, "") if compiled else None
+    if found is not None:
+        yield from items_of(found)
+        return
     yield from decoded.problems
-    calls = _calls_of(decoded.lines) if compiled and _calls_of is not None else None
-    transcript: Transcript = Transcript.of(decoded.lines) if calls is None else calls.transcript
+    transcript = Transcript.of(decoded.lines)
     answered: set[str] = set(transcript.referenced)
     # A response, and what was tried before it, belong to one call.
     for response in sorted(transcript.responses.values(), key=lambda item: item.lines[0].number):
-        call = None if calls is None else calls.call_of(response)
-        if call is None:
-            pairing = pair(transcript, response)
-            answered.update(pairing.lost_requests)
-            call = call_of(transcript, response, pairing)
-        yield call
+        pairing = pair(transcript, response)
+        answered.update(pairing.lost_requests)
+        yield call_of(transcript, response, pairing)
     for thread, requests in transcript.requests_of.items():
         last = transcript.last_number_of.get(thread, -1)
         for request in requests:
             if request.request_id not in answered and request.number < last:
-                yield Problem("request_without_response", decoded.path, request.number)
+                yield Problem(_UNANSWERED, decoded.path, request.number)
 
 
 def packed(lines: Iterable[Line]) -> list[tuple[Any, ...]]:
@@ -157,13 +216,33 @@ def _can_be_entered(stream: IO[bytes]) -> bool:
     return type(stream) is io.BytesIO or (type(stream) is io.BufferedReader and type(stream.raw) is io.FileIO)
 
 
+def _thread_of(path: str) -> str | None:
+    """The sub-agent whose lines a file of this name holds."""
+    name = path.replace("\\", "/").rpartition("/")[2] if os.sep == "\\" else path.rpartition("/")[2]
+    match = _AGENT_FILE.match(name)
+    return match["id"] if match else None
+
+
+@contextmanager
+def _buffer() -> Iterator[bytearray]:
+    """Memory to read into, used again and again: pages that are new cost as much as the reading."""
+    buffer = _buffers.pop() if _buffers else bytearray(_CHUNK_BYTES)
+    try:
+        yield buffer
+    finally:
+        _buffers.append(buffer)
+
+
+class _NoPlaceError(Exception):
+    """A line that compiled code cannot keep, such as one with a number of more than 64 bits."""
+
+
 class _Decoder:
     """Takes the lines of one file and adds what they say."""
 
-    def __init__(self, decoded: Decoded, *, compiled: bool, skim: bool) -> None:
-        match = _AGENT_FILE.match(PurePath(decoded.path).name)
-        self._thread = match["id"] if match else None
-        self._compiled: Any = _lines_of(self._thread) if compiled and _lines_of is not None else None
+    def __init__(self, decoded: Decoded, kept: Any, *, skim: bool) -> None:
+        self._thread = _thread_of(decoded.path)
+        self._kept = kept
         self._skim = Skimmer(self._thread).line
         self._long_bytes = _LONG_BYTES if skim else sys.maxsize
         self._decoded = decoded
@@ -175,6 +254,10 @@ class _Decoder:
 
     def take_chunks(self, stream: IO[bytes]) -> None:
         """Many lines at once, which costs less; a line longer than a chunk is put together."""
+        if self._kept is not None:
+            with _buffer() as buffer:
+                self._take_compiled(stream, buffer)
+            return
         begun: list[bytes] = []
         while chunk := stream.read(_CHUNK_BYTES):
             first_end = chunk.find(b"\n") + 1
@@ -196,8 +279,6 @@ class _Decoder:
 
     def _take_whole_lines(self, chunk: bytes, start: int) -> int:
         """Take the lines that lie whole in the chunk; the offset where the last one ends."""
-        if self._compiled is not None:
-            return self._take_compiled(chunk, start)
         view, find, long_bytes = memoryview(chunk), chunk.find, self._long_bytes
         decoded, thread, skim = self._decoded, self._thread, self._skim
         lines, loads = decoded.lines, orjson.loads
@@ -222,20 +303,34 @@ class _Decoder:
             start = end
         return start
 
-    def _take_compiled(self, chunk: bytes, start: int) -> int:
-        """The same by a compiled extension; the lines that it leaves are decoded one by one."""
-        decoded, take = self._decoded, self._compiled.take
-        end = chunk.rfind(b"\n") + 1
+    def _take_compiled(self, stream: IO[Any], buffer: bytearray) -> None:
+        """The same by a compiled extension, without new memory for what is read."""
+        held = 0
+        while count := stream.readinto(memoryview(buffer)[held:]):  # type: ignore[attr-defined]
+            filled = held + count
+            end = buffer.rfind(b"\n", held, filled) + 1
+            if end:
+                self._take_lines(buffer, end)
+                buffer[: filled - end] = buffer[end:filled]
+            held = filled - end
+            if held == len(buffer):
+                buffer = buffer + bytes(held)
+        if held:
+            raw = bytes(memoryview(buffer)[:held])
+            self._take(raw, ended=False, skim=self._is_worth_skimming(raw))
+
+    def _take_lines(self, chunk: bytearray, end: int) -> None:
+        """Take the lines before `end`; those that the extension leaves are decoded one by one."""
+        decoded, take, start = self._decoded, self._kept.take, 0
         while start < end:
-            behind, decoded.count = take(chunk, start, end, decoded.count, decoded.lines)
+            behind, decoded.count = take(chunk, start, end, decoded.count)
             decoded.end += behind - start
             start = behind
             if start < end:
                 behind = chunk.find(b"\n", start) + 1
-                raw = chunk[start:behind]
+                raw = bytes(memoryview(chunk)[start:behind])
                 self._take(raw, ended=True, skim=self._is_worth_skimming(raw))
                 start = behind
-        return start
 
     def _take(self, raw: bytes | memoryview, *, ended: bool, skim: bool = False) -> None:
         decoded = self._decoded
@@ -251,9 +346,18 @@ class _Decoder:
                 decoded.problems.append(Problem(kind, decoded.path, number, str(error)))
             return
         if line is not None:
-            decoded.lines.append(line)
+            self._add(line)
             if line.at is None and line.part is not None:
                 decoded.problems.append(Problem("no_time", decoded.path, number))
+
+    def _add(self, line: Line) -> None:
+        if self._kept is None:
+            self._decoded.lines.append(line)
+            return
+        try:
+            self._kept.append(line)
+        except (OverflowError, ValueError) as error:
+            raise _NoPlaceError from error
 
     def _skimmed(self, raw: bytes | memoryview, number: int) -> Line | None:
         try:

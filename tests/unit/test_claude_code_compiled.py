@@ -29,6 +29,16 @@ from linked_lines import linked_lines
 not_compiled = pytest.mark.skipif(not is_compiled(), reason="the reader of Claude Code is not compiled here")
 
 
+@pytest.fixture(params=[True, False], ids=["wide registers", "narrow registers"])
+def _registers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On a machine without wide ones both are the same."""
+    from latprof.formats.claude_code import _native
+
+    _native.use_wide_registers(request.param)
+    yield
+    _native.use_wide_registers(True)
+
+
 def both(data: bytes, path: str = "log.jsonl") -> tuple[Decoded, Decoded]:
     source = Source.from_bytes(data, path)
     return decode_lines(source), decode_lines(source, compiled=False, skim=False)
@@ -128,6 +138,7 @@ def test_no_place_outside_of_the_chunk(place: tuple[int, int]) -> None:
 
 
 @not_compiled
+@pytest.mark.usefixtures("_registers")
 @pytest.mark.parametrize("seed", range(8))
 def test_damaged_lines(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - to be repeated, not to be safe
@@ -215,6 +226,7 @@ def test_lengths_are_those_of_python(text: str, escaped: bool) -> None:  # noqa:
 
 
 @not_compiled
+@pytest.mark.usefixtures("_registers")
 @pytest.mark.parametrize(
     "sign",
     [
@@ -228,7 +240,11 @@ def test_lengths_are_those_of_python(text: str, escaped: bool) -> None:  # noqa:
         "é",
         "😀",
         "\\n\\n",
+        "\\\\\\n",
         "\\\\\\\\n",
+        "\\\\" * 40,
+        "\\\\" * 33 + "\\n\\t",
+        "\\\\" * 33 + '\\"',
         "\\x",
         "\\ud83d",
         "\x01",

@@ -63,12 +63,16 @@ class Source:
     @classmethod
     def from_path(cls, path: Path) -> Source:
         """A file on disk, opened for reading only and only when it is read."""
-        folder = path.parent
+        return cls.of_file(str(path))
+
+    @classmethod
+    def of_file(cls, path: str) -> Source:
+        """The same by the text of the path."""
         return cls(
-            path=str(path),
-            open_raw=lambda: path.open("rb"),
-            beside=lambda name: _file_beside(folder, name),
-            names_beside=lambda name: _names_in(folder, name),
+            path,
+            lambda: open(path, "rb"),  # noqa: PTH123 - a text already, closed by who opens it
+            lambda name: _file_beside(Path(path).parent, name),
+            lambda name: _names_in(Path(path).parent, name),
         )
 
     @classmethod
@@ -120,10 +124,13 @@ class Source:
         Of a Parquet file also its last bytes, which name its columns. Raises OSError, EOFError or
         the decompressor's error.
         """
-        with self.open() as stream:
+        with self.open_raw() as stream:
             start = stream.read(SNIFF_BYTES)
-            if start.startswith(_PARQUET_MAGIC):
-                return start + _last_bytes(stream)
+        if start.startswith((_GZIP_MAGIC, _ZSTD_MAGIC, _PARQUET_MAGIC)):
+            with self.open() as stream:
+                start = stream.read(SNIFF_BYTES)
+                if start.startswith(_PARQUET_MAGIC):
+                    return start + _last_bytes(stream)
         if not start.startswith(SQLITE_MAGIC):
             return start
         from latprof.formats.database import schema_of

@@ -8,6 +8,7 @@ import pkgutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ class _Columns:
         return None if columns is None else columns(source)
 
 
+@cache
 def declared(module: str) -> Format:
     """The `FORMAT` of a module of this package, which is loaded now."""
     found: Format = importlib.import_module(f"latprof.formats.{module}").FORMAT

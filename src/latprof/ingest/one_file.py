@@ -66,8 +66,8 @@ def likely_first(path: str, known: Sequence[Format]) -> Iterator[Format]:
         for folder in _folders(item.roots):
             if folder in places:
                 likely.append(item)
+                yield item
                 break
-    yield from likely
     yield from (item for item in known if item not in likely)
 
 
@@ -112,8 +112,12 @@ def _round_instants(columns: Columns) -> None:
     """To whole microseconds: an instant that was reckoned has more digits than an export can hold."""
     for name in _RECKONED:
         column = columns.numbers.get(name)
-        if column is not None:
-            known = ~np.isnan(column)
+        if column is None:
+            continue
+        known = ~np.isnan(column)
+        if known.all():
+            np.round(column, _DIGITS, out=column)
+        else:
             column[known] = np.round(column[known], _DIGITS)
 
 

@@ -44,12 +44,22 @@ _SNIFFED_LINES: Final = 50
 
 def _sniff(_: str, head: bytes) -> bool:
     """Told by content: one of the first lines has the shape that only these transcripts have."""
-    lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    if any(_is_own(raw) for raw in lines[:_SNIFFED_LINES]):
+    if any(_is_own(raw) for raw in _first_lines(head.removeprefix(b"\xef\xbb\xbf"))):
         return True
     # A line may be longer than what is looked at.
-    cut = lines[-1]
+    cut = head.removeprefix(b"\xef\xbb\xbf").rpartition(b"\n")[2]
     return cut.startswith(b"{") and b'"isSidechain"' in cut and any(key in cut for key in _CUT_LINE_KEYS)
+
+
+def _first_lines(head: bytes) -> Iterator[bytes]:
+    """One after the other, for mostly the first one tells."""
+    start = 0
+    for _ in range(_SNIFFED_LINES):
+        end = head.find(b"\n", start)
+        yield head[start : end if end >= 0 else None]
+        if end < 0:
+            return
+        start = end + 1
 
 
 def _is_own(raw: bytes) -> bool:

@@ -8,6 +8,7 @@ whatever way, is left to them, so that what counts as damage, and what an odd va
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.math cimport NAN, isnan
 from libc.stdint cimport int64_t, uint8_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp
 
 import orjson
@@ -16,7 +17,7 @@ from latprof.formats.claude_code import stamps
 from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.parts import Part, Usage, json_characters
 
-__all__ = ["Kept", "Lines"]
+__all__ = ["Kept", "Lines", "use_wide_registers"]
 
 
 cdef extern from "_record.h":
@@ -80,6 +81,7 @@ cdef extern from "_record.h":
     Place scan_line(Place p, Place end, RecordFacts *record) nogil
     int64_t count_of(const Value *value) nogil
     double seconds_of(const Text *text) nogil
+    bint scan_wide_registers(bint wanted)
 
 
 # What is compiled here must be what the Python code beside it says, however old this file is.
@@ -110,6 +112,18 @@ ctypedef struct Known:
     int escaped
 
 
+scan_wide_registers(True)
+
+
+def use_wide_registers(bint wanted):
+    """Look at 32 bytes at a time if that is wanted and this machine can; whether it does. It can unless told."""
+    return scan_wide_registers(wanted)
+
+
+# What a line is looked at with is large, and the files are many.
+cdef RecordFacts *_spare = NULL
+
+
 class _Doubt(Exception):
     """A line that has to be decoded in full."""
 
@@ -117,7 +131,7 @@ class _Doubt(Exception):
 cdef class Kept:
     """What is kept of some lines."""
 
-    def __cinit__(self):
+    def __cinit__(self, *_):
         if table_begin(&self.table, _SEED):
             raise MemoryError
 
@@ -142,17 +156,30 @@ cdef class Kept:
 cdef class Lines(Kept):
     """Takes the lines of one file; `default_thread` as for `line_of`."""
 
-    cdef RecordFacts _record, _inner
+    cdef RecordFacts *_record
     cdef Known[40] _known
     cdef Id _default_thread, _last_uuid, _uuid_before
+
+    def __cinit__(self, default_thread):
+        global _spare
+        self._record, _spare = _spare, NULL
+        if self._record == NULL:
+            self._record = <RecordFacts *>malloc(2 * sizeof(RecordFacts))
+        if self._record == NULL:
+            raise MemoryError
+        self._record.inner = self._record + 1
+        self._record.inner.inner = NULL
+
+    def __dealloc__(self):
+        global _spare
+        free(_spare)
+        _spare = self._record
 
     def __init__(self, default_thread):
         cdef int key
         for key in range(R_COUNT + 4):
             self._known[key].id = NONE
         self._last_uuid = self._uuid_before = NONE
-        self._record.inner = &self._inner
-        self._inner.inner = NULL
         self._default_thread = self._put(default_thread) if default_thread else NONE
 
     def take(self, const uint8_t[::1] chunk not None, Py_ssize_t start, Py_ssize_t end, int64_t number):
@@ -169,12 +196,12 @@ cdef class Lines(Kept):
         place, last = first + start, first + end
         cdef int32_t parts, blocks, tools
         while place < last:
-            behind = scan_line(place, last, &self._record)
+            behind = scan_line(place, last, self._record)
             if behind == NULL:
                 break
             parts, blocks, tools = self.table.part_count, self.table.block_count, self.table.tool_count
             try:
-                self._line(&self._record, number + 1)
+                self._line(self._record, number + 1)
             except _Doubt:
                 self.table.part_count, self.table.block_count, self.table.tool_count = parts, blocks, tools
                 break

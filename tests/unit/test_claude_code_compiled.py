@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from damaged_lines import STAMP, damaged, usual_lines
 from latprof.formats import Source
-from latprof.formats.claude_code import Decoded, calls_of, decode_lines
+from latprof.formats.claude_code import Decoded, calls_of, decode_lines, reading
 from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.parts import NO_USAGE, Part
 from latprof.formats.claude_code.reading import is_compiled
@@ -261,6 +261,26 @@ def test_signs_at_every_place(sign: str) -> None:
         ).encode()
         assert_alike(raw)
         assert taken(raw)[0] == (sign not in {"\\x", "\\ud83d", "\x01"})
+
+
+@not_compiled
+@pytest.mark.parametrize("size", [1, 16, 100, 1000, 5000])
+def test_lines_across_what_is_read_at_a_time(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that begin in one piece and end in another, or take many of them, or end where one ends."""
+    monkeypatch.setattr(reading, "_READ_BYTES", size)
+    monkeypatch.setattr(reading, "_buffers", [])
+    rng = random.Random(size)  # noqa: S311 - to be repeated, not to be safe
+    long = b'{"type":"user","uuid":"long","message":{"content":"%b"}}\n' % (b"x" * 7 * size)
+    even = b'{"type":"mode","uuid":"even","x":"%b"}\n' % (b"x" * (-38 % size))
+    for _ in range(20):
+        lines = [*rng.sample(usual_lines(), 5), long, even, even, b"damaged\n", b"\n"]
+        rng.shuffle(lines)
+        data = b"".join(lines)
+        for cut in (data, data[:-1], data + b'{"type":"user"'):
+            assert_alike(cut)
+            path = tmp_path / "log.jsonl"
+            path.write_bytes(cut)
+            assert decode_lines(Source.from_path(path)).lines == both(cut)[1].lines
 
 
 @not_compiled

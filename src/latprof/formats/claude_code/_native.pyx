@@ -17,7 +17,7 @@ from latprof.formats.claude_code import stamps
 from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.parts import Part, Usage, json_characters
 
-__all__ = ["Kept", "Lines", "use_wide_registers"]
+__all__ = ["Kept", "Lines", "address_of", "use_wide_registers"]
 
 
 cdef extern from "_record.h":
@@ -122,6 +122,11 @@ def use_wide_registers(bint wanted):
 
 # What a line is looked at with is large, and the files are many.
 cdef RecordFacts *_spare = NULL
+
+
+def address_of(const uint8_t[::1] buffer not None):
+    """Where its bytes lie in memory."""
+    return <size_t>&buffer[0] if len(buffer) else 0
 
 
 class _Doubt(Exception):

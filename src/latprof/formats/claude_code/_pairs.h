@@ -461,6 +461,8 @@ static int add_call(Pairs *pairs, const Response *response) {
 static int pair_table(Pairs *pairs, Table *table, double long_gap_s) {
     memset(pairs, 0, sizeof *pairs);
     pairs->long_gap_s = long_gap_s;
+    /* Calls without blocks have a place in the list, too. */
+    if (grown((void **)&pairs->blocks, &pairs->block_room, 1, sizeof(BlockRow))) return -1;
     if (index_table(&pairs->index, table)) return -1;
     /* They were found in the order of their first lines. */
     for (int32_t number = 0; number < pairs->index.response_count; number++)

@@ -17,9 +17,9 @@ class Calls:
         tuple[str, ...],
         NDArray[np.int32],
         dict[str, NDArray[np.floating[Any]]],
-        dict[str, tuple[bytes, NDArray[np.int64]]],
+        dict[str, tuple[bytes, NDArray[np.signedinteger[Any]]]],
         NDArray[np.uint32],
-        NDArray[np.int64],
+        NDArray[np.signedinteger[Any]],
         NDArray[np.int32],
         dict[str, NDArray[np.floating[Any]]],
     ]: ...

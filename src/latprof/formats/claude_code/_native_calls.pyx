@@ -8,7 +8,7 @@ _index.h and _pairs.h; what columns.py makes of calls is done here, down to the 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.math cimport NAN, isnan, rint
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint8_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint32_t, uint8_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -59,6 +59,8 @@ cdef extern from "_pairs.h":
     int pair_table(Pairs *pairs, Table *table, double long_gap_s)
     void pairs_free(Pairs *pairs)
     Facts *facts_of(const Index *index, Id id)
+    uint32_t checksum_of_ids(const Names *names, Id message, Id request)
+    void begin_checksums()
 
 
 # What is made here must be what the Python code beside it makes, however old this file is.
@@ -74,7 +76,8 @@ if LAYOUT != (
 ):
     raise ImportError("compiled for another version of latprof")
 
-cdef object _empty = np.empty, _INT32 = np.int32, _INT64 = np.int64, _FLOAT64 = np.float64, _FLOAT32 = np.float32
+begin_checksums()
+cdef object _empty = np.empty, _INT32 = np.int32, _INT16 = np.int16, _INT8 = np.int8, _FLOAT64 = np.float64, _FLOAT32 = np.float32
 cdef object _UINT32 = np.uint32, _crc32 = crc32
 cdef double _LONG_GAP_S = LONG_GAP_S
 cdef tuple _FLAGS = (
@@ -155,10 +158,7 @@ cdef class Calls:
         _add(block_numbers, "tokens", _counts(<char *>&blocks.tokens, sizeof(BlockRow), block_count))
         _add(block_numbers, "signature_characters", _counts(<char *>&blocks.signature, sizeof(BlockRow), block_count))
         codes = self._call_codes(flags, reader_id)
-        counts = _empty(self._count, _INT64)
-        cdef int64_t[::1] each = counts
-        for row in range(self._count):
-            each[row] = self._first[row].block_count
+        counts = _narrow(<char *>&self._first.block_count, sizeof(CallRow), self._count)
         return (
             tuple(self._pool), codes, self._numbers(), self._ids(), self._keys(), counts, words, block_numbers,
         )
@@ -274,15 +274,20 @@ cdef class Calls:
         cdef int32_t row
         cdef bint any_text = False
         cdef Id id
-        lengths = _empty(self._count, _INT64)
-        cdef int64_t[::1] sizes = lengths
+        cdef int32_t *sizes = <int32_t *>malloc(<size_t>self._count * sizeof(int32_t))
+        if sizes == NULL:
+            raise MemoryError
         for row in range(self._count):
             id = (<Id *>(place + <size_t>row * sizeof(CallRow)))[0]
             sizes[row] = -1
             if id != NONE:
                 any_text = True
-                sizes[row] = names.names[id].size
+                sizes[row] = <int32_t>names.names[id].size
                 total += names.names[id].size
+        try:
+            lengths = _narrow(<char *>sizes, sizeof(int32_t), self._count) if any_text else None
+        finally:
+            free(sizes)
         if not any_text:
             return None
         data = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>total)
@@ -297,18 +302,22 @@ cdef class Calls:
     cdef object _keys(self):
         """Checksums of `Call.call_id`."""
         cdef int32_t row
+        cdef CallRow *call
         keys = _empty(self._count, _UINT32)
         cdef uint32_t[::1] found = keys
         for row in range(self._count):
-            found[row] = _crc32(self._call_id(&self._first[row]))
+            call = &self._first[row]
+            if call.request_id != NONE:
+                found[row] = checksum_of_ids(&self._lines.table.names, call.message_id, call.request_id)
+            else:
+                found[row] = _crc32(self._call_id(call))
         return keys
 
     cdef bytes _call_id(self, CallRow *call):
+        """Of a call without an id of its request."""
         cdef char[32] stamp
         cdef double at = NAN
         stamp[0] = 0
-        if call.request_id != NONE:
-            return b"claude-code/%b/%b" % (self._bytes(call.message_id), self._bytes(call.request_id))
         if call.block_count:
             at = self._pairs.blocks[call.blocks].end_at
         if isnan(at):
@@ -328,6 +337,27 @@ cdef int _add(dict columns, str name, object column) except -1:
     if column is not None:
         columns[name] = column
     return 0
+
+
+cdef object _narrow(char *first, size_t step, Py_ssize_t count):
+    """As `narrowed`, of whole numbers from -1 on."""
+    cdef Py_ssize_t row
+    cdef int32_t most = 0
+    cdef int8_t[::1] small
+    cdef int32_t[::1] large
+    for row in range(count):
+        most = max(most, (<int32_t *>(first + <size_t>row * step))[0])
+    if most <= 127:
+        column = _empty(count, _INT8)
+        small = column
+        for row in range(count):
+            small[row] = <int8_t>(<int32_t *>(first + <size_t>row * step))[0]
+        return column
+    column = _empty(count, _INT32)
+    large = column
+    for row in range(count):
+        large[row] = (<int32_t *>(first + <size_t>row * step))[0]
+    return column.astype(_INT16) if most <= 32767 else column
 
 
 cdef object _times(char *first, size_t step, Py_ssize_t count):

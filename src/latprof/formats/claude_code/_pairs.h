@@ -457,6 +457,31 @@ static int add_call(Pairs *pairs, const Response *response) {
     return 0;
 }
 
+/* CRC-32 as zlib has it, by a byte at a time: ids are short. */
+static uint32_t checksums[256];
+
+static void begin_checksums(void) {
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        uint32_t sum = byte;
+        for (int bit = 0; bit < 8; bit++) sum = sum & 1 ? sum >> 1 ^ 0xEDB88320u : sum >> 1;
+        checksums[byte] = sum;
+    }
+}
+
+static uint32_t checksum(uint32_t sum, const uint8_t *p, size_t size) {
+    for (size_t place = 0; place < size; place++) sum = checksums[(sum ^ p[place]) & 0xFF] ^ sum >> 8;
+    return sum;
+}
+
+/* The checksum of the id of a call whose request has one, as `Call.call_id` makes it. */
+static uint32_t checksum_of_ids(const Names *names, Id message, Id request) {
+    const Name *first = &names->names[message], *second = &names->names[request];
+    uint32_t sum = checksum(~UINT32_C(0), (const uint8_t *)"claude-code/", 12);
+    sum = checksum(sum, names->bytes + first->at, first->size);
+    sum = checksum(sum, (const uint8_t *)"/", 1);
+    return ~checksum(sum, names->bytes + second->at, second->size);
+}
+
 /* Pair a table; 0, or -1 without memory. */
 static int pair_table(Pairs *pairs, Table *table, double long_gap_s) {
     memset(pairs, 0, sizeof *pairs);

@@ -7,7 +7,7 @@ from typing import Any, Final
 from latprof.formats.claude_code._native_calls import Calls
 from latprof.trace.blocks import BlockStore
 from latprof.trace.columns import Columns
-from latprof.trace.ids import Ids, narrowed
+from latprof.trace.ids import Ids
 from latprof.trace.pool import code_type
 
 __all__ = ["columns_of"]
@@ -31,7 +31,7 @@ def _batch(calls: Calls, start: int, end: int, reader: str) -> Columns:
         pool,
         codes.astype(kind),
         dict(numbers),
-        {name: Ids(data, narrowed(lengths)) for name, (data, lengths) in ids.items()},
+        {name: Ids(data, lengths) for name, (data, lengths) in ids.items()},
         keys,
-        BlockStore(narrowed(counts), words.astype(kind), dict(of_blocks)),
+        BlockStore(counts, words.astype(kind), dict(of_blocks)),
     )

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from damaged_lines import STAMP, damaged, usual_lines
 from latprof.formats import Source
-from latprof.formats.claude_code import Decoded, calls_of, decode_lines, reading
+from latprof.formats.claude_code import Decoded, calls_of, decode_lines, packed, reading, unpacked
 from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.parts import NO_USAGE, Part
 from latprof.formats.claude_code.reading import is_compiled
@@ -57,7 +57,7 @@ def taken(data: bytes, thread: str | None = None) -> tuple[int, list[Any]]:
 
     kept = _native.Lines(thread)
     _, count = kept.take(data, 0, len(data), 0)
-    return count, kept.lines()
+    return count, unpacked(kept.rows())
 
 
 def answer(*, number: int, parent: str | None) -> Line:
@@ -182,13 +182,13 @@ def test_objects_of_another_class_are_refused(wrong: Any) -> None:
     with pytest.raises(TypeError):
         _native_calls.Calls(wrong)
     kept = _native.Lines(None)
-    with pytest.raises((AttributeError, TypeError)):
-        kept.append(wrong)
-    line: Any = answer(number=1, parent=None)
-    line.part = wrong if wrong is not None else 3
-    with pytest.raises((AttributeError, TypeError)):
-        kept.append(line)
-    assert kept.lines() == []
+    kept.extend(packed([answer(number=1, parent=None)]))
+    (row,) = kept.rows()
+    rows = [wrong, row[:-1], (*row[:6], (), *row[7:]), (*row[:7], wrong, *row[8:])]
+    for odd in rows:
+        with pytest.raises((OverflowError, TypeError, ValueError)):
+            kept.extend([odd])
+    assert kept.rows() == [row]
 
 
 @not_compiled

@@ -162,10 +162,17 @@ def _names_in(folder: Path, name: str) -> list[str]:
 
 
 class Told(NamedTuple):
-    """What a file says, its calls as columns."""
+    """What a file says, its calls as columns; the order of all is problems, calls, `last` problems."""
 
     columns: Columns
     problems: list[Problem]
+    last: list[Problem]
+
+    def items(self) -> Iterator[Call | Problem]:
+        """All of it in this order, calls as objects."""
+        yield from self.problems
+        yield from self.columns.calls()
+        yield from self.last
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,9 @@ def _folders(roots: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _read(source: Source, claimed: Format, begun: Begun | None) -> Chunk:
-    columns, problems = _told(source, claimed, begun)
-    _round_instants(columns)
-    return Chunk(source.path, "log", columns, problems, claimed.name)
+    told = _told(source, claimed, begun)
+    _round_instants(told.columns)
+    return Chunk(source.path, "log", told.columns, [*told.problems, *told.last], claimed.name)
 
 
 def _told(source: Source, claimed: Format, begun: Begun | None) -> Told:
@@ -105,7 +105,7 @@ def _collected(items: Iterable[Call | Problem], reader: str) -> Told:
                 calls = []
         else:
             problems.append(item)
-    return Told(Columns.concat([*parts, Columns.of(calls, reader)]), problems)
+    return Told(Columns.concat([*parts, Columns.of(calls, reader)]), problems, [])
 
 
 def _round_instants(columns: Columns) -> None:

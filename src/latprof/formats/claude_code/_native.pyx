@@ -99,7 +99,6 @@ if (
 ):
     raise ImportError("compiled for another version of latprof")
 
-cdef object _LINE = Line, _PART = Part, _USAGE = Usage
 cdef object _loads = orjson.loads, _seconds_of = stamps.seconds_of, _json_characters = json_characters
 cdef double _LONGEST_WAIT_MS = 86_400_000
 cdef tuple _TYPES = ("thinking", "text", "tool_use", "other")
@@ -491,62 +490,72 @@ cdef class Lines(Kept):
             self.table.line_count += 1
         return 0
 
-    def append(self, line not None):
-        """Add a `Line`. Raises ValueError or OverflowError where it holds what has no place here."""
-        cdef int32_t parts = self.table.part_count, blocks = self.table.block_count, tools = self.table.tool_count
-        try:
-            self._append(line)
-        except Exception:
-            self.table.part_count, self.table.block_count, self.table.tool_count = parts, blocks, tools
-            raise
+    def extend(self, rows not None):
+        """Add lines from what `packed` gives. Raises ValueError or OverflowError where one has no place here."""
+        cdef int32_t parts, blocks, tools
+        for row in rows:
+            parts, blocks, tools = self.table.part_count, self.table.block_count, self.table.tool_count
+            try:
+                self._append(row)
+            except Exception:
+                self.table.part_count, self.table.block_count, self.table.tool_count = parts, blocks, tools
+                raise
 
-    cdef int _append(self, line) except -1:
+    cdef int _append(self, tuple row) except -1:
         cdef LineFacts *made = new_line(&self.table)
         if made == NULL:
             raise MemoryError
-        made.number, made.kind, made.embedded, made.truncates = line.number, line.kind, line.embedded, line.truncates
-        made.at, made.retry_s = _or_nan(line.at), _or_nan(line.retry_s)
-        made.uuid, made.parent, made.thread = self._of(line.uuid), self._of(line.parent), self._of(line.thread)
-        made.source_tool_id, made.interrupted_id = self._of(line.source_tool_id), self._of(line.interrupted_id)
-        made.request_id, made.max_tokens = self._of(line.request_id), _or_unknown(line.max_tokens)
-        if made.kind == REQUEST and made.request_id == NONE:
-            raise ValueError("a request without an id")
-        for tool_id in line.tool_ids:
-            if add_tool(&self.table, self._put(tool_id)):
-                raise MemoryError
-        made.tool_count = self.table.tool_count - made.tools
-        if line.part is not None:
-            self._append_part(line.part)
+        (
+            number, kind, at, uuid, parent, thread, part, tool_ids, source_tool_id, interrupted_id, retry_s, request_id,
+            max_tokens, embedded, truncates,
+        ) = row
+        made.number, made.kind, made.embedded, made.truncates = number, kind, embedded, truncates
+        made.at, made.retry_s, made.max_tokens = _or_nan(at), _or_nan(retry_s), _or_unknown(max_tokens)
+        made.uuid, made.parent, made.thread = self._of(uuid), self._of(parent), self._of(thread)
+        made.source_tool_id, made.interrupted_id = self._of(source_tool_id), self._of(interrupted_id)
+        made.request_id = self._of(request_id)
+        if not PROMPT <= made.kind <= PASSING or (made.kind == REQUEST and made.request_id == NONE):
+            raise ValueError("no such line")
+        made.tool_count = self._append_tools(tool_ids)
+        if part is not None:
+            self._append_part(part)
             made.part = self.table.part_count
             self.table.part_count += 1
         self.table.line_count += 1
         return 0
 
-    cdef int _append_part(self, part) except -1:
+    cdef int _append_tools(self, tuple tool_ids) except -1:
+        for tool_id in tool_ids:
+            if add_tool(&self.table, self._put(tool_id)):
+                raise MemoryError
+        return <int>len(tool_ids)
+
+    cdef int _append_part(self, tuple row) except -1:
         cdef PartFacts *made = new_part(&self.table)
         if made == NULL:
             raise MemoryError
-        made.message_id, made.request_id = self._put(part.message_id), self._of(part.request_id)
-        made.session_id, made.version, made.project = self._of(part.session_id), self._of(part.version), self._of(part.project)
-        made.model, made.requested_model = self._of(part.model), self._of(part.requested_model)
-        made.stop_reason, made.request_ref = self._of(part.stop_reason), self._of(part.request_ref)
-        made.effort, made.has_stop_details = self._of(part.effort), part.has_stop_details
-        made.block_index, made.duration_s = _or_unknown(part.block_index), _or_nan(part.duration_s)
-        for tool_id in part.tool_ids:
-            if add_tool(&self.table, self._put(tool_id)):
-                raise MemoryError
-        made.tool_count = self.table.tool_count - made.tools
-        for kind, characters, signature, name in part.blocks:
-            self._append_block(kind, characters, signature, name)
+        (
+            message_id, request_id, session_id, version, project, model, requested_model, stop_reason, has_stop_details,
+            usage, blocks, tool_ids, block_index, duration_s, request_ref, effort,
+        ) = row
+        made.message_id, made.request_id = self._put(message_id), self._of(request_id)
+        made.session_id, made.version, made.project = self._of(session_id), self._of(version), self._of(project)
+        made.model, made.requested_model = self._of(model), self._of(requested_model)
+        made.stop_reason, made.has_stop_details = self._of(stop_reason), has_stop_details
+        made.request_ref, made.effort = self._of(request_ref), self._of(effort)
+        made.block_index, made.duration_s = _or_unknown(block_index), _or_nan(duration_s)
+        made.tool_count = self._append_tools(tool_ids)
+        for block in blocks:
+            self._append_block(block)
         made.block_count = self.table.block_count - made.blocks
-        usage = part.usage
-        made.usage.input, made.usage.read = _or_unknown(usage[0]), _or_unknown(usage[1])
-        made.usage.written, made.usage.output = _or_unknown(usage[2]), _or_unknown(usage[3])
-        made.usage.thinking, made.usage.tools = _or_unknown(usage[4]), bool(usage[5])
-        made.usage.iterations, made.usage.speed = usage[6], self._of(usage[7])
+        fresh, read, written, output, thinking, tools, iterations, speed = usage
+        made.usage.input, made.usage.read, made.usage.written = _or_unknown(fresh), _or_unknown(read), _or_unknown(written)
+        made.usage.output, made.usage.thinking = _or_unknown(output), _or_unknown(thinking)
+        made.usage.tools, made.usage.iterations, made.usage.speed = tools, iterations, self._of(speed)
         return 0
 
-    cdef int _append_block(self, kind, characters, signature, name) except -1:
+    cdef int _append_block(self, tuple block) except -1:
+        kind, characters, signature, name = block
         cdef BlockFact *fact = new_block(&self.table)
         if fact == NULL:
             raise MemoryError
@@ -557,54 +566,70 @@ cdef class Lines(Kept):
     cdef Id _of(self, text) except -2:
         return NONE if text is None else self._put(text)
 
-    def lines(self):
-        """All of them as objects."""
-        cdef int32_t place
-        return [self._as_line(&self.table.lines[place]) for place in range(self.table.line_count)]
+    def clear(self):
+        """Forget the lines."""
+        self.table.line_count = self.table.part_count = self.table.block_count = self.table.tool_count = 0
 
-    cdef object _as_line(self, LineFacts *line):
-        part = None if line.part == NONE else self._as_part(&self.table.parts[line.part])
-        # Tools of a response stand in its part.
-        tool_ids = self._as_tools(line.tools, line.tool_count)
-        return _LINE(
-            line.number, line.kind, _none_or(line.at), self._as_text(line.uuid), self._as_text(line.parent),
-            self._as_text(line.thread), part, tool_ids, self._as_text(line.source_tool_id),
-            self._as_text(line.interrupted_id), _none_or(line.retry_s), self._as_text(line.request_id),
+    def rows(self, int64_t last=2**62):
+        """The lines up to the one with this number, as `packed` gives them; equal texts are one object."""
+        cdef int32_t place
+        cdef list texts = [None] * self.table.names.count
+        return [
+            self._row(&self.table.lines[place], texts)
+            for place in range(self.table.line_count)
+            if self.table.lines[place].number <= last
+        ]
+
+    cdef tuple _row(self, LineFacts *line, list texts):
+        return (
+            line.number, line.kind, _none_or(line.at), self._as_text(line.uuid, texts), self._as_text(line.parent, texts),
+            self._as_text(line.thread, texts),
+            None if line.part == NONE else self._part_row(&self.table.parts[line.part], texts),
+            self._as_tools(line.tools, line.tool_count, texts), self._as_text(line.source_tool_id, texts),
+            self._as_text(line.interrupted_id, texts), _none_or(line.retry_s), self._as_text(line.request_id, texts),
             _none_or_count(line.max_tokens), line.embedded != 0, line.truncates != 0,
         )
 
-    cdef object _as_part(self, PartFacts *part):
+    cdef tuple _part_row(self, PartFacts *part, list texts):
         cdef TokenCounts *usage = &part.usage
         cdef int32_t place
-        return _PART(
-            self._as_text(part.message_id), self._as_text(part.request_id), self._as_text(part.session_id),
-            self._as_text(part.version), self._as_text(part.project), self._as_text(part.model),
-            self._as_text(part.requested_model), self._as_text(part.stop_reason), part.has_stop_details != 0,
-            _USAGE(
+        return (
+            self._as_text(part.message_id, texts), self._as_text(part.request_id, texts),
+            self._as_text(part.session_id, texts), self._as_text(part.version, texts),
+            self._as_text(part.project, texts), self._as_text(part.model, texts),
+            self._as_text(part.requested_model, texts), self._as_text(part.stop_reason, texts),
+            part.has_stop_details != 0,
+            (
                 _none_or_count(usage.input), _none_or_count(usage.read), _none_or_count(usage.written),
                 _none_or_count(usage.output), _none_or_count(usage.thinking), usage.tools != 0, usage.iterations,
-                self._as_text(usage.speed),
+                self._as_text(usage.speed, texts),
             ),
-            tuple([self._as_block(&self.table.blocks[part.blocks + place]) for place in range(part.block_count)]),
-            self._as_tools(part.tools, part.tool_count), _none_or_count(part.block_index), _none_or(part.duration_s),
-            self._as_text(part.request_ref), self._as_text(part.effort),
+            tuple([self._block_row(&self.table.blocks[part.blocks + place], texts) for place in range(part.block_count)]),
+            self._as_tools(part.tools, part.tool_count, texts), _none_or_count(part.block_index),
+            _none_or(part.duration_s), self._as_text(part.request_ref, texts), self._as_text(part.effort, texts),
         )
 
-    cdef tuple _as_block(self, BlockFact *block):
+    cdef tuple _block_row(self, BlockFact *block, list texts):
         return (
             _TYPES[block.type - W_THINKING], _none_or_count(block.characters), _none_or_count(block.signature),
-            self._as_text(block.name),
+            self._as_text(block.name, texts),
         )
 
-    cdef tuple _as_tools(self, int32_t first, int32_t count):
+    cdef tuple _as_tools(self, int32_t first, int32_t count, list texts):
         cdef int32_t place
-        return tuple([self._as_text(self.table.tools[first + place]) for place in range(count)])
+        if not count:
+            return ()
+        return tuple([self._as_text(self.table.tools[first + place], texts) for place in range(count)])
 
-    cdef object _as_text(self, Id id):
+    cdef object _as_text(self, Id id, list texts):
+        cdef Name *name
         if id == NONE:
             return None
-        cdef Name *name = &self.table.names.names[id]
-        return PyUnicode_DecodeUTF8(<const char *>(self.table.names.bytes + name.at), name.size, NULL)
+        text = texts[id]
+        if text is None:
+            name = &self.table.names.names[id]
+            text = texts[id] = PyUnicode_DecodeUTF8(<const char *>(self.table.names.bytes + name.at), name.size, NULL)
+        return text
 
 
 cdef inline int64_t _known(int64_t count):

@@ -18,7 +18,7 @@ from typing import IO, Any, Final
 
 import orjson
 
-from latprof.formats.base import Source, Told
+from latprof.formats.base import Source
 from latprof.formats.claude_code.calls import call_of
 from latprof.formats.claude_code.lines import BadLine, Line, full_record, line_of
 from latprof.formats.claude_code.pairing import pair
@@ -34,7 +34,18 @@ except ImportError:  # not compiled on this machine: the Python code gives the s
 else:
     _lines_of = _native.Lines
 
-__all__ = ["Decoded", "calls_of", "decode_lines", "is_compiled", "items_of", "packed", "told", "told_again", "unpacked"]
+__all__ = [
+    "UNANSWERED",
+    "Decoded",
+    "NoPlaceError",
+    "calls_of",
+    "decode_into",
+    "decode_lines",
+    "is_compiled",
+    "kept_of",
+    "packed",
+    "unpacked",
+]
 
 _AGENT_FILE: Final = re.compile(r"^agent-(?P<id>[^.]+)\.jsonl")
 _CHUNK_BYTES: Final = 1 << 18
@@ -46,7 +57,7 @@ _LONG_BYTES: Final = 1200
 # How assistant lines go on; where it stands skimming would be in vain, and where it misleads nothing is lost.
 _ASSISTANT_HINT: Final = b'"message":{"model":'
 _HINT_BYTES: Final = 600
-_UNANSWERED: Final = "request_without_response"
+UNANSWERED: Final = "request_without_response"
 _buffers: Final[list[bytearray]] = []
 _facts_of_line: Final = attrgetter(*Line.__slots__)
 _facts_of_part: Final = attrgetter(*Part.__slots__)
@@ -84,21 +95,27 @@ def decode_lines(source: Source, *, after: Decoded | None = None, compiled: bool
     """
     decoded = Decoded(source.path) if after is None else after.complete()
     if compiled and _lines_of is not None:
-        kept = _lines_of(_thread_of(source.path))
+        kept = kept_of(source.path)
         try:
-            found = _decode(source, decoded, kept, skim=skim)
-        except _NoPlaceError:
+            found = decode_into(source, decoded, kept, skim=skim)
+        except NoPlaceError:
             decoded = Decoded(source.path) if after is None else after.complete()
         else:
-            found.lines += kept.lines()
+            found.lines += unpacked(kept.rows())
             return found
-    return _decode(source, decoded, None, skim=skim)
+    return decode_into(source, decoded, None, skim=skim)
 
 
-def _decode(source: Source, decoded: Decoded, kept: Any, *, skim: bool) -> Decoded:
-    """Decode what is behind the lines that are there; where lines are `kept` by compiled code, the new ones go there.
+def kept_of(path: str) -> Any:
+    """What keeps the lines of a file in compiled code, none yet; None where there is no such code."""
+    return None if _lines_of is None else _lines_of(_thread_of(path))
 
-    Raises _NoPlaceError.
+
+def decode_into(source: Source, decoded: Decoded, kept: Any, *, skim: bool = True) -> Decoded:
+    """Decode what is behind the complete lines of `decoded`, the only ones that it may have.
+
+    Where there is `kept`, lines go there and not into what is given back; problems go there in any case. Raises
+    NoPlaceError for a line that has no place in what is kept.
     """
     try:
         with source.open() as stream:
@@ -107,6 +124,8 @@ def _decode(source: Source, decoded: Decoded, kept: Any, *, skim: bool) -> Decod
                 _Decoder(decoded, kept, skim=skim).take_chunks(stream)
             else:
                 decoded = Decoded(source.path)
+                if kept is not None:
+                    kept.clear()
                 _Decoder(decoded, kept, skim=skim).take_lines(stream)
     except (OSError, EOFError, ValueError) as error:
         decoded.problems.append(Problem("unreadable", source.path, decoded.count or None, type(error).__name__))
@@ -123,55 +142,18 @@ def is_compiled() -> bool:
     return _lines_of is not None
 
 
-def told(source: Source, reader: str) -> Told | None:
-    """Both stages at once, to columns; None where they are not compiled or a line holds what has no place there."""
-    if _lines_of is None:
-        return None
-    kept = _lines_of(_thread_of(source.path))
-    try:
-        decoded = _decode(source, Decoded(source.path), kept, skim=True)
-    except _NoPlaceError:
-        return None
-    return _columns(decoded, kept, reader)
-
-
-def told_again(decoded: Decoded, reader: str) -> Told | None:
-    """The second stage to columns; None as for `told`."""
-    if _lines_of is None:
-        return None
-    kept = _lines_of(None)
-    try:
-        for line in decoded.lines:
-            kept.append(line)
-    except (OverflowError, ValueError):
-        return None
-    return _columns(decoded, kept, reader)
-
-
-def _columns(decoded: Decoded, kept: Any, reader: str) -> Told:
-    from latprof.formats.claude_code.table import columns_of
-
-    columns, unanswered = columns_of(kept, reader)
-    return Told(columns, [*decoded.problems, *(Problem(_UNANSWERED, decoded.path, number) for number in unanswered)])
-
-
-def items_of(found: Told) -> Iterator[Call | Problem]:
-    """What columns hold, in the order of `calls_of`."""
-    last = [problem for problem in found.problems if problem.kind == _UNANSWERED]
-    yield from found.problems[: len(found.problems) - len(last)]
-    yield from found.columns.calls()
-    yield from last
-
-
 def calls_of(decoded: Decoded, *, compiled: bool = True) -> Iterator[Call | Problem]:
     """The second stage: problems of lines first, then calls in the order of their first lines.
 
     Leaves the lines as they are. `compiled` as for `decode_lines`.
     """
-    found = told_again(decoded, "") if compiled else None
-    if found is not None:
-        yield from items_of(found)
-        return
+    if compiled and is_compiled():
+        from latprof.formats.claude_code.table import told_of
+
+        found = told_of(decoded)
+        if found is not None:
+            yield from found.items()
+            return
     yield from decoded.problems
     transcript = Transcript.of(decoded.lines)
     answered: set[str] = set(transcript.referenced)
@@ -184,7 +166,7 @@ def calls_of(decoded: Decoded, *, compiled: bool = True) -> Iterator[Call | Prob
         last = transcript.last_number_of.get(thread, -1)
         for request in requests:
             if request.request_id not in answered and request.number < last:
-                yield Problem(_UNANSWERED, decoded.path, request.number)
+                yield Problem(UNANSWERED, decoded.path, request.number)
 
 
 def packed(lines: Iterable[Line]) -> list[tuple[Any, ...]]:
@@ -241,7 +223,7 @@ def _home(buffer: bytearray) -> int:
     return _READ_BYTES + -(_native.address_of(buffer) + _READ_BYTES) % _PAGE_BYTES
 
 
-class _NoPlaceError(Exception):
+class NoPlaceError(Exception):
     """A line that compiled code cannot keep, such as one with a number of more than 64 bits."""
 
 
@@ -317,11 +299,11 @@ class _Decoder:
         What is read goes to the begin of a page, for copies to the first bytes behind it take some processors three
         times as long (the string moves of AMD's Zen 3), and the line begun before to the bytes in front of it.
         """
-        stream = getattr(stream, "raw", stream)
-        stream.seek(self._decoded.end)
+        raw_stream: Any = getattr(stream, "raw", stream)
+        raw_stream.seek(self._decoded.end)
         home = _home(buffer)
         begun = at = home
-        while count := stream.readinto(memoryview(buffer)[at : at + _READ_BYTES]):
+        while count := raw_stream.readinto(memoryview(buffer)[at : at + _READ_BYTES]):
             filled = at + count
             end = buffer.rfind(b"\n", at, filled) + 1
             if end:
@@ -372,9 +354,9 @@ class _Decoder:
             self._decoded.lines.append(line)
             return
         try:
-            self._kept.append(line)
+            self._kept.extend([_packed(line)])
         except (OverflowError, ValueError) as error:
-            raise _NoPlaceError from error
+            raise NoPlaceError from error
 
     def _skimmed(self, raw: bytes | memoryview, number: int) -> Line | None:
         try:

@@ -13,7 +13,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILED = ("formats/claude_code/_native", "formats/claude_code/_native_calls", "trace/_native_columns")
-HEADERS = ("formats/claude_code/_json.h", "formats/claude_code/_record.h", "trace/_slots.h", "trace/_slots.pxd")
+HEADERS = (
+    *(f"formats/claude_code/_{name}.h" for name in ("json", "record", "table", "index", "pairs")),
+    *("formats/claude_code/_native.pxd", "trace/_slots.h", "trace/_slots.pxd"),
+)
 IN_SDIST = (
     *("README.md", "LICENSE", "CHANGELOG.md", "justfile", "setup.py"),
     *(f"src/latprof/{name}" for name in (*(f"{name}.pyx" for name in COMPILED), *HEADERS)),

@@ -8,6 +8,7 @@ import random
 import shutil
 import sysconfig
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ from hypothesis import strategies as st
 
 from damaged_lines import STAMP, damaged, usual_lines
 from latprof.formats import Source
+from latprof.formats.base import Told
 from latprof.formats.claude_code import Decoded, calls_of, decode_lines, packed, reading, unpacked
 from latprof.formats.claude_code.lines import Line, LineKind
-from latprof.formats.claude_code.parts import NO_USAGE, Part
+from latprof.formats.claude_code.parts import NO_USAGE, Part, Usage
 from latprof.formats.claude_code.reading import is_compiled
+from latprof.formats.claude_code.table import told, told_of
+from latprof.ingest.chunk import Chunk
 from latprof.model import Call
 from latprof.trace import columns
 from linked_lines import linked_lines
@@ -156,6 +160,45 @@ def test_linked_lines(seed: int) -> None:
     for _ in range(500):
         decoded = linked_lines(rng)
         assert list(calls_of(decoded)) == list(calls_of(decoded, compiled=False)), decoded
+
+
+def assert_same_columns(found: Told | None, items: list[Any]) -> None:
+    """To the last bit what Python makes of the calls, 4,096 at a time."""
+    assert found is not None
+    calls = [item for item in items if isinstance(item, Call)]
+    parts = [columns.Columns._of_any(calls[at : at + 4096], "claude-code") for at in range(0, len(calls), 4096)]
+    whole = columns.Columns.concat(parts)
+    assert Chunk("", "log", found.columns).to_bytes() == Chunk("", "log", whole).to_bytes()
+
+
+@not_compiled
+@pytest.mark.parametrize("seed", range(4))
+def test_columns_of_linked_lines(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - to be repeated, not to be safe
+    for _ in range(300):
+        decoded = linked_lines(rng)
+        assert_same_columns(told_of(decoded, None, "claude-code"), list(calls_of(decoded, compiled=False)))
+
+
+@not_compiled
+def test_columns_of_files(fixtures: Path) -> None:
+    for path in logs(fixtures / "claude-code"):
+        source = Source.from_path(path)
+        decoded = decode_lines(source, compiled=False, skim=False)
+        assert_same_columns(told(source, "claude-code"), list(calls_of(decoded, compiled=False)))
+
+
+@not_compiled
+def test_columns_of_many_calls() -> None:
+    """More than are taken at a time, with ids of every length, and counts that no float of 32 bits holds."""
+    lines = []
+    for number in range(1, 5001):
+        line = answer(number=number, parent=f"u{number - 1}")
+        usage = Usage(number, 2**24 + number, None, 10**12, None)
+        text = "é" * (number % 200)
+        lines.append(replace(line, part=replace(line.part, message_id=f"msg_{number}_{text}", usage=usage)))
+    decoded = Decoded("log.jsonl", lines, [], 0, len(lines))
+    assert_same_columns(told_of(decoded, None, "claude-code"), list(calls_of(decoded, compiled=False)))
 
 
 @not_compiled

@@ -194,6 +194,7 @@ def test_columns_of_many_calls() -> None:
     lines = []
     for number in range(1, 5001):
         line = answer(number=number, parent=f"u{number - 1}")
+        assert line.part is not None
         usage = Usage(number, 2**24 + number, None, 10**12, None)
         text = "é" * (number % 200)
         lines.append(replace(line, part=replace(line.part, message_id=f"msg_{number}_{text}", usage=usage)))

@@ -6,9 +6,14 @@
 #ifndef LATPROF_TABLE_H
 #define LATPROF_TABLE_H
 
+#if defined(Py_GIL_DISABLED) || defined(PYPY_VERSION)
+#error "what is spare is shared by all threads without a lock"
+#endif
+
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

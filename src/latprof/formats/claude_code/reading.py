@@ -211,7 +211,10 @@ def _thread_of(path: str) -> str | None:
 @contextmanager
 def _buffer() -> Iterator[bytearray]:
     """Memory to read into, used again and again: pages that are new cost as much as the reading."""
-    buffer = _buffers.pop() if _buffers else bytearray(2 * _READ_BYTES + _PAGE_BYTES)
+    try:
+        buffer = _buffers.pop()
+    except IndexError:  # none yet, or another thread has it
+        buffer = bytearray(2 * _READ_BYTES + _PAGE_BYTES)
     try:
         yield buffer
     finally:

@@ -114,11 +114,12 @@ def _round_instants(columns: Columns) -> None:
         column = columns.numbers.get(name)
         if column is None:
             continue
-        known = ~np.isnan(column)
-        if known.all():
-            np.round(column, _DIGITS, out=column)
+        unknown = np.isnan(column)
+        if unknown.any():
+            known = ~unknown
+            column[known] = column[known].round(_DIGITS)
         else:
-            column[known] = np.round(column[known], _DIGITS)
+            column.round(_DIGITS, out=column)
 
 
 def _unknown(source: Source, head: bytes) -> Problem:

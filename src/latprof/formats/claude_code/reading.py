@@ -299,7 +299,7 @@ class _Decoder:
     def _take_compiled(self, stream: IO[Any], buffer: bytearray) -> None:
         """The same by a compiled extension, without new memory for what is read.
 
-        What is read goes to the begin of a page, for copies to the first bytes behind it take some processors three
+        What is read goes to the start of a page, for copies to the first bytes behind it take some processors three
         times as long (the string moves of AMD's Zen 3), and the line begun before to the bytes in front of it.
         """
         raw_stream: Any = getattr(stream, "raw", stream)

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COMPILED = ("formats/claude_code/_native", "formats/claude_code/_native_calls", "trace/_native_columns")
 HEADERS = (
-    *(f"formats/claude_code/_{name}.h" for name in ("json", "record", "table", "index", "pairs")),
+    *(f"formats/claude_code/_{name}.h" for name in ("json", "record", "table", "index", "pairs", "calls")),
     *("formats/claude_code/_native.pxd", "trace/_slots.h", "trace/_slots.pxd"),
 )
 IN_SDIST = (

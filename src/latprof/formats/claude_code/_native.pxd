@@ -1,9 +1,9 @@
-"""The lines of one transcript as structs; see _table.h and _pairs.h."""
+"""The lines of one transcript as structs; see _table.h."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 
-cdef extern from "_pairs.h":
+cdef extern from "_table.h":
     ctypedef int32_t Id
 
     ctypedef struct Name:

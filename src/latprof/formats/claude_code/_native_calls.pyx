@@ -2,7 +2,7 @@
 """The calls of a table of lines, as columns.
 
 Optional, as the reader of lines is. What transcript.py, pairing.py, responses.py and calls.py say of lines is done in
-_index.h and _pairs.h; what columns.py makes of calls is done here, down to the last bit.
+_index.h, _pairs.h and _calls.h; what columns.py makes of calls is done here, down to the last bit.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -24,7 +24,7 @@ from latprof.trace.columns import LAYOUT
 __all__ = ["Calls"]
 
 
-cdef extern from "_pairs.h":
+cdef extern from "_calls.h":
     ctypedef struct BlockRow:
         Id type, name
         double start_at, end_at, result_at

@@ -192,7 +192,7 @@ typedef struct {
 } Table;
 
 /* A table without lines; 0, or -1 without memory. */
-static int table_begin(Table *table, uint64_t seed) {
+static inline int table_begin(Table *table, uint64_t seed) {
     memset(table, 0, sizeof *table);
     table->names.seed = seed;
     for (Id word = 0; word < W_COUNT; word++)
@@ -200,7 +200,7 @@ static int table_begin(Table *table, uint64_t seed) {
     return 0;
 }
 
-static void table_free(Table *table) {
+static inline void table_free(Table *table) {
     free(table->names.bytes);
     free(table->names.names);
     free(table->names.slots);
@@ -212,7 +212,7 @@ static void table_free(Table *table) {
 }
 
 /* A new line behind the others, nothing of which is known; NULL without memory. It is counted by who fills it. */
-static Line *new_line(Table *table) {
+static inline Line *new_line(Table *table) {
     Line *line;
     if (grown((void **)&table->lines, &table->line_room, (int64_t)table->line_count + 1, sizeof *line)) return NULL;
     line = &table->lines[table->line_count];
@@ -225,7 +225,7 @@ static Line *new_line(Table *table) {
     return line;
 }
 
-static Part *new_part(Table *table) {
+static inline Part *new_part(Table *table) {
     Part *part;
     if (grown((void **)&table->parts, &table->part_room, (int64_t)table->part_count + 1, sizeof *part)) return NULL;
     part = &table->parts[table->part_count];
@@ -235,13 +235,13 @@ static Part *new_part(Table *table) {
     return part;
 }
 
-static BlockFact *new_block(Table *table) {
+static inline BlockFact *new_block(Table *table) {
     if (grown((void **)&table->blocks, &table->block_room, (int64_t)table->block_count + 1, sizeof(BlockFact)))
         return NULL;
     return &table->blocks[table->block_count++];
 }
 
-static int add_tool(Table *table, Id id) {
+static inline int add_tool(Table *table, Id id) {
     if (id == NONE || grown((void **)&table->tools, &table->tool_room, (int64_t)table->tool_count + 1, sizeof id))
         return -1;
     table->tools[table->tool_count++] = id;

@@ -7,9 +7,10 @@ READER = "src/latprof/formats/claude_code"
 TRACE = "src/latprof/trace"
 ESTIMATE = "src/latprof/estimate"
 SLOTS = (f"{TRACE}/_slots.h", f"{TRACE}/_slots.pxd")
+TABLE = tuple(f"{READER}/{name}" for name in ("_table.h", "_index.h", "_pairs.h", "_calls.h", "_native.pxd"))
 SOURCES = {
-    f"{READER}/_native.pyx": (f"{READER}/_json.h", f"{READER}/_record.h", *SLOTS),
-    f"{READER}/_native_calls.pyx": SLOTS,
+    f"{READER}/_native.pyx": (f"{READER}/_json.h", f"{READER}/_record.h", *TABLE),
+    f"{READER}/_native_calls.pyx": TABLE,
     f"{TRACE}/_native_columns.pyx": SLOTS,
     f"{ESTIMATE}/_native_sums.pyx": tuple(f"{ESTIMATE}/{name}.h" for name in ("_sums", "_plain", "_exact")),
 }

@@ -19,7 +19,6 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests" / "support")]
 from damaged_lines import damaged, usual_lines  # noqa: E402 - found by the line above
 from latprof.formats import Source  # noqa: E402
 from latprof.formats.claude_code import decode_lines  # noqa: E402
-from latprof.formats.claude_code.lines import Line  # noqa: E402
 from latprof.formats.claude_code.reading import is_compiled  # noqa: E402
 
 LONGEST_BYTES = 20_000
@@ -39,8 +38,7 @@ def taken(raw: bytes) -> bool:
     """Whether the compiled reader had no doubt."""
     from latprof.formats.claude_code import _native
 
-    lines: list[Line] = []
-    return _native.Lines(None).take(raw, 0, len(raw), 0, lines)[1] > 0
+    return _native.Lines(None).take(raw, 0, len(raw), 0)[1] > 0
 
 
 def main() -> None:

@@ -14,11 +14,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COMPILED = (
     *("formats/claude_code/_native", "formats/claude_code/_native_calls", "trace/_native_columns"),
-    "estimate/_native_sums",
+    *("estimate/_native_sums", "stats/_native_quantiles"),
 )
 HEADERS = (
-    *("formats/claude_code/_json.h", "formats/claude_code/_record.h", "trace/_slots.h", "trace/_slots.pxd"),
-    *("estimate/_sums.h", "estimate/_plain.h", "estimate/_exact.h"),
+    *(f"formats/claude_code/_{name}.h" for name in ("json", "record", "table", "index", "pairs", "calls")),
+    *("formats/claude_code/_native.pxd", "trace/_slots.h", "trace/_slots.pxd"),
+    *("estimate/_sums.h", "estimate/_plain.h", "estimate/_exact.h", "stats/_quantiles.h"),
 )
 IN_SDIST = (
     *("README.md", "LICENSE", "CHANGELOG.md", "justfile", "setup.py"),

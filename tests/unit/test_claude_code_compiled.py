@@ -8,6 +8,7 @@ import random
 import shutil
 import sysconfig
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,28 @@ from hypothesis import strategies as st
 
 from damaged_lines import STAMP, damaged, usual_lines
 from latprof.formats import Source
-from latprof.formats.claude_code import Decoded, calls_of, decode_lines
+from latprof.formats.base import Told
+from latprof.formats.claude_code import Decoded, calls_of, decode_lines, packed, reading, unpacked
 from latprof.formats.claude_code.lines import Line, LineKind
-from latprof.formats.claude_code.parts import NO_USAGE, Part
+from latprof.formats.claude_code.parts import NO_USAGE, Part, Usage
 from latprof.formats.claude_code.reading import is_compiled
+from latprof.formats.claude_code.table import told, told_of
+from latprof.ingest.chunk import Chunk
 from latprof.model import Call
 from latprof.trace import columns
 from linked_lines import linked_lines
 
 not_compiled = pytest.mark.skipif(not is_compiled(), reason="the reader of Claude Code is not compiled here")
+
+
+@pytest.fixture(params=[True, False], ids=["wide registers", "narrow registers"])
+def _registers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On a machine without wide ones both are the same."""
+    from latprof.formats.claude_code import _native
+
+    _native.use_wide_registers(request.param)
+    yield
+    _native.use_wide_registers(True)
 
 
 def both(data: bytes, path: str = "log.jsonl") -> tuple[Decoded, Decoded]:
@@ -45,9 +59,9 @@ def taken(data: bytes, thread: str | None = None) -> tuple[int, list[Any]]:
     """How many of the lines are taken without a doubt, up to the first one, and what they say."""
     from latprof.formats.claude_code import _native
 
-    lines: list[Any] = []
-    _, count = _native.Lines(thread).take(data, 0, len(data), 0, lines)
-    return count, lines
+    kept = _native.Lines(thread)
+    _, count = kept.take(data, 0, len(data), 0)
+    return count, unpacked(kept.rows())
 
 
 def answer(*, number: int, parent: str | None) -> Line:
@@ -124,10 +138,11 @@ def test_no_place_outside_of_the_chunk(place: tuple[int, int]) -> None:
     from latprof.formats.claude_code import _native
 
     with pytest.raises(IndexError):
-        _native.Lines(None).take(b'{"type":"user"}\n', *place, 0, [])
+        _native.Lines(None).take(b'{"type":"user"}\n', *place, 0)
 
 
 @not_compiled
+@pytest.mark.usefixtures("_registers")
 @pytest.mark.parametrize("seed", range(8))
 def test_damaged_lines(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - to be repeated, not to be safe
@@ -147,6 +162,46 @@ def test_linked_lines(seed: int) -> None:
         assert list(calls_of(decoded)) == list(calls_of(decoded, compiled=False)), decoded
 
 
+def assert_same_columns(found: Told | None, items: list[Any]) -> None:
+    """To the last bit what Python makes of the calls, 4,096 at a time."""
+    assert found is not None
+    calls = [item for item in items if isinstance(item, Call)]
+    parts = [columns.Columns._of_any(calls[at : at + 4096], "claude-code") for at in range(0, len(calls), 4096)]
+    whole = columns.Columns.concat(parts)
+    assert Chunk("", "log", found.columns).to_bytes() == Chunk("", "log", whole).to_bytes()
+
+
+@not_compiled
+@pytest.mark.parametrize("seed", range(4))
+def test_columns_of_linked_lines(seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - to be repeated, not to be safe
+    for _ in range(300):
+        decoded = linked_lines(rng)
+        assert_same_columns(told_of(decoded, None, "claude-code"), list(calls_of(decoded, compiled=False)))
+
+
+@not_compiled
+def test_columns_of_files(fixtures: Path) -> None:
+    for path in logs(fixtures / "claude-code"):
+        source = Source.from_path(path)
+        decoded = decode_lines(source, compiled=False, skim=False)
+        assert_same_columns(told(source, "claude-code"), list(calls_of(decoded, compiled=False)))
+
+
+@not_compiled
+def test_columns_of_many_calls() -> None:
+    """More than are taken at a time, with ids of every length, and counts that no float of 32 bits holds."""
+    lines = []
+    for number in range(1, 5001):
+        line = answer(number=number, parent=f"u{number - 1}")
+        assert line.part is not None
+        usage = Usage(number, 2**24 + number, None, 10**12, None)
+        text = "é" * (number % 200)
+        lines.append(replace(line, part=replace(line.part, message_id=f"msg_{number}_{text}", usage=usage)))
+    decoded = Decoded("log.jsonl", lines, [], 0, len(lines))
+    assert_same_columns(told_of(decoded, None, "claude-code"), list(calls_of(decoded, compiled=False)))
+
+
 @not_compiled
 def test_a_loop_and_a_long_chain() -> None:
     """Of lines that are passed on the way up."""
@@ -164,19 +219,34 @@ def test_a_loop_and_a_long_chain() -> None:
 
 
 @not_compiled
-@pytest.mark.parametrize("wrong", [None, 3, "line", Part])
+@pytest.mark.parametrize("wrong", [None, 3, "line", [], Part])
 def test_objects_of_another_class_are_refused(wrong: Any) -> None:
-    """Their fields would be read from wherever they lie."""
-    from latprof.formats.claude_code import _native_calls
+    from latprof.formats.claude_code import _native, _native_calls
 
     with pytest.raises(TypeError):
-        _native_calls.Calls([wrong])
-    with pytest.raises(TypeError):
-        _native_calls.Calls([]).call_of(wrong)
-    line: Any = answer(number=1, parent=None)
-    line.part = wrong if wrong is not None else 3
-    with pytest.raises(TypeError):
-        _native_calls.Calls([line])
+        _native_calls.Calls(wrong)
+    kept = _native.Lines(None)
+    kept.extend(packed([answer(number=1, parent=None)]))
+    (row,) = kept.rows()
+    rows = [wrong, row[:-1], (*row[:6], (), *row[7:]), (*row[:7], wrong, *row[8:])]
+    for odd in rows:
+        with pytest.raises((OverflowError, TypeError, ValueError)):
+            kept.extend([odd])
+    assert kept.rows() == [row]
+
+
+@not_compiled
+@pytest.mark.parametrize("odd", [2**63, 2**64, -(2**63)])
+def test_numbers_that_have_no_place(odd: int) -> None:
+    """Of such a file Python makes the calls."""
+    lines = [
+        Line(1, LineKind.REQUEST, 8999.0, None, None, None, request_id="r1", max_tokens=odd),
+        answer(number=2, parent=None),
+    ]
+    decoded = Decoded("log.jsonl", lines, [], 0, 2)
+    assert list(calls_of(decoded)) == list(calls_of(decoded, compiled=False))
+    raw = b'{"type":"api-request","id":"r","timestamp":"%b","params":{"max_tokens":%d}}\n' % (STAMP.encode(), odd)
+    assert_alike(raw + b"".join(usual_lines()))
 
 
 @not_compiled
@@ -200,6 +270,7 @@ def test_lengths_are_those_of_python(text: str, escaped: bool) -> None:  # noqa:
 
 
 @not_compiled
+@pytest.mark.usefixtures("_registers")
 @pytest.mark.parametrize(
     "sign",
     [
@@ -213,7 +284,11 @@ def test_lengths_are_those_of_python(text: str, escaped: bool) -> None:  # noqa:
         "é",
         "😀",
         "\\n\\n",
+        "\\\\\\n",
         "\\\\\\\\n",
+        "\\\\" * 40,
+        "\\\\" * 33 + "\\n\\t",
+        "\\\\" * 33 + '\\"',
         "\\x",
         "\\ud83d",
         "\x01",
@@ -230,6 +305,26 @@ def test_signs_at_every_place(sign: str) -> None:
         ).encode()
         assert_alike(raw)
         assert taken(raw)[0] == (sign not in {"\\x", "\\ud83d", "\x01"})
+
+
+@not_compiled
+@pytest.mark.parametrize("size", [1, 16, 100, 1000, 5000])
+def test_lines_across_what_is_read_at_a_time(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that begin in one piece and end in another, or take many of them, or end where one ends."""
+    monkeypatch.setattr(reading, "_READ_BYTES", size)
+    monkeypatch.setattr(reading, "_buffers", [])
+    rng = random.Random(size)  # noqa: S311 - to be repeated, not to be safe
+    long = b'{"type":"user","uuid":"long","message":{"content":"%b"}}\n' % (b"x" * 7 * size)
+    even = b'{"type":"mode","uuid":"even","x":"%b"}\n' % (b"x" * (-38 % size))
+    for _ in range(20):
+        lines = [*rng.sample(usual_lines(), 5), long, even, even, b"damaged\n", b"\n"]
+        rng.shuffle(lines)
+        data = b"".join(lines)
+        for cut in (data, data[:-1], data + b'{"type":"user"'):
+            assert_alike(cut)
+            path = tmp_path / "log.jsonl"
+            path.write_bytes(cut)
+            assert decode_lines(Source.from_path(path)).lines == both(cut)[1].lines
 
 
 @not_compiled
@@ -265,7 +360,7 @@ def test_real_logs_are_taken_and_read_alike(shared: Path) -> None:
         assert list(calls_of(decoded)) == list(calls_of(decoded, compiled=False)), path
         start, number, end = 0, 0, data.rfind(b"\n") + 1
         while start < end:
-            start, number = _native.Lines(None).take(data, start, end, number, [])
+            start, number = _native.Lines(None).take(data, start, end, number)
             if start < end:
                 start, number, left = data.find(b"\n", start) + 1, number + 1, left + 1
         lines += number

@@ -16,6 +16,7 @@ import opencode_rows as rows
 from claude_code_lines import T0, Log, text, usage
 from latprof.api import read, survey
 from latprof.errors import NothingReadable
+from latprof.formats import base
 from latprof.ingest import Reading, read_inputs
 from latprof.ingest.kept_history import Beside, beside, facts_of, prune
 from latprof.ingest.lost import lost_calls
@@ -410,14 +411,13 @@ def test_a_folder_that_cannot_be_made_costs_the_history_only(home: Home) -> None
 def test_a_log_that_may_not_be_opened_has_its_history(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its problem is reported all the same."""
     before = home.read()
-    plain = Path.open
 
-    def refuse(self: Path, *arguments: Any, **options: Any) -> Any:
-        if self.name == "two.jsonl":
+    def refuse(path: str, mode: str) -> Any:
+        if Path(path).name == "two.jsonl":
             raise PermissionError(13, "no")
-        return plain(self, *arguments, **options)
+        return Path(path).open(mode)
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(base, "open", refuse, raising=False)
     reading = home.read()
     assert told(reading) == told(before)
     assert reading.problem_counts() == {"no_permission": 1}

@@ -11,7 +11,7 @@ import zstandard
 
 from claude_code_lines import Log, text
 from latprof.errors import NothingReadable, UsageError
-from latprof.formats import formats
+from latprof.formats import base, formats
 from latprof.ingest import find, read_inputs
 from latprof.ingest.one_file import likely_first
 
@@ -123,7 +123,7 @@ def test_a_file_without_permission_is_told_from_one_that_is_gone(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "refused")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(base, "open", refuse, raising=False)
     with pytest.raises(NothingReadable, match="permissions"):
         read_inputs([str(tmp_path)])
 

@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import IO, Final, Literal
+from typing import IO, TYPE_CHECKING, Final, Literal, NamedTuple
 
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
-__all__ = ["SNIFF_BYTES", "SQLITE_MAGIC", "Evidence", "Format", "Grown", "Observed", "Shape", "Source"]
+if TYPE_CHECKING:
+    from latprof.trace.columns import Columns
+
+__all__ = ["SNIFF_BYTES", "SQLITE_MAGIC", "Evidence", "Format", "Grown", "Observed", "Shape", "Source", "Told"]
 
 SNIFF_BYTES: Final = 65536
 SQLITE_MAGIC: Final = b"SQLite format 3\x00"
@@ -60,12 +63,16 @@ class Source:
     @classmethod
     def from_path(cls, path: Path) -> Source:
         """A file on disk, opened for reading only and only when it is read."""
-        folder = path.parent
+        return cls.of_file(str(path))
+
+    @classmethod
+    def of_file(cls, path: str) -> Source:
+        """The same by the text of the path."""
         return cls(
-            path=str(path),
-            open_raw=lambda: path.open("rb"),
-            beside=lambda name: _file_beside(folder, name),
-            names_beside=lambda name: _names_in(folder, name),
+            path,
+            lambda: open(path, "rb"),  # noqa: PTH123 - a text already, closed by who opens it
+            lambda name: _file_beside(Path(path).parent, name),
+            lambda name: _names_in(Path(path).parent, name),
         )
 
     @classmethod
@@ -117,10 +124,13 @@ class Source:
         Of a Parquet file also its last bytes, which name its columns. Raises OSError, EOFError or
         the decompressor's error.
         """
-        with self.open() as stream:
+        with self.open_raw() as stream:
             start = stream.read(SNIFF_BYTES)
-            if start.startswith(_PARQUET_MAGIC):
-                return start + _last_bytes(stream)
+        if start.startswith((_GZIP_MAGIC, _ZSTD_MAGIC, _PARQUET_MAGIC)):
+            with self.open() as stream:
+                start = stream.read(SNIFF_BYTES)
+                if start.startswith(_PARQUET_MAGIC):
+                    return start + _last_bytes(stream)
         if not start.startswith(SQLITE_MAGIC):
             return start
         from latprof.formats.database import schema_of
@@ -151,16 +161,32 @@ def _names_in(folder: Path, name: str) -> list[str]:
         return []
 
 
+class Told(NamedTuple):
+    """What a file says, its calls as columns; the order of all is problems, calls, `last` problems."""
+
+    columns: Columns
+    problems: list[Problem]
+    last: list[Problem]
+
+    def items(self) -> Iterator[Call | Problem]:
+        """All of it in this order, calls as objects."""
+        yield from self.problems
+        yield from self.columns.calls()
+        yield from self.last
+
+
 @dataclass(frozen=True, slots=True)
 class Grown:
     """What a file says that may have been read before: all its calls and problems, not only the new ones.
 
-    The first `end` bytes need not be read again as long as they stay; `begun` packs what they say.
+    The first `end` bytes need not be read again as long as they stay; `begun` packs what they say. A reader that has
+    the calls as columns already has them in `told`, too.
     """
 
     items: Iterable[Call | Problem]
     end: int
     begun: Callable[[], bytes]
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +200,10 @@ class Format:
     `refusal` is recognised and not read: the sentence says why. `tail` says what is going on at the end of a log,
     one entry per thread of the session; a format whose lines do not tell has none. `resume` gives what `read`
     gives, from what it packed when it read the beginning of the same file, or from nothing (b""); most formats
-    are read whole. `marks` are words of which at least one stands in each head that `sniff` accepts, as bytes: a
-    file without any is not this format's, and the format is not even loaded to be asked. Without marks it is
-    asked about every file.
+    are read whole. `columns` gives what `read` gives with the calls as `Columns.of` makes them, for readers that
+    need no objects on the way; None where this one file has to be read otherwise. `marks` are words of which at
+    least one stands in each head that `sniff` accepts, as bytes: a file without any is not this format's, and the
+    format is not even loaded to be asked. Without marks it is asked about every file.
     """
 
     name: str
@@ -195,6 +222,7 @@ class Format:
     tail: Callable[[Source], Sequence[Standing]] | None = None
     marks: tuple[bytes, ...] = ()
     resume: Callable[[Source, bytes], Grown] | None = None
+    columns: Callable[[Source], Told | None] | None = None
 
     @classmethod
     def refused(

@@ -8,11 +8,12 @@ import pkgutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from latprof.formats.base import Format, Grown, Source
+from latprof.formats.base import Format, Grown, Source, Told
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
@@ -59,6 +60,16 @@ class _Resume:
         return resume(source, begun)
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    module: str
+
+    def __call__(self, source: Source) -> Told | None:
+        columns = declared(self.module).columns
+        return None if columns is None else columns(source)
+
+
+@cache
 def declared(module: str) -> Format:
     """The `FORMAT` of a module of this package, which is loaded now."""
     found: Format = importlib.import_module(f"latprof.formats.{module}").FORMAT
@@ -79,7 +90,8 @@ def _late(module: str, row: Mapping[str, Any]) -> Format:
     lists = {name: tuple(facts[name]) for name in ("roots", "suffixes")} | {"marks": marks}
     tail = _Tail(module) if row["has_tail"] else None
     resume = _Resume(module) if row.get("has_resume") else None
-    return Format(**{**facts, **lists}, sniff=_Sniff(module, marks), read=_Read(module), tail=tail, resume=resume)
+    work = {"tail": tail, "resume": resume, "columns": _Columns(module) if row.get("has_columns") else None}
+    return Format(**{**facts, **lists, **work}, sniff=_Sniff(module, marks), read=_Read(module))
 
 
 def has_entry_points(group: str) -> bool:

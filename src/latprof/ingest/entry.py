@@ -67,7 +67,7 @@ def looks_from(listed: Sequence[Sequence[Any]]) -> tuple[Look, ...]:
 def read_entry(path: str, known: Sequence[Format], *, watching: bool) -> Entry:
     """Read a file; only when `watching` it is noted what was looked at."""
     if not watching:
-        return Entry(read_source(Source.from_path(Path(path)), known))
+        return Entry(read_source(Source.of_file(path), known))
     looks = Looks()
     chunk = read_source(watched(Path(path), looks), known)
     return Entry(chunk, looks.settled() if _is_lasting(chunk) else None)

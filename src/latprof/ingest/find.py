@@ -45,17 +45,21 @@ class Found:
 
     def add_file(self, path: Path, tags: Tags = NO_TAGS, *, named: bool = True) -> None:
         """Take a file once, however many links lead to it."""
+        self.add_path(str(path), tags, named=named)
+
+    def add_path(self, path: str, tags: Tags, *, named: bool) -> None:
+        """The same by the text of the path."""
         try:
-            status = path.stat()
+            status = os.stat(path)  # noqa: PTH116 - thousands of them
         except OSError as error:
-            self.problems.append(_problem(path, error))
+            self.problems.append(_problem(Path(path), error))
             return
         if status.st_ino:  # some Windows file systems have no file ids
             identity = (status.st_dev, status.st_ino)
             if identity in self._seen:
                 return
             self._seen.add(identity)
-        self.add(Source.from_path(path), status.st_size, tags, named=named)
+        self.add(Source.of_file(path), status.st_size, tags, named=named)
 
     def add(self, source: Source, size: int, tags: Tags, *, named: bool = True) -> None:
         """Take a source that is there once."""
@@ -171,17 +175,28 @@ def _walk(root: Path, suffixes: tuple[str, ...], found: Found, tags: Tags) -> No
     def report(error: OSError) -> None:
         found.problems.append(_problem(Path(error.filename or root), error))
 
-    visited: set[str] = set()
+    visited: set[object] = set()
     for folder, names, files in os.walk(root, onerror=report, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in visited:
+        folder_id = _id_of_folder(folder)
+        if folder_id in visited:
             names.clear()
             continue
-        visited.add(real)
+        visited.add(folder_id)
         names.sort()
+        start = str(Path(folder, "-"))[:-1]
         for name in sorted(files):
             if name.endswith(suffixes) and name not in _SECRET:
-                found.add_file(Path(folder, name), tags, named=False)
+                found.add_path(start + name, tags, named=False)
+
+
+def _id_of_folder(folder: str) -> object:
+    """The same for each way to a folder."""
+    try:
+        status = os.stat(folder)  # noqa: PTH116 - one per folder
+    except OSError:
+        return os.path.realpath(folder)
+    # Some Windows file systems have no file ids.
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
 
 
 def _problem(path: Path, error: OSError) -> Problem:

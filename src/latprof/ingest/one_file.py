@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from latprof.formats import Format, Source
+from latprof.formats.base import Told
 from latprof.ingest.chunk import Chunk
 from latprof.model import Call, Problem
 from latprof.trace import Columns
@@ -65,8 +66,8 @@ def likely_first(path: str, known: Sequence[Format]) -> Iterator[Format]:
         for folder in _folders(item.roots):
             if folder in places:
                 likely.append(item)
+                yield item
                 break
-    yield from likely
     yield from (item for item in known if item not in likely)
 
 
@@ -76,38 +77,49 @@ def _folders(roots: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(root[1:] + "/" for root in roots if root.startswith("~/.") and "*" not in root)
 
 
-def _items(source: Source, claimed: Format, begun: Begun | None) -> Iterable[Call | Problem]:
-    if begun is None or claimed.resume is None:
-        return claimed.read(source)
-    grown = claimed.resume(source, begun.data if begun.reader == claimed.name else b"")
-    begun.reader, begun.end, begun.data = claimed.name, grown.end, grown.begun()
-    return grown.items
-
-
 def _read(source: Source, claimed: Format, begun: Begun | None) -> Chunk:
+    told = _told(source, claimed, begun)
+    _round_instants(told.columns)
+    return Chunk(source.path, "log", told.columns, [*told.problems, *told.last], claimed.name)
+
+
+def _told(source: Source, claimed: Format, begun: Begun | None) -> Told:
+    if begun is not None and claimed.resume is not None:
+        grown = claimed.resume(source, begun.data if begun.reader == claimed.name else b"")
+        begun.reader, begun.end, begun.data = claimed.name, grown.end, grown.begun()
+        return grown.told or _collected(grown.items, claimed.name)
+    told = None if claimed.columns is None else claimed.columns(source)
+    return told or _collected(claimed.read(source), claimed.name)
+
+
+def _collected(items: Iterable[Call | Problem], reader: str) -> Told:
+    """Calls as columns, not all of them objects at a time."""
     parts: list[Columns] = []
     calls: list[Call] = []
     problems: list[Problem] = []
-    for item in _items(source, claimed, begun):
+    for item in items:
         if isinstance(item, Call):
             calls.append(item)
             if len(calls) == _BATCH:
-                parts.append(Columns.of(calls, claimed.name))
+                parts.append(Columns.of(calls, reader))
                 calls = []
         else:
             problems.append(item)
-    columns = Columns.concat([*parts, Columns.of(calls, claimed.name)])
-    _round_instants(columns)
-    return Chunk(source.path, "log", columns, problems, claimed.name)
+    return Told(Columns.concat([*parts, Columns.of(calls, reader)]), problems, [])
 
 
 def _round_instants(columns: Columns) -> None:
     """To whole microseconds: an instant that was reckoned has more digits than an export can hold."""
     for name in _RECKONED:
         column = columns.numbers.get(name)
-        if column is not None:
-            known = ~np.isnan(column)
-            column[known] = np.round(column[known], _DIGITS)
+        if column is None:
+            continue
+        unknown = np.isnan(column)
+        if unknown.any():
+            known = ~unknown
+            column[known] = column[known].round(_DIGITS)
+        else:
+            column.round(_DIGITS, out=column)
 
 
 def _unknown(source: Source, head: bytes) -> Problem:

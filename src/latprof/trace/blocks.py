@@ -23,13 +23,13 @@ from latprof.trace.numbers import (
 )
 from latprof.trace.pool import Codes, Coding, Pool, codes_of, join_codes
 
-__all__ = ["BlockColumns", "BlockStore"]
+__all__ = ["INSTANTS", "SIZES", "BlockColumns", "BlockStore"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_INSTANTS: Final = ("start_at", "end_at", "result_at")
-_SIZES: Final = ("characters", "tokens", "signature_characters")
+INSTANTS: Final = ("start_at", "end_at", "result_at")
+SIZES: Final = ("characters", "tokens", "signature_characters")
 _FIELDS: Final = (
     "type",
     "end_at",
@@ -82,9 +82,7 @@ class BlockStore:
         if not columns:
             return cls(counts, np.empty((2, 0), dtype=np.int8), {})
         fields = dict(zip(_FIELDS, columns, strict=True))
-        made = {name: numbers_of(fields[name]) for name in _INSTANTS} | {
-            name: counts_of(fields[name]) for name in _SIZES
-        }
+        made = {name: numbers_of(fields[name]) for name in INSTANTS} | {name: counts_of(fields[name]) for name in SIZES}
         coded = pool.matrix([fields["type"], fields["name"]])
         return cls(
             counts,
@@ -106,7 +104,7 @@ class BlockStore:
 
     def fill(self, parts: Sequence[BlockStore], sizes: Sequence[int]) -> None:
         """Take the numbers of parts with so many blocks."""
-        for name in _INSTANTS + _SIZES:
+        for name in INSTANTS + SIZES:
             columns = [part.numbers.pop(name, None) for part in parts]
             if any(column is not None for column in columns):
                 self.numbers[name] = join_numbers(columns, sizes)
@@ -161,7 +159,7 @@ class BlockStore:
         return BlockColumns(
             offsets=self.offsets,
             type=types[self.coded[0]] if self.coded.shape[1] else np.empty(0, dtype=np.int64),
-            **{name: self.number(name) for name in _INSTANTS + _SIZES},
+            **{name: self.number(name) for name in INSTANTS + SIZES},
             tool=codes_of(self.coded[1], pool),
         )
 
@@ -180,14 +178,14 @@ class BlockStore:
         columns["type"], columns["name"] = (
             [pool[code] if code >= 0 else None for code in row] for row in self.coded.tolist()
         )
-        columns |= {name: floats_of(self.numbers[name]) for name in _INSTANTS if name in self.numbers}
-        columns |= {name: whole_of(self.numbers[name]) for name in _SIZES if name in self.numbers}
+        columns |= {name: floats_of(self.numbers[name]) for name in INSTANTS if name in self.numbers}
+        columns |= {name: whole_of(self.numbers[name]) for name in SIZES if name in self.numbers}
         return map(Block, *(columns.get(name, nothing) for name in _FIELDS))
 
     def moved(self, back: Floats) -> BlockStore:
         """The same blocks, those of each call earlier by so many seconds."""
         each = np.repeat(back, self.counts)
-        earlier = {name: self.numbers[name] - each for name in _INSTANTS if name in self.numbers}
+        earlier = {name: self.numbers[name] - each for name in INSTANTS if name in self.numbers}
         return BlockStore(self.counts, self.coded, {**self.numbers, **earlier})
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.model import Call
+from latprof.trace.blocks import INSTANTS as BLOCK_INSTANTS
+from latprof.trace.blocks import SIZES as BLOCK_SIZES
 from latprof.trace.blocks import BlockStore
 from latprof.trace.ids import Ids, narrowed
 from latprof.trace.numbers import (
@@ -31,7 +33,7 @@ except ImportError:  # not compiled on this machine: the Python code gives the s
 else:
     _compiled = _native_columns
 
-__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "Columns", "is_compiled", "keys_of"]
+__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "LAYOUT", "Columns", "is_compiled", "keys_of"]
 
 Ints = NDArray[np.int64]
 Keys = NDArray[np.uint32]
@@ -57,6 +59,8 @@ _NUMBERS: Final = _TIMES + COUNTS
 _FIELDS: Final = tuple(item.name for item in fields(Call))
 _ROW: Final = attrgetter(*_FIELDS)
 _WINDOW: Final = 1024
+# For compiled code, to be compared with what it was compiled for.
+LAYOUT: Final = tuple(map(" ".join, (CODED, IDS, _TIMES, COUNTS, BLOCK_INSTANTS, BLOCK_SIZES)))
 if _compiled is not None and (CODED[:-2], _TIMES, COUNTS) != _compiled.LAYOUT[:3]:
     _compiled = None  # of another version
 

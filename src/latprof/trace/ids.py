@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Ids", "narrowed"]
+
+_MOST: Final = tuple((kind, int(np.iinfo(kind).max)) for kind in (np.int8, np.int16, np.int32))
 
 
 def narrowed(values: NDArray[np.signedinteger[Any]]) -> NDArray[np.signedinteger[Any]]:
@@ -17,9 +19,7 @@ def narrowed(values: NDArray[np.signedinteger[Any]]) -> NDArray[np.signedinteger
     if not len(values):
         return values.astype(np.int8)
     low, high = int(values.min()), int(values.max())
-    fitting = (
-        kind for kind in (np.int8, np.int16, np.int32) if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max
-    )
+    fitting = (kind for kind, most in _MOST if -most <= low + 1 and high <= most)
     return values.astype(next(fitting, np.int64), copy=False)
 
 

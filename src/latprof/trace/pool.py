@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Codes", "Coding", "Pool", "code_type", "coded", "codes_of", "join_codes", "renamed"]
+
+_MOST: Final = tuple((kind, int(np.iinfo(kind).max)) for kind in (np.int8, np.int16, np.int32))
 
 Ints = NDArray[np.int64]
 # Codes in the smallest signed type that holds them; -1 stands for None.
@@ -99,4 +101,4 @@ def renamed(column: Codes, rename: Callable[[str], str]) -> Codes:
 
 def code_type(size: int) -> type[np.signedinteger[Any]]:
     """The smallest type for codes of so many texts."""
-    return next(kind for kind in (np.int8, np.int16, np.int32) if size <= np.iinfo(kind).max)
+    return next(kind for kind, most in _MOST if size <= most)

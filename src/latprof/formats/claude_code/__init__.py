@@ -8,12 +8,12 @@ Newer versions write a line per request and the duration of blocks, which make b
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import orjson
 
-from latprof.formats.base import Format, Grown, Source
+from latprof.formats.base import Format, Grown, Source, Told
 from latprof.formats.claude_code.reading import Decoded, calls_of, decode_lines, packed, unpacked
 from latprof.formats.claude_code.tail import standings
 from latprof.model import Call, Problem
@@ -35,12 +35,22 @@ _SNIFFED_LINES: Final = 50
 
 def _sniff(_: str, head: bytes) -> bool:
     """Told by content: one of the first lines has the shape that only these transcripts have."""
-    lines = head.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    if any(_is_own(raw) for raw in lines[:_SNIFFED_LINES]):
+    if any(_is_own(raw) for raw in _first_lines(head.removeprefix(b"\xef\xbb\xbf"))):
         return True
     # A line may be longer than what is looked at.
-    cut = lines[-1]
+    cut = head.removeprefix(b"\xef\xbb\xbf").rpartition(b"\n")[2]
     return cut.startswith(b"{") and b'"isSidechain"' in cut and any(key in cut for key in _CUT_LINE_KEYS)
+
+
+def _first_lines(head: bytes) -> Iterator[bytes]:
+    """One after the other, for mostly the first one tells."""
+    start = 0
+    for _ in range(_SNIFFED_LINES):
+        end = head.find(b"\n", start)
+        yield head[start : end if end >= 0 else None]
+        if end < 0:
+            return
+        start = end + 1
 
 
 def _is_own(raw: bytes) -> bool:
@@ -60,28 +70,46 @@ def _is_own(raw: bytes) -> bool:
 
 def _read(source: Source) -> Iterator[Call | Problem]:
     """Calls of one transcript, in the order of their first lines; bad lines become problems."""
-    yield from calls_of(decode_lines(source))
+    told = _columns(source)
+    yield from calls_of(decode_lines(source)) if told is None else told.items()
+
+
+def _columns(source: Source) -> Told | None:
+    """The same as columns, where that is compiled."""
+    from latprof.formats.claude_code.table import told
+
+    return told(source, FORMAT.name)
 
 
 def _resume(source: Source, begun: bytes) -> Grown:
     """The same; of the beginning that was packed no line is decoded again."""
-    decoded = decode_lines(source, after=_begun(source.path, begun))
+    from latprof.formats.claude_code.table import decoded_and_kept, told_of
 
-    def pack() -> bytes:
-        known = decoded.complete()
-        problems = [(item.kind, item.line, item.detail) for item in known.problems]
-        return marshal.dumps((known.end, known.count, packed(known.lines), problems))
+    before, rows = _begun(source.path, begun)
+    found = decoded_and_kept(source, before, rows)
+    if found is None:
+        before.lines = unpacked(rows)
+        decoded = decode_lines(source, after=before)
+        return Grown(calls_of(decoded), decoded.end, lambda: _packed(decoded, packed(decoded.complete().lines)))
+    decoded, kept = found
+    told = told_of(decoded, kept, FORMAT.name)
+    items = told.items() if told is not None else ()
+    return Grown(items, decoded.end, lambda: _packed(decoded, kept.rows(decoded.count)), told)
 
-    return Grown(calls_of(decoded), decoded.end, pack)
+
+def _packed(decoded: Decoded, rows: Sequence[tuple[Any, ...]]) -> bytes:
+    """What complete lines say."""
+    problems = [(item.kind, item.line, item.detail) for item in decoded.complete().problems]
+    known: Any = (decoded.end, decoded.count, rows, problems)
+    return marshal.dumps(known)
 
 
-def _begun(path: str, begun: bytes) -> Decoded | None:
+def _begun(path: str, begun: bytes) -> tuple[Decoded, Sequence[tuple[Any, ...]]]:
+    """What `_packed` packed, or nothing."""
     if not begun:
-        return None
-    end, count, lines, problems = marshal.loads(begun)  # noqa: S302 - the caller answers for what it kept
-    return Decoded(
-        path, unpacked(lines), [Problem(kind, path, line, text) for kind, line, text in problems], end, count
-    )
+        return Decoded(path), ()
+    end, count, rows, problems = marshal.loads(begun)  # noqa: S302 - the caller answers for what it kept
+    return Decoded(path, [], [Problem(kind, path, line, text) for kind, line, text in problems], end, count), rows
 
 
 FORMAT = Format(
@@ -115,4 +143,5 @@ FORMAT = Format(
     since={"ttft_s": "2.1.300", "decode_tps": "2.1.287", "reasoning_tokens": "2.1.250"},
     tail=standings,
     resume=_resume,
+    columns=_columns,
 )

@@ -14,6 +14,11 @@
 #if (defined(__SSE2__) || defined(_M_X64)) && !defined(LATPROF_NO_SSE2)
 #include <emmintrin.h>
 #define LATPROF_SSE2 1
+/* Compilers that make one function for other machines than the rest. */
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__)) && !defined(_MSC_VER) && !defined(LATPROF_NO_AVX2)
+#include <immintrin.h>
+#define LATPROF_AVX2 1
+#endif
 #endif
 
 /* Deeper than any line that an agent writes; a decoder bears more, and gets such lines. */
@@ -76,23 +81,13 @@ static inline int first_bit(uint64_t mask) {
 static const uint8_t SIMPLE_ESCAPES[256] = {
     ['"'] = 1, ['\\'] = 1, ['b'] = 1, ['f'] = 1, ['n'] = 1, ['r'] = 1, ['t'] = 1, ['/'] = 2,
 };
-#endif
 
-/* The first byte that is a quote, a backslash, a control character or not ASCII, `end` when there is none; of simple
- * escapes, which are passed on the way where that is quick, it takes note as `scan_escape` does. */
-static inline Place find_special(Place p, Place end, Text *text) {
-#ifdef LATPROF_SSE2
+/* The same as `find_special`, 64 bytes at a time; it may stop short of what it looks for near the end. */
+static Place pass_usual_sse2(Place p, Place end, Text *text) {
     size_t escapes = 0, slashes = 0;
-    uint64_t mask;
-    if (end - p >= 16) {
-        mask = special_of(p);
-        if (!mask)
-            p += 16;
-        else if (p[first_bit(mask)] != '\\')
-            return p + first_bit(mask);
-    }
+    uint64_t mask = 0;
     /* One byte more, for the sign behind a backslash. */
-    while (end - p > 64) {
+    while (!mask && end - p > 64) {
         mask = (uint64_t)special_of(p) | (uint64_t)special_of(p + 16) << 16 | (uint64_t)special_of(p + 32) << 32 |
                (uint64_t)special_of(p + 48) << 48;
         Place next = p + 64;
@@ -111,12 +106,108 @@ static inline Place find_special(Place p, Place end, Text *text) {
             mask &= ~(UINT64_C(2) << place);
         }
         p = next;
-        if (mask) break;
     }
     if (escapes) {
         text->escaped = 1;
         text->chars -= escapes;
         text->written += escapes - slashes;
+    }
+    return p;
+}
+
+#ifdef LATPROF_AVX2
+/* Which of the backslashes stand in front of a sign that they change: each second one of those in a row. */
+static inline uint64_t escapes_of(uint64_t slashes, uint64_t carried) {
+    uint64_t found = 0;
+    slashes &= ~carried;
+    if (!(slashes & slashes << 1)) return slashes;
+    while (slashes) {
+        uint64_t lowest = slashes & (0 - slashes);
+        found |= lowest;
+        slashes &= ~(lowest | lowest << 1);
+    }
+    return found;
+}
+
+#define MASK_OF(low, high) ((uint64_t)(uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32)
+
+/* The same with registers of 32 bytes, and without a step for each escape: texts have one every few dozen signs. An
+ * escape that is not simple ends it at the backslash, for a closer look; so does one of a slash, which nobody needs. */
+__attribute__((target("avx2,bmi,popcnt"))) static Place pass_usual_avx2(Place p, Place end, Text *text) {
+    const __m256i quote = _mm256_set1_epi8('"'), slash = _mm256_set1_epi8('\\'), blank = _mm256_set1_epi8(0x20);
+    const __m256i nibble = _mm256_set1_epi8(0x0F), none = _mm256_setzero_si256();
+    /* A sign may follow a backslash when the entries of both its halves have a bit in common. */
+    const __m256i by_low = _mm256_setr_epi8(0, 0, 13, 0, 8, 0, 4, 0, 0, 0, 0, 0, 2, 0, 4, 0,
+                                            0, 0, 13, 0, 8, 0, 4, 0, 0, 0, 0, 0, 2, 0, 4, 0);
+    const __m256i by_high = _mm256_setr_epi8(0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0,
+                                             0, 0, 1, 0, 0, 2, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0);
+    uint64_t carried = 0; /* whether the block before ended with a backslash that changes the first sign of this one */
+    size_t escapes = 0;
+    for (; end - p >= 64; p += 64) {
+        __m256i low = _mm256_loadu_si256((const __m256i *)p), high = _mm256_loadu_si256((const __m256i *)(p + 32));
+        __m256i low_slash = _mm256_cmpeq_epi8(low, slash), high_slash = _mm256_cmpeq_epi8(high, slash);
+        /* As signed numbers bytes that are not ASCII are below the blank, too. */
+        __m256i low_other = _mm256_or_si256(_mm256_cmpgt_epi8(blank, low), _mm256_cmpeq_epi8(low, quote));
+        __m256i high_other = _mm256_or_si256(_mm256_cmpgt_epi8(blank, high), _mm256_cmpeq_epi8(high, quote));
+        uint64_t others = MASK_OF(low_other, high_other), slashes = MASK_OF(low_slash, high_slash);
+        if (slashes | carried) {
+            uint64_t escape = escapes_of(slashes, carried), escaped = escape << 1 | carried, stop;
+            __m256i low_may = _mm256_and_si256(
+                _mm256_shuffle_epi8(by_low, low),
+                _mm256_shuffle_epi8(by_high, _mm256_and_si256(_mm256_srli_epi16(low, 4), nibble)));
+            __m256i high_may = _mm256_and_si256(
+                _mm256_shuffle_epi8(by_low, high),
+                _mm256_shuffle_epi8(by_high, _mm256_and_si256(_mm256_srli_epi16(high, 4), nibble)));
+            uint64_t odd = escaped & MASK_OF(_mm256_cmpeq_epi8(low_may, none), _mm256_cmpeq_epi8(high_may, none));
+            if (odd & carried) break;
+            stop = (others & ~escaped) | odd >> 1;
+            if (stop) {
+                escapes += (size_t)__builtin_popcountll(escaped & ((stop & (0 - stop)) - 1));
+                p += __builtin_ctzll(stop);
+                carried = 0;
+                break;
+            }
+            escapes += (size_t)__builtin_popcountll(escaped);
+            carried = escape >> 63;
+        } else if (others) {
+            p += __builtin_ctzll(others);
+            break;
+        }
+    }
+    if (escapes) {
+        text->escaped = 1;
+        text->chars -= escapes;
+        text->written += escapes;
+    }
+    return p - carried;
+}
+#endif
+
+static Place (*pass_usual)(Place p, Place end, Text *text) = pass_usual_sse2;
+#endif
+
+/* Look at texts with wide registers from now on, if that is wanted and this machine has them; whether it does. */
+static int scan_wide_registers(int wanted) {
+#ifdef LATPROF_AVX2
+    int able = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt");
+    pass_usual = wanted && able ? pass_usual_avx2 : pass_usual_sse2;
+    return wanted && able;
+#else
+    return 0 * wanted;
+#endif
+}
+
+/* The first byte that is a quote, a backslash, a control character or not ASCII, `end` when there is none; of simple
+ * escapes, which are passed on the way where that is quick, it takes note as `scan_escape` does. */
+static inline Place find_special(Place p, Place end, Text *text) {
+#ifdef LATPROF_SSE2
+    if (end - p >= 16) {
+        unsigned mask = special_of(p);
+        if (!mask)
+            p += 16;
+        else if (p[first_bit(mask)] != '\\')
+            return p + first_bit(mask);
+        p = pass_usual(p, end, text);
     }
 #else
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
@@ -134,6 +225,7 @@ static inline Place find_special(Place p, Place end, Text *text) {
         }
         p += 8;
     }
+    (void)text;
 #endif
     while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') p++;
     return p;

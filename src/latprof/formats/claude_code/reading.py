@@ -7,12 +7,13 @@ can be kept and only what was appended be decoded; who follows whom is told anew
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
-from pathlib import PurePath
 from typing import IO, Any, Final
 
 import orjson
@@ -27,22 +28,37 @@ from latprof.formats.claude_code.transcript import Transcript
 from latprof.model import Call, Problem
 
 try:
-    from latprof.formats.claude_code import _native, _native_calls
+    from latprof.formats.claude_code import _native
 except ImportError:  # not compiled on this machine: the Python code gives the same results
     _lines_of: Any = None
-    _calls_of: Any = None
 else:
-    _lines_of, _calls_of = _native.Lines, _native_calls.Calls
+    _lines_of = _native.Lines
 
-__all__ = ["Decoded", "calls_of", "decode_lines", "is_compiled", "packed", "unpacked"]
+__all__ = [
+    "UNANSWERED",
+    "Decoded",
+    "NoPlaceError",
+    "calls_of",
+    "decode_into",
+    "decode_lines",
+    "is_compiled",
+    "kept_of",
+    "packed",
+    "unpacked",
+]
 
 _AGENT_FILE: Final = re.compile(r"^agent-(?P<id>[^.]+)\.jsonl")
 _CHUNK_BYTES: Final = 1 << 18
+# So much for compiled code, so that it stays in a processor's second cache until it is looked at.
+_READ_BYTES: Final = 1 << 17
+_PAGE_BYTES: Final = 4096
 # Above this length a line is skimmed first; below, the full decode costs no more.
 _LONG_BYTES: Final = 1200
 # How assistant lines go on; where it stands skimming would be in vain, and where it misleads nothing is lost.
 _ASSISTANT_HINT: Final = b'"message":{"model":'
 _HINT_BYTES: Final = 600
+UNANSWERED: Final = "request_without_response"
+_buffers: Final[list[bytearray]] = []
 _facts_of_line: Final = attrgetter(*Line.__slots__)
 _facts_of_part: Final = attrgetter(*Part.__slots__)
 _PART_AT: Final = Line.__slots__.index("part")
@@ -78,14 +94,39 @@ def decode_lines(source: Source, *, after: Decoded | None = None, compiled: bool
     and give the same.
     """
     decoded = Decoded(source.path) if after is None else after.complete()
+    if compiled and _lines_of is not None:
+        kept = kept_of(source.path)
+        try:
+            found = decode_into(source, decoded, kept, skim=skim)
+        except NoPlaceError:
+            decoded = Decoded(source.path) if after is None else after.complete()
+        else:
+            found.lines += unpacked(kept.rows())
+            return found
+    return decode_into(source, decoded, None, skim=skim)
+
+
+def kept_of(path: str) -> Any:
+    """What keeps the lines of a file in compiled code, none yet; None where there is no such code."""
+    return None if _lines_of is None else _lines_of(_thread_of(path))
+
+
+def decode_into(source: Source, decoded: Decoded, kept: Any, *, skim: bool = True) -> Decoded:
+    """Decode what is behind the complete lines of `decoded`, the only ones that it may have.
+
+    Where there is `kept`, lines go there and not into what is given back; problems go there in any case. Raises
+    NoPlaceError for a line that has no place in what is kept.
+    """
     try:
         with source.open() as stream:
             if _can_be_entered(stream):
                 stream.seek(decoded.end)
-                _Decoder(decoded, compiled=compiled, skim=skim).take_chunks(stream)
+                _Decoder(decoded, kept, skim=skim).take_chunks(stream)
             else:
                 decoded = Decoded(source.path)
-                _Decoder(decoded, compiled=compiled, skim=skim).take_lines(stream)
+                if kept is not None:
+                    kept.clear()
+                _Decoder(decoded, kept, skim=skim).take_lines(stream)
     except (OSError, EOFError, ValueError) as error:
         decoded.problems.append(Problem("unreadable", source.path, decoded.count or None, type(error).__name__))
     except Exception as error:
@@ -106,23 +147,26 @@ def calls_of(decoded: Decoded, *, compiled: bool = True) -> Iterator[Call | Prob
 
     Leaves the lines as they are. `compiled` as for `decode_lines`.
     """
+    if compiled and is_compiled():
+        from latprof.formats.claude_code.table import told_of
+
+        found = told_of(decoded)
+        if found is not None:
+            yield from found.items()
+            return
     yield from decoded.problems
-    calls = _calls_of(decoded.lines) if compiled and _calls_of is not None else None
-    transcript: Transcript = Transcript.of(decoded.lines) if calls is None else calls.transcript
+    transcript = Transcript.of(decoded.lines)
     answered: set[str] = set(transcript.referenced)
     # A response, and what was tried before it, belong to one call.
     for response in sorted(transcript.responses.values(), key=lambda item: item.lines[0].number):
-        call = None if calls is None else calls.call_of(response)
-        if call is None:
-            pairing = pair(transcript, response)
-            answered.update(pairing.lost_requests)
-            call = call_of(transcript, response, pairing)
-        yield call
+        pairing = pair(transcript, response)
+        answered.update(pairing.lost_requests)
+        yield call_of(transcript, response, pairing)
     for thread, requests in transcript.requests_of.items():
         last = transcript.last_number_of.get(thread, -1)
         for request in requests:
             if request.request_id not in answered and request.number < last:
-                yield Problem("request_without_response", decoded.path, request.number)
+                yield Problem(UNANSWERED, decoded.path, request.number)
 
 
 def packed(lines: Iterable[Line]) -> list[tuple[Any, ...]]:
@@ -157,13 +201,41 @@ def _can_be_entered(stream: IO[bytes]) -> bool:
     return type(stream) is io.BytesIO or (type(stream) is io.BufferedReader and type(stream.raw) is io.FileIO)
 
 
+def _thread_of(path: str) -> str | None:
+    """The sub-agent whose lines a file of this name holds."""
+    name = path.replace("\\", "/").rpartition("/")[2] if os.sep == "\\" else path.rpartition("/")[2]
+    match = _AGENT_FILE.match(name)
+    return match["id"] if match else None
+
+
+@contextmanager
+def _buffer() -> Iterator[bytearray]:
+    """Memory to read into, used again and again: pages that are new cost as much as the reading."""
+    try:
+        buffer = _buffers.pop()
+    except IndexError:  # none yet, or another thread has it
+        buffer = bytearray(2 * _READ_BYTES + _PAGE_BYTES)
+    try:
+        yield buffer
+    finally:
+        _buffers.append(buffer)
+
+
+def _home(buffer: bytearray) -> int:
+    """Where a page begins in a buffer, with room for the rest of a chunk in front of it."""
+    return _READ_BYTES + -(_native.address_of(buffer) + _READ_BYTES) % _PAGE_BYTES
+
+
+class NoPlaceError(Exception):
+    """A line that compiled code cannot keep, such as one with a number of more than 64 bits."""
+
+
 class _Decoder:
     """Takes the lines of one file and adds what they say."""
 
-    def __init__(self, decoded: Decoded, *, compiled: bool, skim: bool) -> None:
-        match = _AGENT_FILE.match(PurePath(decoded.path).name)
-        self._thread = match["id"] if match else None
-        self._compiled: Any = _lines_of(self._thread) if compiled and _lines_of is not None else None
+    def __init__(self, decoded: Decoded, kept: Any, *, skim: bool) -> None:
+        self._thread = _thread_of(decoded.path)
+        self._kept = kept
         self._skim = Skimmer(self._thread).line
         self._long_bytes = _LONG_BYTES if skim else sys.maxsize
         self._decoded = decoded
@@ -175,6 +247,10 @@ class _Decoder:
 
     def take_chunks(self, stream: IO[bytes]) -> None:
         """Many lines at once, which costs less; a line longer than a chunk is put together."""
+        if self._kept is not None:
+            with _buffer() as buffer:
+                self._take_compiled(stream, buffer)
+            return
         begun: list[bytes] = []
         while chunk := stream.read(_CHUNK_BYTES):
             first_end = chunk.find(b"\n") + 1
@@ -196,8 +272,6 @@ class _Decoder:
 
     def _take_whole_lines(self, chunk: bytes, start: int) -> int:
         """Take the lines that lie whole in the chunk; the offset where the last one ends."""
-        if self._compiled is not None:
-            return self._take_compiled(chunk, start)
         view, find, long_bytes = memoryview(chunk), chunk.find, self._long_bytes
         decoded, thread, skim = self._decoded, self._thread, self._skim
         lines, loads = decoded.lines, orjson.loads
@@ -222,20 +296,43 @@ class _Decoder:
             start = end
         return start
 
-    def _take_compiled(self, chunk: bytes, start: int) -> int:
-        """The same by a compiled extension; the lines that it leaves are decoded one by one."""
-        decoded, take = self._decoded, self._compiled.take
-        end = chunk.rfind(b"\n") + 1
+    def _take_compiled(self, stream: IO[Any], buffer: bytearray) -> None:
+        """The same by a compiled extension, without new memory for what is read.
+
+        What is read goes to the start of a page, for copies to the first bytes behind it take some processors three
+        times as long (the string moves of AMD's Zen 3), and the line begun before to the bytes in front of it.
+        """
+        raw_stream: Any = getattr(stream, "raw", stream)
+        raw_stream.seek(self._decoded.end)
+        home = _home(buffer)
+        begun = at = home
+        while count := raw_stream.readinto(memoryview(buffer)[at : at + _READ_BYTES]):
+            filled = at + count
+            end = buffer.rfind(b"\n", at, filled) + 1
+            if end:
+                self._take_lines(buffer, begun, end)
+                begun, at = home - (filled - end), home
+                buffer[begun:home] = buffer[end:filled]
+                continue
+            at = filled
+            if at + _READ_BYTES > len(buffer):
+                buffer = buffer + bytes(len(buffer))
+        if begun < at:
+            raw = bytes(memoryview(buffer)[begun:at])
+            self._take(raw, ended=False, skim=self._is_worth_skimming(raw))
+
+    def _take_lines(self, chunk: bytearray, start: int, end: int) -> None:
+        """Take the lines that lie there; those that the extension leaves are decoded one by one."""
+        decoded, take = self._decoded, self._kept.take
         while start < end:
-            behind, decoded.count = take(chunk, start, end, decoded.count, decoded.lines)
+            behind, decoded.count = take(chunk, start, end, decoded.count)
             decoded.end += behind - start
             start = behind
             if start < end:
                 behind = chunk.find(b"\n", start) + 1
-                raw = chunk[start:behind]
+                raw = bytes(memoryview(chunk)[start:behind])
                 self._take(raw, ended=True, skim=self._is_worth_skimming(raw))
                 start = behind
-        return start
 
     def _take(self, raw: bytes | memoryview, *, ended: bool, skim: bool = False) -> None:
         decoded = self._decoded
@@ -251,9 +348,18 @@ class _Decoder:
                 decoded.problems.append(Problem(kind, decoded.path, number, str(error)))
             return
         if line is not None:
-            decoded.lines.append(line)
+            self._add(line)
             if line.at is None and line.part is not None:
                 decoded.problems.append(Problem("no_time", decoded.path, number))
+
+    def _add(self, line: Line) -> None:
+        if self._kept is None:
+            self._decoded.lines.append(line)
+            return
+        try:
+            self._kept.extend([_packed(line)])
+        except (OverflowError, ValueError) as error:
+            raise NoPlaceError from error
 
     def _skimmed(self, raw: bytes | memoryview, number: int) -> Line | None:
         try:

@@ -12,8 +12,14 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMPILED = ("formats/claude_code/_native", "formats/claude_code/_native_calls", "trace/_native_columns")
-HEADERS = ("formats/claude_code/_json.h", "formats/claude_code/_record.h", "trace/_slots.h", "trace/_slots.pxd")
+COMPILED = (
+    "formats/claude_code/_native", "formats/claude_code/_native_calls", "trace/_native_columns",
+    "stats/_native_quantiles",
+)  # fmt: skip
+HEADERS = (
+    "formats/claude_code/_json.h", "formats/claude_code/_record.h", "trace/_slots.h", "trace/_slots.pxd",
+    "stats/_quantiles.h",
+)  # fmt: skip
 IN_SDIST = (
     *("README.md", "LICENSE", "CHANGELOG.md", "justfile", "setup.py"),
     *(f"src/latprof/{name}" for name in (*(f"{name}.pyx" for name in COMPILED), *HEADERS)),

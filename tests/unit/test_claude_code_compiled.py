@@ -23,6 +23,7 @@ from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.parts import NO_USAGE, Part
 from latprof.formats.claude_code.reading import is_compiled
 from latprof.model import Call
+from latprof.stats import cuts
 from latprof.trace import columns
 from linked_lines import linked_lines
 
@@ -70,6 +71,7 @@ def test_it_is_compiled_where_it_can_be() -> None:
         pytest.skip("not CI, or nothing to compile with")
     assert is_compiled()
     assert columns.is_compiled()
+    assert cuts.is_compiled()
 
 
 @not_compiled

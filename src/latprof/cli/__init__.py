@@ -94,7 +94,8 @@ def main() -> None:
     _keep_to_one_thread()
     # Hardly any object of latprof lies in a cycle, and to look for them each time that 700 more are there costs a
     # third of the time where millions are made.
-    gc.set_threshold(50_000, 20, 100)
+    # As many as a start makes: these stay.
+    gc.set_threshold(200_000, 10, 50)
     try:
         code = app(prog_name="latprof", standalone_mode=False)
         talk.say("done")

@@ -70,8 +70,8 @@ class Chunk:
         return _PREFIX.pack(_MAGIC, crc32(body, len(header)), len(header)) + body
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Chunk:
-        """The chunk of these bytes, whose arrays it shares.
+    def from_bytes(cls, data: bytes, *, is_checked: bool = False) -> Chunk:
+        """The chunk of these bytes, whose arrays it shares; who knows that they are whole `is_checked`.
 
         Raises ValueError when they are damaged or of another version.
         """
@@ -80,7 +80,7 @@ class Chunk:
         magic, checksum, size = _PREFIX.unpack_from(data)
         if magic != _MAGIC:
             raise ValueError("a chunk of another version")
-        if crc32(memoryview(data)[_PREFIX.size :], size) != checksum:
+        if not is_checked and crc32(memoryview(data)[_PREFIX.size :], size) != checksum:
             raise ValueError("a chunk is damaged")
         header = json.loads(data[_PREFIX.size : _PREFIX.size + size])
         if tuple(header["coded"]) != CODED:
@@ -91,7 +91,7 @@ class Chunk:
 
 
 def _arrays(columns: Columns) -> Iterator[tuple[str, NDArray[Any]]]:
-    columns = columns.take(np.arange(len(columns))) if columns.is_stored else columns
+    columns = columns.plain()
     yield "codes", columns.codes
     yield "keys", columns.keys
     for name, column in columns.numbers.items():

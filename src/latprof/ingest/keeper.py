@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latprof.formats import formats
 from latprof.ingest.chunk import Chunk
@@ -26,6 +25,7 @@ from latprof.model import Problem
 from latprof.store.cache import Cache
 from latprof.store.looks import Identity, Look, has_grown, still
 from latprof.trace import Columns
+from latprof.trace.picked import PickedColumns
 
 __all__ = ["Keeper"]
 
@@ -132,7 +132,9 @@ class Keeper:
             is_last = number + 1 == len(places)
             if not is_last and (not columns.is_stored or count < _PIECE_ROWS):
                 continue
-            piece = columns.take(np.arange(first, first + count)) if columns.is_stored else columns
+            piece = columns.take(np.arange(first, first + count)) if columns.is_stored else columns.plain()
+            if columns.is_picked:
+                piece.sort_pool()
             data = Chunk("", "log", piece).to_bytes()
             name = self.cache.name("columns", data)
             self.cache.put("pieces" if columns.is_stored else "columns", name, data)
@@ -178,7 +180,7 @@ class Keeper:
     def _piece(self, body: str) -> Columns | None:
         data = self.cache.get(bytes.fromhex(body))
         try:
-            return None if data is None else Chunk.from_bytes(data).columns
+            return None if data is None else PickedColumns.of_rows([Chunk.from_bytes(data, is_checked=True).columns])
         except ValueError:
             return None
 
@@ -187,7 +189,7 @@ class Keeper:
     ) -> set[int]:
         """Take from the columns the rows of files that are as they were; the places of these files."""
         chosen: list[KeptFile] = []
-        rows: list[NDArray[np.int64]] = []
+        spans: list[tuple[int, int]] = []
         end = 0
         for path, looks, state, reader, count, problems, tags in files:
             end += count
@@ -204,9 +206,9 @@ class Keeper:
             kept = KeptFile(place, path, state, reader, count, [Problem(*found) for found in problems])
             self._meta[place] = kept
             chosen.append(kept)
-            rows.append(np.arange(end - count, end))
-        if sum(map(len, rows)) != len(columns):
-            columns.keep(np.concatenate([np.empty(0, dtype=np.int64), *rows]))
+            spans.append((end - count, end))
+        if sum(kept.rows for kept in chosen) != len(columns):
+            columns.keep(np.concatenate([np.empty(0, dtype=np.int64), *(np.arange(*span) for span in spans)]))
         gathering.add_kept(chosen, columns, self.found.named)
         return {kept.place for kept in chosen}
 

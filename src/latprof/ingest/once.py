@@ -65,7 +65,7 @@ def drop_copies(columns: Columns, cache: Cache | None = None) -> int:
     if not len(groups.rows):
         return 0
     ends = _ends(columns, groups.rows)
-    twins, others = groups.parted(told_alike(columns, groups.first, groups.rows))
+    twins, others = groups.parted(told_alike(columns.take(groups.rows), groups))
     rows, dropped = np.arange(len(columns)), np.zeros(len(columns), dtype=np.bool_)
     dropped[twins.rows[twins.rows != twins.first]] = True
     owners = _owners(columns, twins, ends)
@@ -85,7 +85,7 @@ def _owners(columns: Columns, twins: Groups, ends: dict[str | Owner, int]) -> di
     size = len(columns.pool) + 1
     session, engineer, host = (columns.code(name, twins.rows).astype(np.int64) + 1 for name in Owner._fields)
     own = (session * size + engineer) * size + host
-    several = np.unique(twins.first[own != np.repeat(own[twins.starts], twins.sizes)])
+    several = twins.rows[twins.starts][twins.any_of(own != np.repeat(own[twins.starts], twins.sizes))]
     found: dict[int, set[int]] = {row: set() for row in several.tolist()}
     for row, owner in zip(twins.first.tolist(), own.tolist(), strict=True):
         if row in found:

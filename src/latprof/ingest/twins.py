@@ -44,8 +44,13 @@ class Groups(NamedTuple):
 
     def parted(self, alike: Mask) -> tuple[Groups, Groups]:
         """The groups of which all rows are alike, and the others."""
-        whole = np.logical_and.reduceat(alike, self.starts) if len(self.starts) else np.empty(0, dtype=np.bool_)
-        return self._some(whole), self._some(~whole)
+        torn = self.any_of(~alike)
+        return self._some(~torn), self._some(torn)
+
+    def any_of(self, rows: Mask) -> Mask:
+        """The groups with any of these rows."""
+        found: Mask = np.logical_or.reduceat(rows, self.starts) if len(self.starts) else np.empty(0, dtype=np.bool_)
+        return found
 
     def _some(self, chosen: Mask) -> Groups:
         sizes = self.sizes[chosen]
@@ -63,8 +68,12 @@ def rows_alike(keys: NDArray[np.uint32]) -> Groups:
     return Groups(rows, starts)._some(sizes > 1)  # noqa: SLF001 - its own
 
 
-def told_alike(columns: Columns, one: Ints, two: Ints) -> Mask:
-    """Whether pairs of rows tell the same call of one source, in every bit but whose it is."""
+def told_alike(columns: Columns, groups: Groups) -> Mask:
+    """Whether calls tell the same as the first of their group, of one source, in every bit but whose it is.
+
+    The columns are those of the groups' rows in their order.
+    """
+    one, two = np.repeat(groups.starts, groups.sizes), np.arange(len(groups.rows))
     session = columns.code("session_id", one) == columns.code("session_id", two)
     alike: Mask = np.ones(len(one), dtype=np.bool_)
     for name in CODED:

@@ -145,6 +145,15 @@ class Columns:
         """Whether they are on disk, so that each column is read anew when it is asked for."""
         return False
 
+    @property
+    def is_picked(self) -> bool:
+        """Whether they only say which rows of others they are."""
+        return False
+
+    def plain(self) -> Columns:
+        """The same calls with every column in memory."""
+        return self
+
     @classmethod
     def concat(cls, parts: Sequence[Columns]) -> Columns:
         """All calls of the parts in a row. The parts are used up: each column is let go as soon as it is copied."""
@@ -152,7 +161,8 @@ class Columns:
             return parts[0]
         if not parts:
             return cls.none()
-        first = next((part for part in parts if part.is_stored), parts[0])
+        first = next((part for part in parts if part.is_stored), None)
+        first = first or next((part for part in parts if part.is_picked), parts[0])
         return first.joined(parts)
 
     def joined(self, parts: Sequence[Columns]) -> Columns:

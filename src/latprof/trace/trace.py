@@ -399,7 +399,7 @@ def _order(columns: Columns) -> Ints | None:
     order = np.argsort(at, kind="stable")
     same = np.flatnonzero(at[order][1:] == at[order][:-1])
     if len(same):
-        tied = np.union1d(same, same + 1)
+        tied = np.flatnonzero(np.bincount(np.concatenate((same, same + 1)), minlength=len(order)))
         rows = order[tied]
         ids = columns.call_ids(rows)
         places = sorted(range(len(rows)), key=lambda place: (at[rows[place]], ids[place]))

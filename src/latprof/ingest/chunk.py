@@ -49,14 +49,15 @@ class Chunk:
 
     def to_bytes(self) -> bytes:
         """The chunk as the bytes that the module's docstring describes."""
-        arrays = list(_arrays(self.columns))
+        columns = self.columns.plain()
+        arrays = list(_arrays(columns))
         header = json.dumps(
             {
                 "path": self.path,
                 "state": self.state,
                 "reader": self.reader,
                 "problems": [[item.kind, item.path, item.line, item.detail] for item in self.problems],
-                "pool": self.columns.pool,
+                "pool": columns.pool,
                 "coded": CODED,
                 "arrays": [[name, array.dtype.newbyteorder("<").str, array.size] for name, array in arrays],
             },
@@ -91,7 +92,6 @@ class Chunk:
 
 
 def _arrays(columns: Columns) -> Iterator[tuple[str, NDArray[Any]]]:
-    columns = columns.plain()
     yield "codes", columns.codes
     yield "keys", columns.keys
     for name, column in columns.numbers.items():

@@ -173,14 +173,17 @@ class Keeper:
         wanted, taken = {self.found.paths[place]: place for place in places}, set()
         for body, count in bodies:
             own, files = files[:count], files[count:]
-            if (columns := self._piece(body)) is not None:
+            if (columns := self._piece(body, is_only=len(bodies) == 1)) is not None:
                 taken |= self._use(wanted, own, columns, gathering)
         return [place for place in places if place not in taken]
 
-    def _piece(self, body: str) -> Columns | None:
+    def _piece(self, body: str, *, is_only: bool) -> Columns | None:
         data = self.cache.get(bytes.fromhex(body))
         try:
-            return None if data is None else PickedColumns.of_rows([Chunk.from_bytes(data, is_checked=True).columns])
+            if data is None:
+                return None
+            # What was kept in one piece has no texts but those of its calls.
+            return PickedColumns.of_rows([Chunk.from_bytes(data, is_checked=True).columns], tight=[is_only])
         except ValueError:
             return None
 

@@ -205,9 +205,10 @@ class _Ids(MutableMapping[str, Ids]):
 
 @dataclass(slots=True)
 class _Parts:
-    """Columns in memory that stand in a row, as they came."""
+    """Columns in memory that stand in a row, as they came; `tight` are such of which each text is in use."""
 
     parts: list[Columns]
+    tight: list[bool]
 
     def starts(self, sizes: Sequence[int]) -> Ints:
         return np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
@@ -266,11 +267,11 @@ class _PickedBlocks(StoredBlocks):
         self.counts, self._offsets = self.counts[rows], None
 
 
-def _taken_apart(part: Columns) -> tuple[list[Columns], Ints | None]:
-    """The plain columns that a part is made of, and its rows of these."""
+def _taken_apart(part: Columns) -> tuple[list[Columns], list[bool], Ints | None]:
+    """The plain columns that a part is made of, whether they are tight, and its rows of these."""
     if isinstance(part, PickedColumns) and not part.codes.own:
-        return part.parts.parts, part.pick.rows()
-    return [part.plain()], None
+        return part.parts.parts, part.parts.tight, part.pick.rows()
+    return [part.plain()], [False], None
 
 
 @dataclass(slots=True)
@@ -281,9 +282,14 @@ class PickedColumns(StoredColumns):
     pick: Any = None
 
     @classmethod
-    def of_rows(cls, parts: Sequence[Columns], rows: Ints | None = None) -> PickedColumns:
-        """The calls of these rows of plain columns, one part after the other; all calls for None."""
-        held = _Parts(list(parts))
+    def of_rows(
+        cls, parts: Sequence[Columns], rows: Ints | None = None, tight: Sequence[bool] | None = None
+    ) -> PickedColumns:
+        """The calls of these rows of plain columns, one part after the other; all calls for None.
+
+        Of parts that are `tight` it is known that calls have each of their texts.
+        """
+        held = _Parts(list(parts), [False] * len(parts) if tight is None else list(tight))
         pool = Pool()
         listed = [pool.table(part.pool) for part in parts]
         kind = code_type(len(pool.numbers))
@@ -315,13 +321,15 @@ class PickedColumns(StoredColumns):
     def joined(self, parts: Sequence[Columns]) -> Columns:
         """All calls of the parts in a row, still to be picked."""
         held: list[Columns] = []
+        tight: list[bool] = []
         rows: list[Ints] = []
         for part in parts:
             start = sum(map(len, held))
-            inner, picked = _taken_apart(part)
+            inner, inner_tight, picked = _taken_apart(part)
             held += inner
+            tight += inner_tight
             rows.append(start + (np.arange(len(part)) if picked is None else picked))
-        return PickedColumns.of_rows(held, np.concatenate(rows))
+        return PickedColumns.of_rows(held, np.concatenate(rows), tight)
 
     def keep(self, rows: Ints) -> None:
         """Keep only the calls of these rows, in this order."""
@@ -339,21 +347,52 @@ class PickedColumns(StoredColumns):
         """The calls of these rows, in this order, in memory."""
         if self.codes.own:
             return StoredColumns.take(self, rows)
-        chosen = self.pick.rows(rows)
+        picked = self.pick.rows(rows)
+        chosen = rows if picked is None else picked
         own = np.searchsorted(self.pick.starts, chosen, "right") - 1
         here = [np.flatnonzero(own == k) for k in range(len(self.parts.parts))]
-        listed = zip(self.parts.parts, here, self.pick.starts[:-1], strict=True)
-        taken = Columns.concat([part.take(chosen[some] - start) for part, some, start in listed if len(some)])
-        if len(self.parts.parts) > 1:
-            taken.keep(np.argsort(np.concatenate(here)))
-        return taken
+        taken: list[Columns] = []
+        for k, some in enumerate(here):
+            part = self.parts.parts[k].take(chosen[some] - self.pick.starts[k])
+            part.codes = _mapped(part.codes, self.codes.tables[k])
+            part.blocks.coded = _mapped(part.blocks.coded, self.codes.tables[k])
+            part.pool = self.pool
+            taken.append(part)
+        whole = Columns.concat(taken)
+        if len(taken) > 1:
+            whole.keep(np.argsort(np.concatenate(here)))
+        first = self.codes.tables[0]
+        if first is not None:
+            whole.codes = whole.codes.astype(first.dtype, copy=False)
+            whole.blocks.coded = whole.blocks.coded.astype(first.dtype, copy=False)
+        return whole
 
     def sort_pool(self) -> None:
-        """Put the texts in order; such as no call has any more may stay among them."""
-        order = sorted(range(len(self.pool)), key=self.pool.__getitem__)
-        table = np.empty(len(order) + 1, dtype=code_type(len(order) + 1))
-        table[order] = np.arange(len(order))
-        table[-1] = -1
+        """Put the texts in use in order, so that equal calls have equal columns however they came together."""
+        used = np.zeros(len(self.pool) + 1, dtype=np.bool_)
+        if self.codes.own:
+            for matrix in (self.codes, self.blocks.coded):
+                for row in range(len(matrix)):
+                    used[matrix[row]] = True
+        else:
+            for k, table in enumerate(self.codes.tables):
+                codes = self._used_of(k)
+                used[codes if table is None else table[codes]] = True
+        table, self.pool = self._sorted(used)
         self.codes.turn(table)
         self.blocks.coded.turn(table)
-        self.pool = tuple(self.pool[code] for code in order)
+
+    def _used_of(self, number: int) -> Ints:
+        """The codes that calls of a part have."""
+        part: Columns = self.parts.parts[number]
+        first, last = self.pick.starts[number : number + 2].tolist()
+        rows = self.pick.rows()
+        own = None if rows is None else rows[(rows >= first) & (rows < last)] - first
+        if own is not None and len(own) == len(part):
+            own = None
+        if own is None and self.parts.tight[number]:
+            return np.arange(len(part.pool))
+        flags = np.zeros(len(part.pool) + 1, dtype=np.bool_)
+        codes, blocks = (part.codes, part.blocks) if own is None else (part.codes[:, own], part.blocks.take(own))
+        flags[codes.ravel()] = flags[blocks.coded.ravel()] = True
+        return np.flatnonzero(flags[:-1])

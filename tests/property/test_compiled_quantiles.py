@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from latprof.stats import cuts
-from latprof.stats.cuts import Cut, Part, parts_of, quantiles_of_rows
+from latprof.stats.cuts import Cut, Part, parts_of, quantiles_of_parts, quantiles_of_rows
 
 PROBABILITIES = (0.01, 0.1, 0.25, 0.5, 0.9, 0.99, 1 / 3, 0.0, 1.0)
 compiled = pytest.mark.skipif(not cuts.is_compiled(), reason="not compiled here")
@@ -128,3 +128,19 @@ def test_quantiles_of_rows_are_those_of_all_their_values(
     flat = (values if rows is None else values[rows]).astype(np.float64).ravel()
     found = quantiles_of_rows(values, None if rows is None else rows.astype(np.int32), asked)
     assert found.tolist() == [float(np.quantile(flat, probability)) for probability in asked]
+
+
+@compiled
+@given(metrics(), st.integers(1, 13), st.lists(st.sampled_from(PROBABILITIES), min_size=1, max_size=5, unique=True))
+def test_quantiles_of_all_parts_are_those_of_each(
+    metric: tuple[Floats, list[Cut]], width: int, asked: list[float]
+) -> None:
+    """However the groups of several cuts lie in each other; many small groups go another way."""
+    values, groups = metric
+    every = next(parts_of([values], groups, asked))
+    drawn = (np.random.default_rng(len(values)).lognormal(size=(len(values), width)) - 0.5).astype(np.float32)
+    for places in ([0, 1, 2], [0], [0, 1], [1, 0, 1]):
+        some, chosen = [groups[place] for place in places], [every[place] for place in places]
+        found = [figures.tolist() for figures in quantiles_of_parts(drawn, some, chosen, asked)]
+        flat = [drawn[part.rows].astype(np.float64).ravel() for parts in chosen for part in parts]
+        assert found == [[float(np.quantile(item, probability)) for probability in asked] for item in flat]

@@ -221,6 +221,8 @@ def join_sources(columns: Columns) -> tuple[Columns, int]:
 def _sources(columns: Columns) -> Ints:
     """A number per kind of source that told a call: the reader, and the kind of record it was read from."""
     reader, told_by = (columns.code(name).astype(np.int64) + 1 for name in ("reader", "told_by"))
+    if len(columns) and (reader == reader[0]).all() and (told_by == told_by[0]).all():
+        return np.zeros(len(columns), dtype=np.int64)
     numbers: Ints = np.unique(reader * (len(columns.pool) + 1) + told_by, return_inverse=True)[1]
     return numbers
 

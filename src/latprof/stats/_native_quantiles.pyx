@@ -11,14 +11,12 @@ import numpy as np
 
 from latprof.stats.quantiles import student_t_quantile
 
-__all__ = ["LAYOUT", "figures", "ordered", "quantiles_of_rows"]
+__all__ = ["LAYOUT", "figures", "ordered", "quantiles_of_parts"]
 
 # To be compared with what the Python code expects, however old this file is.
 LAYOUT = 1
 
 cdef extern from "_quantiles.h" nogil:
-    enum:
-        MOST_QUANTILES
     ctypedef double (*Point)(double *points, int64_t degrees) noexcept nogil
     int64_t ordered_rows(const double *values, int64_t n, int32_t *order, double *sorted)
     int figures_of(
@@ -26,8 +24,9 @@ cdef extern from "_quantiles.h" nogil:
         int64_t groups, const double *asked, const int64_t *least, int64_t quantiles, int32_t *rows, int64_t *ends,
         int64_t *counts, double *figures, double *points, Point point
     )
-    int quantiles_of_rows_in "quantiles_of_rows"(
-        const float *values, int64_t all, const int32_t *unordered, int64_t n, int64_t width, const double *asked,
+    int quantiles_of_parts_in "quantiles_of_parts"(
+        const float *values, int64_t all, int64_t width, const int32_t *unordered, int64_t n, const int32_t *fine,
+        int64_t groups, const int64_t *starts, const int32_t *members, int64_t parts, const double *asked,
         int64_t quantiles, double *found
     )
 
@@ -89,22 +88,46 @@ def figures(
     return rows[:n], ends[:groups], counts[:groups], found
 
 
-def quantiles_of_rows(const float[:, ::1] values, const int32_t[::1] rows, const double[::1] asked):
-    """Quantiles of all values of some rows, of all rows for None, taken together."""
-    cdef int64_t n = values.shape[0] if rows is None else rows.shape[0], quantiles = asked.shape[0], done = 0, row
+def quantiles_of_parts(
+    const float[:, ::1] values, const int32_t[::1] rows, const int32_t[::1] fine, const int64_t[::1] starts,
+    const int32_t[::1] members, const double[::1] asked,
+):
+    """Quantiles of all values of the rows of each part taken together; all rows for None.
+
+    `fine` is the small group of each row, None where all are of one; a part is some of these groups, its `members`
+    from one of `starts` on.
+    """
+    cdef int64_t n = values.shape[0] if rows is None else rows.shape[0], parts = starts.shape[0] - 1
+    cdef int64_t quantiles = asked.shape[0], groups = 1, done = 0, place
     cdef const int32_t *chosen = NULL
-    found = _empty(quantiles, _FLOAT64)
-    cdef double[::1] places = found
-    if quantiles > MOST_QUANTILES or not quantiles or not n or not values.shape[1]:
-        raise ValueError("no values, or too many quantiles")
+    cdef const int32_t *small = NULL
+    if not quantiles or not n or parts < 1 or not members.shape[0] or not values.shape[1]:
+        raise ValueError("nothing to do")
     if rows is not None:
-        for row in range(n):
-            if not 0 <= rows[row] < values.shape[0]:
-                raise IndexError(rows[row])
+        for place in range(n):
+            if not 0 <= rows[place] < values.shape[0]:
+                raise IndexError(rows[place])
         chosen = &rows[0]
+    if fine is not None:
+        if fine.shape[0] != values.shape[0]:
+            raise ValueError("columns of different lengths")
+        for place in range(fine.shape[0]):
+            if fine[place] < 0:
+                raise IndexError(fine[place])
+            groups = max(groups, fine[place] + 1)
+        small = &fine[0]
+    for place in range(members.shape[0]):
+        if not 0 <= members[place] < groups:
+            raise IndexError(members[place])
+    for place in range(parts):
+        if not 0 <= starts[place] <= starts[place + 1] <= members.shape[0]:
+            raise IndexError(starts[place])
+    found = _empty((parts, quantiles), _FLOAT64)
+    cdef double[::1] flat = found.reshape(-1)
     with nogil:
-        done = quantiles_of_rows_in(
-            &values[0, 0], values.shape[0], chosen, n, values.shape[1], &asked[0], quantiles, &places[0]
+        done = quantiles_of_parts_in(
+            &values[0, 0], values.shape[0], values.shape[1], chosen, n, small, groups, &starts[0], &members[0], parts,
+            &asked[0], quantiles, &flat[0]
         )
     if not done:
         raise MemoryError

@@ -16,7 +16,6 @@
 #define DIGIT_BITS 11
 #define DIGITS 6
 #define BINS (1 << 13)
-#define MOST_QUANTILES 64
 #define MIN_TAIL_SESSIONS 5.0
 
 /* The upper point of Student's t at so many degrees of freedom. */
@@ -347,31 +346,6 @@ static inline double of_short_key(uint32_t key) {
     return value;
 }
 
-static int by_size(const void *one, const void *two) {
-    uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)two;
-    return (a > b) - (a < b);
-}
-
-/* Sorts keys that have their upper bits in common: by the lower 19 bits in two steps. */
-static void sort_low_bits(uint32_t *keys, uint32_t *room, int64_t n) {
-    if (n < 512) {
-        qsort(keys, n, sizeof *keys, by_size);
-        return;
-    }
-    for (int shift = 0; shift < 20; shift += 10) {
-        uint32_t counts[1024] = {0}, sum = 0;
-        for (int64_t i = 0; i < n; i++) counts[keys[i] >> shift & 1023]++;
-        for (int digit = 0; digit < 1024; digit++) {
-            uint32_t here = counts[digit];
-            counts[digit] = sum;
-            sum += here;
-        }
-        for (int64_t i = 0; i < n; i++) room[counts[keys[i] >> shift & 1023]++] = keys[i];
-        uint32_t *swapped = keys;
-        keys = room, room = swapped;
-    }
-}
-
 /* The same rows in their order where they are a large part of `all`: memory is faster read in its order. */
 static int32_t *in_order(const int32_t *rows, int64_t n, int64_t all) {
     int32_t *listed = malloc((n ? n : 1) * sizeof *listed);
@@ -388,84 +362,155 @@ static int32_t *in_order(const int32_t *rows, int64_t n, int64_t all) {
     return listed;
 }
 
-/* Quantiles of all `width` values of some rows taken together; `rows` may be NULL for all of them. Only the
-   values near a quantile are sorted: those that share its upper 13 bits. False without memory. */
-static int quantiles_of_rows(
-    const float *values, int64_t all, const int32_t *unordered, int64_t n, int64_t width, const double *asked,
+/* Keys that have their upper 13 bits in common, in several runs. */
+typedef struct {
+    const uint32_t *keys;
+    int64_t n;
+} Run;
+
+/* The key of a rank among all of some runs: the lower 19 bits are counted in two steps. */
+static uint32_t key_at(const Run *runs, int64_t count, int64_t rank) {
+    uint32_t middle[1024] = {0}, low[512] = {0}, first = 0, sub, last;
+    for (int64_t k = 0; k < count; k++)
+        for (int64_t i = 0; i < runs[k].n; i++) middle[runs[k].keys[i] >> 9 & 1023]++;
+    for (sub = 0; rank >= middle[sub]; sub++) rank -= middle[sub];
+    for (int64_t k = 0; k < count; k++)
+        for (int64_t i = 0; i < runs[k].n; i++)
+            if ((runs[k].keys[i] >> 9 & 1023) == sub) low[runs[k].keys[i] & 511]++;
+    for (last = 0; rank >= low[last]; last++) rank -= low[last];
+    for (int64_t k = 0; k < count && !first; k++)
+        if (runs[k].n) first = runs[k].keys[0] >> 19 << 19 | sub << 9 | last;
+    return first;
+}
+
+/* One bin that holds a rank of a part: how many values of the part lie before it. */
+typedef struct {
+    int64_t bin, ahead;
+} Wanted;
+
+/* All that `quantiles_of_parts` works with. */
+typedef struct {
+    int64_t fine, runs;
+    uint32_t *counts, *odd, *sums;
+    int64_t *next;
+    uint8_t *step;
+    uint32_t *kept;
+    Wanted *wanted;
+    Run *listed;
+} Work;
+
+/* Where each value goes: those of bins that are needed next to each other, all others to one place beyond. */
+static int laid_out(Work *work) {
+    int64_t room = 0, cells = work->fine * BINS;
+    for (int64_t cell = 0; cell < cells; cell++) {
+        work->next[cell] = room;
+        if (work->step[cell]) room += work->counts[cell];
+    }
+    for (int64_t cell = 0; cell < cells; cell++)
+        if (!work->step[cell]) work->next[cell] = room;
+    work->kept = malloc((room + 1) * sizeof *work->kept);
+    return work->kept != NULL;
+}
+
+/* Which bins hold the ranks of a part, whose groups are `members`. */
+static void find_wanted(
+    Work *work, const int32_t *members, int64_t count, const double *asked, int64_t quantiles, Wanted *wanted
+) {
+    int64_t total = 0, sum = 0, bin = 0;
+    double part;
+    memset(work->sums, 0, BINS * sizeof *work->sums);
+    for (int64_t m = 0; m < count; m++)
+        for (int64_t b = 0; b < BINS; b++) work->sums[b] += work->counts[members[m] * BINS + b];
+    for (int64_t b = 0; b < BINS; b++) total += work->sums[b];
+    if (!total) return;
+    for (int64_t k = 0; k < 2 * quantiles; k++) {
+        int64_t place = place_of(asked[k / 2], total, &part) + k % 2;
+        if (place >= total) place = total - 1;
+        if (place < sum) bin = sum = 0;
+        while (place >= sum + work->sums[bin]) sum += work->sums[bin++];
+        wanted[k].bin = bin, wanted[k].ahead = sum;
+        for (int64_t m = 0; m < count; m++) work->step[members[m] * BINS + bin] = 1;
+    }
+}
+
+static double value_at(Work *work, const int32_t *members, int64_t count, const Wanted *wanted, int64_t place) {
+    for (int64_t m = 0; m < count; m++) {
+        int64_t cell = members[m] * BINS + wanted->bin;
+        /* The values of the cell were put before where the next one would go. */
+        work->listed[m].n = work->counts[cell];
+        work->listed[m].keys = work->kept + work->next[cell] - work->counts[cell];
+    }
+    return of_short_key(key_at(work->listed, count, place - wanted->ahead));
+}
+
+/* Quantiles of all `width` values of the rows of each part taken together; `unordered` may be NULL for all rows.
+   `fine` is the small group of each row (NULL: all are of one), and a part is some of these: its `members` begin at
+   `starts`. All values are gone through twice, however many parts there are: to count them by their upper 13 bits, and
+   to set aside those near a quantile. `found` has the quantiles of each part, NaN for a part without values. False
+   without memory. */
+static int quantiles_of_parts(
+    const float *values, int64_t all, int64_t width, const int32_t *unordered, int64_t n, const int32_t *fine,
+    int64_t groups, const int64_t *starts, const int32_t *members, int64_t parts, const double *asked,
     int64_t quantiles, double *found
 ) {
-    int64_t total = n * width, places[2 * MOST_QUANTILES], starts[2 * MOST_QUANTILES + 1];
-    double parts[MOST_QUANTILES];
+    int64_t cells = groups * BINS;
     int32_t *rows = unordered ? in_order(unordered, n, all) : NULL;
+    Work work = {groups, 0};
     /* Two counts in turn: values that follow each other are alike, and would wait for one another. */
-    uint32_t *counts = calloc(2 * BINS, sizeof *counts), *odd = counts ? counts + BINS : NULL;
-    int16_t *slots = malloc(BINS * sizeof *slots);
-    uint32_t *kept = NULL;
-    int done = counts && slots && (rows || !unordered);
+    work.counts = calloc(2 * cells, sizeof *work.counts);
+    work.odd = work.counts ? work.counts + cells : NULL;
+    work.sums = malloc(BINS * sizeof *work.sums);
+    work.next = malloc(cells * sizeof *work.next);
+    work.step = calloc(cells, 1);
+    work.wanted = malloc(parts * quantiles * 2 * sizeof *work.wanted);
+    work.listed = malloc(groups * sizeof *work.listed);
+    int done = (rows || !unordered) && work.counts && work.sums && work.next && work.step && work.wanted && work.listed;
     for (int64_t i = 0; i < n && done; i++) {
-        const float *row = values + (rows ? rows[i] : i) * width;
-        int64_t j = 0;
+        int64_t at = rows ? rows[i] : i, j = 0;
+        const float *row = values + at * width;
+        uint32_t *even = work.counts + (fine ? fine[at] * BINS : 0), *odd = even + cells;
         for (; j + 2 <= width; j += 2) {
-            counts[short_key(row[j]) >> 19]++;
+            even[short_key(row[j]) >> 19]++;
             odd[short_key(row[j + 1]) >> 19]++;
         }
-        if (j < width) counts[short_key(row[j]) >> 19]++;
+        if (j < width) even[short_key(row[j]) >> 19]++;
     }
-    for (int bin = 0; bin < BINS && done; bin++) counts[bin] += odd[bin];
-    int64_t bins[2 * MOST_QUANTILES], ahead[2 * MOST_QUANTILES], slot = 0, room = 0;
-    for (int64_t k = 0; k < quantiles; k++) {
-        places[2 * k] = place_of(asked[k], total, parts + k);
-        places[2 * k + 1] = places[2 * k] + 1 < total ? places[2 * k] + 1 : total - 1;
-    }
-    if (done) {
-        int64_t sum = 0;
-        for (int bin = 0; bin < BINS; bin++) {
-            slots[bin] = -1;
-            if (!counts[bin]) continue;
-            int is_wanted = 0;
-            for (int64_t k = 0; k < 2 * quantiles; k++)
-                if (places[k] >= sum && places[k] < sum + counts[bin]) is_wanted = 1;
-            if (is_wanted) {
-                slots[bin] = (int16_t)slot;
-                bins[slot] = bin, ahead[slot] = sum, starts[slot] = room;
-                room += counts[bin];
-                slot++;
-            }
-            sum += counts[bin];
+    for (int64_t cell = 0; cell < cells && done; cell++) work.counts[cell] += work.odd[cell];
+    for (int64_t part = 0; part < parts && done; part++)
+        find_wanted(
+            &work, members + starts[part], starts[part + 1] - starts[part], asked, quantiles,
+            work.wanted + part * quantiles * 2
+        );
+    done = done && laid_out(&work);
+    for (int64_t i = 0; i < n && done; i++) {
+        int64_t at = rows ? rows[i] : i, base = fine ? fine[at] * BINS : 0;
+        const float *row = values + at * width;
+        /* Without a choice between what is needed and what is not, which could not be foreseen. */
+        for (int64_t j = 0; j < width; j++) {
+            uint32_t key = short_key(row[j]);
+            int64_t cell = base + (key >> 19);
+            work.kept[work.next[cell]] = key;
+            work.next[cell] += work.step[cell];
         }
-        starts[slot] = room;
-        for (int bin = 0; bin < BINS; bin++)
-            if (slots[bin] < 0) slots[bin] = (int16_t)slot;
-        kept = malloc((2 * room + 1) * sizeof *kept);
-        done = kept != NULL;
     }
-    if (done) {
-        /* Without a choice between them, which could not be foreseen: what is not wanted goes to one place beyond. */
-        int64_t next[2 * MOST_QUANTILES + 1], step[2 * MOST_QUANTILES + 1];
-        for (int64_t here = 0; here < slot; here++) next[here] = starts[here], step[here] = 1;
-        next[slot] = 2 * room, step[slot] = 0;
-        for (int64_t i = 0; i < n; i++) {
-            const float *row = values + (rows ? rows[i] : i) * width;
-            for (int64_t j = 0; j < width; j++) {
-                uint32_t key = short_key(row[j]);
-                int16_t here = slots[key >> 19];
-                kept[next[here]] = key;
-                next[here] += step[here];
-            }
-        }
-        for (int64_t here = 0; here < slot; here++)
-            sort_low_bits(kept + starts[here], kept + room, starts[here + 1] - starts[here]);
+    for (int64_t part = 0; part < parts && done; part++) {
+        const int32_t *own = members + starts[part];
+        int64_t count = starts[part + 1] - starts[part], total = 0;
+        for (int64_t m = 0; m < count; m++)
+            for (int64_t b = 0; b < BINS; b++) total += work.counts[own[m] * BINS + b];
         for (int64_t k = 0; k < quantiles; k++) {
-            double ends[2];
-            for (int end = 0; end < 2; end++) {
-                int64_t here = 0, place = places[2 * k + end];
-                while (here + 1 < slot && place >= ahead[here] + counts[bins[here]]) here++;
-                ends[end] = of_short_key(kept[starts[here] + place - ahead[here]]);
-            }
-            found[k] = between(ends[0], ends[1], parts[k]);
+            const Wanted *wanted = work.wanted + (part * quantiles + k) * 2;
+            double portion, *target = found + part * quantiles + k;
+            int64_t place = total ? place_of(asked[k], total, &portion) : 0;
+            *target = NAN;
+            if (!total) continue;
+            double low = value_at(&work, own, count, wanted, place);
+            double high = value_at(&work, own, count, wanted + 1, place + 1 < total ? place + 1 : total - 1);
+            *target = between(low, high, portion);
         }
     }
-    free(rows), free(counts), free(slots), free(kept);
+    free(rows), free(work.counts), free(work.sums), free(work.next), free(work.step), free(work.wanted);
+    free(work.listed), free(work.kept);
     return done;
 }
 

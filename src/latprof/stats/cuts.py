@@ -23,7 +23,7 @@ except ImportError:  # not compiled on this machine: the Python code gives the s
 else:
     _compiled = _native_quantiles if _native_quantiles.LAYOUT == 1 else None
 
-__all__ = ["Cut", "Part", "is_compiled", "parts_of", "quantiles_of_rows"]
+__all__ = ["Cut", "Part", "is_compiled", "parts_of", "quantiles_of_parts", "quantiles_of_rows"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -33,8 +33,8 @@ _Numbers = NDArray[np.int32]
 _FEW_GROUPS: Final = 1 << 15
 # Intervals of so many values are sought together: fewer and longer steps.
 _TOGETHER: Final = 300_000
-# More quantiles than these are left to Python.
-_MOST_QUANTILES: Final = 64
+# Values are counted for so many small groups at once, of which all groups are made.
+_MOST_SMALL: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +87,53 @@ def is_compiled() -> bool:
 def parts_of(columns: Iterable[_Floats], cuts: Sequence[Cut], quantiles: Sequence[float]) -> Iterator[list[list[Part]]]:
     """For each column of values, NaN where a call has none, the parts of each cut that have any."""
     asked = list(dict.fromkeys(quantiles))
-    if _compiled is None or len(asked) > _MOST_QUANTILES:
+    if _compiled is None:
         return _in_python(columns, cuts, asked)
     return _by_extension(columns, cuts, asked)
 
 
-def quantiles_of_rows(
-    values: NDArray[np.floating[Any]], rows: _Numbers | None, probabilities: Sequence[float]
-) -> _Floats:
+def quantiles_of_parts(
+    values: NDArray[np.floating[Any]], cuts: Sequence[Cut], every: Sequence[Sequence[Part]], asked: Sequence[float]
+) -> Iterator[_Floats]:
+    """Quantiles of all values (n, k) of the rows of each part taken together, in the order of cuts and parts."""
+    numbers = np.zeros(len(values), dtype=np.int64)
+    size = 1
+    for cut in cuts:
+        numbers, size = numbers * len(cut.keys) + cut.number, size * len(cut.keys)
+    first, fine = _small_groups(numbers, size)
+    if _compiled is None or len(first) > _MOST_SMALL or not _fits(values) or not every or not every[0]:
+        for parts in every:
+            yield from (quantiles_of_rows(values, part.rows, asked) for part in parts)
+        return
+    listed = [(cut, part) for cut, parts in zip(cuts, every, strict=True) for part in parts]
+    members = [np.flatnonzero(cut.number[first] == part.place) for cut, part in listed]
+    starts = np.concatenate(([0], np.cumsum([len(item) for item in members])))
+    joined = np.concatenate(members).astype(np.int32)
+    rows = np.concatenate([part.rows for part in every[0]])
+    wanted = np.array(asked, dtype=np.float64)
+    yield from _compiled.quantiles_of_parts(values, rows, fine.astype(np.int32), starts, joined, wanted)
+
+
+def quantiles_of_rows(values: NDArray[np.floating[Any]], rows: _Numbers | None, asked: Sequence[float]) -> _Floats:
     """Quantiles of all values (n, k) of some rows, of all rows for None, taken together; NaN is larger than all."""
-    asked = np.array(probabilities, dtype=np.float64)
-    fits = values.dtype == np.float32 and values.flags.c_contiguous and 0 < len(asked) <= _MOST_QUANTILES
-    if _compiled is not None and fits and values.size:
-        found: _Floats = _compiled.quantiles_of_rows(values, rows, asked)
+    if _compiled is not None and _fits(values) and values.size and asked:
+        one = np.array([0, 1]), np.array([0], dtype=np.int32), np.array(asked, dtype=np.float64)
+        found: _Floats = _compiled.quantiles_of_parts(values, rows, None, *one)[0]
         return found
     flat = (values if rows is None else values[rows]).reshape(-1)
-    return quantiles_of(np.sort(flat), probabilities)
+    return quantiles_of(np.sort(flat), asked)
+
+
+def _fits(values: NDArray[np.floating[Any]]) -> bool:
+    return values.dtype == np.float32 and values.flags.c_contiguous
+
+
+def _small_groups(numbers: _Ints, size: int) -> tuple[_Ints, _Ints]:
+    """A row of each different number, and which of these each row is like."""
+    found, place = numbered(numbers, size)
+    first = np.empty(len(found), dtype=np.int64)
+    first[place] = np.arange(len(place))
+    return first, place
 
 
 def _by_extension(columns: Iterable[_Floats], cuts: Sequence[Cut], asked: list[float]) -> Iterator[list[list[Part]]]:

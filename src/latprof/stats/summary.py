@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Final
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from latprof.metrics import METRICS, Metric
 from latprof.model import Kind
-from latprof.stats.cuts import Cut, Part, parts_of, quantiles_of_rows
+from latprof.stats.cuts import Cut, Part, parts_of, quantiles_of_parts
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Estimates, Trace
 from latprof.trace.pool import numbered
@@ -99,10 +99,12 @@ def summaries(
 
     for every in parts_of(columns(), cuts, quantiles):
         metric, kind = begun.popleft()
-        for rows, cut, parts in zip(found, cuts, every, strict=True):
-            for part in parts:
-                row = _row(metric, kind, cut, part, quantiles)
-                rows.append(_with_model(trace.estimates, metric, row, part.rows) if kind == "estimate" else row)
+        made = [
+            [_row(metric, kind, cut, part, quantiles) for part in parts] for cut, parts in zip(cuts, every, strict=True)
+        ]
+        if kind == "estimate" and trace.estimates is not None:
+            made = _with_models(trace.estimates, metric, cuts, every, made, quantiles)
+        found = [[*rows, *own] for rows, own in zip(found, made, strict=True)]
     return [Summary(tuple(by), len(trace), len(labels), tuple(rows)) for by, rows in zip(groupings, found, strict=True)]
 
 
@@ -136,37 +138,45 @@ def _drawn(trace: Trace, metric: Metric) -> NDArray[np.float64]:
     return values[every, one_value(every, values.shape[1])].astype(np.float64)
 
 
-def _with_model(estimates: Estimates | None, metric: Metric, row: MetricRow, rows: NDArray[np.int32]) -> MetricRow:
+def _with_models(
+    estimates: Estimates,
+    metric: Metric,
+    cuts: Sequence[Cut],
+    every: Sequence[Sequence[Part]],
+    made: Sequence[Sequence[MetricRow]],
+    quantiles: Sequence[float],
+) -> list[list[MetricRow]]:
+    """The rows with percentiles of the calls' posteriors taken together."""
+    asked = list(dict.fromkeys(quantiles))
+    centres = quantiles_of_parts(estimates.values[metric.key], cuts, every, asked)
+    return [
+        [
+            _with_model(estimates, metric, row, part.rows, dict(zip(asked, next(centres).tolist(), strict=True)))
+            for row, part in zip(rows, parts, strict=True)
+        ]
+        for rows, parts in zip(made, every, strict=True)
+    ]
+
+
+def _with_model(
+    estimates: Estimates, metric: Metric, row: MetricRow, rows: NDArray[np.int32], centres: Mapping[float, float]
+) -> MetricRow:
     """Percentiles of the calls' posteriors taken together.
 
     The interval has two parts that are added as variances of the logarithm: which calls and sessions
     happened to be observed, read off one value per call, and the model's own errors.
     """
-    if estimates is None:
-        return row
     shown = [probability for probability, value in row.quantiles.items() if value is not None]
-    centres = _posterior_quantiles(estimates, metric.key, rows, shown).tolist()
     found, intervals = dict(row.quantiles), dict(row.intervals)
     errors = estimates.errors_of_log(metric.key, shown, rows.astype(np.int64))
-    for probability, centre, model in zip(shown, centres, errors, strict=True):
-        error = _with_tail(model, probability)
+    for probability, model in zip(shown, errors, strict=True):
+        centre, error = centres[probability], _with_tail(model, probability)
         intervals[probability] = widened(centre, found[probability] or 0.0, row.intervals[probability], error)
         found[probability] = centre
     # The estimator is loaded where there are estimates, and not to start.
     from latprof.estimate import POOLING_CALLS
 
     return replace(row, quantiles=found, intervals=intervals, borrowed=POOLING_CALLS / (len(rows) + POOLING_CALLS))
-
-
-def _posterior_quantiles(
-    estimates: Estimates, metric: str, rows: NDArray[np.int32], shown: Sequence[float]
-) -> NDArray[np.float64]:
-    """Quantiles of all values of these calls."""
-    chosen = None if len(rows) == len(estimates.group) else rows
-    if isinstance(estimates.values, dict):
-        return quantiles_of_rows(estimates.values[metric], chosen, shown)
-    some = None if chosen is None else chosen.astype(np.int64)
-    return quantiles_of_rows(estimates.values_of(metric, some), None, shown)
 
 
 def model_error(estimates: Estimates, metric: str, probability: float, rows: NDArray[np.int64]) -> float:

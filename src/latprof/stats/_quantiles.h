@@ -149,7 +149,9 @@ static void set_marks(Group *group) {
             until += group->width;
         }
         row[group->sessions[i]]++;
-        if (i == 0 || group->values[i] != group->values[i - 1]) group->first[group->different++] = (int32_t)i;
+        /* Without a choice, which could not be foreseen. */
+        group->first[group->different] = (int32_t)i;
+        group->different += i == 0 || group->values[i] != group->values[i - 1];
     }
     group->first[group->different] = (int32_t)group->size;
     memcpy(group->sizes, row, count * sizeof *row);
@@ -298,12 +300,18 @@ static int figures_of(
             int64_t cells = 2 * (sum - begin[group]) + 2 * count;
             if (cells > most_cells) most_cells = cells;
         }
-        for (int64_t i = 0; i < n; i++) {
-            int64_t place = ends[group_of[own[i]]]++;
-            rows[place] = order[i];
-            sorted[place] = values[i];
-            sessions[place] = before[own[i]];
-        }
+        if (groups == 1) {
+            memcpy(rows, order, n * sizeof *rows);
+            memcpy(sorted, values, n * sizeof *sorted);
+            for (int64_t i = 0; i < n; i++) sessions[i] = before[own[i]];
+            ends[0] = n;
+        } else
+            for (int64_t i = 0; i < n; i++) {
+                int64_t place = ends[group_of[own[i]]]++;
+                rows[place] = order[i];
+                sorted[place] = values[i];
+                sessions[place] = before[own[i]];
+            }
     }
     Group one = {0};
     one.first = malloc((size + 1) * sizeof *one.first);

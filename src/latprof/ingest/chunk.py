@@ -121,7 +121,7 @@ def _columns(pool: tuple[str, ...], arrays: dict[str, NDArray[Any]]) -> Columns:
         pool,
         arrays["codes"].reshape(len(CODED), -1),
         below("number:"),
-        {name: Ids(memoryview(arrays[f"text:{name}"]), lengths) for name, lengths in below("id:").items()},
+        {name: Ids(arrays[f"text:{name}"].data, lengths) for name, lengths in below("id:").items()},
         arrays["keys"],
         BlockStore(arrays["block.counts"], arrays["block.codes"].reshape(2, -1), below("block.number:")),
     )

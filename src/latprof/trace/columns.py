@@ -31,7 +31,7 @@ except ImportError:  # not compiled on this machine: the Python code gives the s
 else:
     _compiled = _native_columns
 
-__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "Columns", "is_compiled", "keys_of"]
+__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "NUMBERS", "Columns", "is_compiled", "keys_of"]
 
 Ints = NDArray[np.int64]
 Keys = NDArray[np.uint32]
@@ -53,7 +53,7 @@ COUNTS: Final = (
     "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "attempts",
 )  # fmt: skip
 _TIMES: Final = (*INSTANTS, "tool_s")
-_NUMBERS: Final = _TIMES + COUNTS
+NUMBERS: Final = _TIMES + COUNTS
 _FIELDS: Final = tuple(item.name for item in fields(Call))
 _ROW: Final = attrgetter(*_FIELDS)
 _WINDOW: Final = 1024
@@ -180,7 +180,7 @@ class Columns:
 
     def fill(self, parts: Sequence[Columns], sizes: Sequence[int]) -> None:
         """Take numbers and ids from parts of these sizes."""
-        for name in _NUMBERS:
+        for name in NUMBERS:
             columns = [part.numbers.pop(name, None) for part in parts]
             if any(column is not None for column in columns):
                 self.numbers[name] = join_numbers(columns, sizes)

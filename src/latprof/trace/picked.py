@@ -6,15 +6,15 @@ several times. Here that is done to row numbers only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.trace.blocks import BlockStore
-from latprof.trace.columns import CODED, Columns
+from latprof.trace.blocks import BLOCK_NUMBERS, BlockStore
+from latprof.trace.columns import CODED, IDS, NUMBERS, Columns
 from latprof.trace.ids import Ids
 from latprof.trace.pool import Pool, code_type
 from latprof.trace.stored_columns import StoredBlocks, StoredColumns
@@ -238,8 +238,8 @@ def _filled(columns: Sequence[Array | None], sizes: Sequence[int]) -> list[Array
     ]
 
 
-def _names(mappings: Iterable[Mapping[str, Any]]) -> dict[str, None]:
-    return dict.fromkeys(name for mapping in mappings for name in mapping)
+def _names(mappings: Sequence[Mapping[str, Any]], order: Sequence[str]) -> dict[str, None]:
+    return dict.fromkeys(name for name in order if any(name in mapping for mapping in mappings))
 
 
 @dataclass(slots=True)
@@ -251,7 +251,7 @@ class _PickedBlocks(StoredBlocks):
         """The blocks of these calls."""
         counts = np.concatenate([part.blocks.counts for part in held.parts])
         pick = _Pick(held.starts([part.blocks.coded.shape[1] for part in held.parts]), lambda: None)
-        names = _names(part.blocks.numbers for part in held.parts)
+        names = _names([part.blocks.numbers for part in held.parts], BLOCK_NUMBERS)
         whole = cls(counts, _Codes(pick, held.block_codes, tables, 2), _Arrays(pick, held.block_numbers, names))
         if rows is not None:
             whole.keep(rows)
@@ -300,8 +300,8 @@ class PickedColumns(StoredColumns):
         return cls(
             pool.texts,
             _Codes(pick, held.codes, tables, len(CODED)),
-            _Arrays(pick, held.numbers, _names(part.numbers for part in parts)),
-            _Ids(pick, held.ids, _names(part.ids for part in parts)),
+            _Arrays(pick, held.numbers, _names([part.numbers for part in parts], NUMBERS)),
+            _Ids(pick, held.ids, _names([part.ids for part in parts], IDS)),
             keys if rows is None else keys[rows],
             _PickedBlocks.of_rows(held, tables, rows),
             held,
@@ -379,6 +379,7 @@ class PickedColumns(StoredColumns):
                 codes = self._used_of(k)
                 used[codes if table is None else table[codes]] = True
         table, self.pool = self._sorted(used)
+        table[:-1][~used[:-1]] = -1
         self.codes.turn(table)
         self.blocks.coded.turn(table)
 

@@ -161,7 +161,7 @@ def test_only_what_is_asked_for_is_put_together() -> None:
 def copied(draw: st.DrawFn) -> list[tuple[str, list[Call]]]:
     """Files with calls that are in another one, too, as they are or with another owner."""
     given_files = draw(files)
-    others = st.fixed_dictionaries(
+    others: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         {},
         optional={
             "session_id": st.sampled_from(("s1", "s2", "later")),
@@ -175,10 +175,10 @@ def copied(draw: st.DrawFn) -> list[tuple[str, list[Call]]]:
     ]
 
 
-@given(copied(), st.booleans())
+@given(given_files=copied(), from_cache=st.booleans())
 @many
 def test_copies_that_tell_the_same_are_dropped_by_the_rules(
-    given_files: list[tuple[str, list[Call]]], from_cache: bool
+    given_files: list[tuple[str, list[Call]]], *, from_cache: bool
 ) -> None:
     """Which are those of `Merger` and `join`, however the columns are kept."""
     merger = Merger()

@@ -12,7 +12,7 @@ SOURCES = {
     f"{READER}/_native.pyx": (f"{READER}/_json.h", f"{READER}/_record.h", *SLOTS),
     f"{READER}/_native_calls.pyx": SLOTS,
     f"{TRACE}/_native_columns.pyx": SLOTS,
-    f"{STATS}/_native_quantiles.pyx": (f"{STATS}/_quantiles.h",),
+    f"{STATS}/_native_quantiles.pyx": (f"{STATS}/_quantiles.h", f"{STATS}/_parts.h"),
 }
 # Python and C must round alike: two steps are not to become one that rounds once.
 EXACT = [] if sys.platform == "win32" else ["-ffp-contract=off"]

@@ -18,7 +18,7 @@ COMPILED = (
 )  # fmt: skip
 HEADERS = (
     "formats/claude_code/_json.h", "formats/claude_code/_record.h", "trace/_slots.h", "trace/_slots.pxd",
-    "stats/_quantiles.h",
+    "stats/_quantiles.h", "stats/_parts.h",
 )  # fmt: skip
 IN_SDIST = (
     *("README.md", "LICENSE", "CHANGELOG.md", "justfile", "setup.py"),

@@ -24,6 +24,8 @@ cdef extern from "_quantiles.h" nogil:
         int64_t groups, const double *asked, const int64_t *least, int64_t quantiles, int32_t *rows, int64_t *ends,
         int64_t *counts, double *figures, double *points, Point point
     )
+
+cdef extern from "_parts.h" nogil:
     int quantiles_of_parts_in "quantiles_of_parts"(
         const float *values, int64_t all, int64_t width, const int32_t *unordered, int64_t n, const int32_t *fine,
         int64_t groups, const int64_t *starts, const int32_t *members, int64_t parts, const double *asked,

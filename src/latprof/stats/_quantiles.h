@@ -15,7 +15,6 @@
 #define PIECE 128
 #define DIGIT_BITS 11
 #define DIGITS 6
-#define BINS (1 << 13)
 #define MIN_TAIL_SESSIONS 5.0
 
 /* The upper point of Student's t at so many degrees of freedom. */
@@ -266,6 +265,68 @@ static void figure_of(Group *group, double p, double *figure, double *points, Po
 
 /* ---- all groups of one metric ---- */
 
+/* The calls of a metric group by group: `begin` says where those of each begin. */
+typedef struct {
+    double *sorted;
+    int32_t *sessions, *own, *before, *group_of;
+    int64_t *begin, most, most_cells;
+} Grouped;
+
+static int room_for(Grouped *all, int64_t n, int64_t pairs, int64_t groups) {
+    n = n ? n : 1;
+    all->sorted = malloc(n * sizeof *all->sorted);
+    all->sessions = malloc(n * sizeof *all->sessions);
+    all->own = malloc(n * sizeof *all->own);
+    all->before = calloc(pairs + 1, sizeof *all->before);
+    all->group_of = malloc((pairs + 1) * sizeof *all->group_of);
+    all->begin = malloc((groups + 1) * sizeof *all->begin);
+    return all->sorted && all->sessions && all->own && all->before && all->group_of && all->begin;
+}
+
+/* Counts the calls of each pair and the sessions of each group: `before` becomes how many sessions with such calls a
+   group has before each pair. */
+static void count_groups(
+    Grouped *all, const int32_t *order, int64_t n, const int32_t *pair, const int64_t *starts, int64_t groups,
+    int64_t *ends, int64_t *counts
+) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < n; i++) all->before[all->own[i] = pair[order[i]]]++;
+    all->most = all->most_cells = 1;
+    for (int64_t group = 0; group < groups; group++) {
+        int32_t count = 0;
+        all->begin[group] = ends[group] = sum;
+        for (int64_t i = starts[group]; i < starts[group + 1]; i++) {
+            int32_t has_any = all->before[i] > 0;
+            sum += all->before[i];
+            all->before[i] = count, all->group_of[i] = (int32_t)group;
+            count += has_any;
+        }
+        counts[group] = count;
+        if (count > all->most) all->most = count;
+        int64_t cells = 2 * (sum - all->begin[group]) + 2 * count;
+        if (cells > all->most_cells) all->most_cells = cells;
+    }
+}
+
+/* Puts the calls into their groups, in their order. */
+static void group_calls(
+    Grouped *all, const int32_t *order, const double *values, int64_t n, int64_t groups, int32_t *rows, int64_t *ends
+) {
+    if (groups == 1) {
+        memcpy(rows, order, n * sizeof *rows);
+        memcpy(all->sorted, values, n * sizeof *values);
+        for (int64_t i = 0; i < n; i++) all->sessions[i] = all->before[all->own[i]];
+        ends[0] = n;
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t place = ends[all->group_of[all->own[i]]]++;
+        rows[place] = order[i];
+        all->sorted[place] = values[i];
+        all->sessions[place] = all->before[all->own[i]];
+    }
+}
+
 /* `order` are rows from the smallest value to the largest, `values` these values. `pair` is each row's session in its
    group, counted over all groups; those of a group begin at `starts`. Filled are `rows`, the rows group by group;
    `ends`, where those of each group end; `counts`, its sessions; and `figures`, three for each of the `asked` quantiles
@@ -275,54 +336,22 @@ static int figures_of(
     const double *asked, const int64_t *least, int64_t quantiles, int32_t *rows, int64_t *ends, int64_t *counts,
     double *figures, double *points, Point point
 ) {
-    int64_t pairs = starts[groups], size = n ? n : 1, most = 1, most_cells = 1;
-    double *sorted = malloc(size * sizeof *sorted);
-    int32_t *sessions = malloc(size * sizeof *sessions), *own = malloc(size * sizeof *own);
-    /* How many sessions with such calls a group has before each pair; and the group of each. */
-    int32_t *before = malloc((pairs + 1) * sizeof *before), *group_of = malloc((pairs + 1) * sizeof *group_of);
-    int64_t *begin = malloc((groups + 1) * sizeof *begin);
-    int done = sorted && sessions && own && before && group_of && begin;
-    if (done) {
-        memset(before, 0, (pairs + 1) * sizeof *before);
-        for (int64_t i = 0; i < n; i++) before[own[i] = pair[order[i]]]++;
-        int64_t sum = 0;
-        for (int64_t group = 0; group < groups; group++) {
-            int32_t count = 0;
-            begin[group] = ends[group] = sum;
-            for (int64_t i = starts[group]; i < starts[group + 1]; i++) {
-                sum += before[i];
-                int32_t has_any = before[i] > 0;
-                before[i] = count, group_of[i] = (int32_t)group;
-                count += has_any;
-            }
-            counts[group] = count;
-            if (count > most) most = count;
-            int64_t cells = 2 * (sum - begin[group]) + 2 * count;
-            if (cells > most_cells) most_cells = cells;
-        }
-        if (groups == 1) {
-            memcpy(rows, order, n * sizeof *rows);
-            memcpy(sorted, values, n * sizeof *sorted);
-            for (int64_t i = 0; i < n; i++) sessions[i] = before[own[i]];
-            ends[0] = n;
-        } else
-            for (int64_t i = 0; i < n; i++) {
-                int64_t place = ends[group_of[own[i]]]++;
-                rows[place] = order[i];
-                sorted[place] = values[i];
-                sessions[place] = before[own[i]];
-            }
-    }
+    Grouped all = {0};
     Group one = {0};
-    one.first = malloc((size + 1) * sizeof *one.first);
-    one.below = malloc(2 * most * sizeof *one.below);
-    one.marks = malloc(most_cells * sizeof *one.marks);
-    one.expected = malloc(most * sizeof *one.expected);
-    done = done && one.first && one.below && one.marks && one.expected;
-    one.sizes = one.below ? one.below + most : NULL;
+    int done = room_for(&all, n, starts[groups], groups);
+    if (done) {
+        count_groups(&all, order, n, pair, starts, groups, ends, counts);
+        group_calls(&all, order, values, n, groups, rows, ends);
+        one.first = malloc((n + 1) * sizeof *one.first);
+        one.below = malloc(2 * all.most * sizeof *one.below);
+        one.marks = malloc(all.most_cells * sizeof *one.marks);
+        one.expected = malloc(all.most * sizeof *one.expected);
+        one.sizes = one.below ? one.below + all.most : NULL;
+        done = one.first && one.below && one.marks && one.expected;
+    }
     for (int64_t group = 0; group < groups && done; group++) {
-        one.size = ends[group] - begin[group], one.count = counts[group];
-        one.values = sorted + begin[group], one.sessions = sessions + begin[group];
+        one.size = ends[group] - all.begin[group], one.count = counts[group];
+        one.values = all.sorted + all.begin[group], one.sessions = all.sessions + all.begin[group];
         int is_marked = 0;
         for (int64_t k = 0; k < quantiles; k++) {
             double *figure = figures + 3 * (group * quantiles + k);
@@ -333,192 +362,8 @@ static int figures_of(
             figure_of(&one, asked[k], figure, points, point);
         }
     }
-    free(sorted), free(sessions), free(own), free(before), free(group_of), free(begin);
+    free(all.sorted), free(all.sessions), free(all.own), free(all.before), free(all.group_of), free(all.begin);
     free(one.first), free(one.below), free(one.marks), free(one.expected);
-    return done;
-}
-
-/* ---- quantiles of very many short numbers ---- */
-
-static inline uint32_t short_key(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    if ((bits & 0x7fffffff) > 0x7f800000) return UINT32_MAX; /* no number */
-    return bits ^ (-(bits >> 31) | (uint32_t)1 << 31);
-}
-
-static inline double of_short_key(uint32_t key) {
-    uint32_t bits = key >> 31 ? key & ~((uint32_t)1 << 31) : ~key;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* The same rows in their order where they are a large part of `all`: memory is faster read in its order. */
-static int32_t *in_order(const int32_t *rows, int64_t n, int64_t all) {
-    int32_t *listed = malloc((n ? n : 1) * sizeof *listed);
-    uint8_t *chosen = 8 * n > all ? calloc(all, 1) : NULL;
-    if (listed && chosen) {
-        int64_t next = 0;
-        for (int64_t i = 0; i < n; i++) chosen[rows[i]] += chosen[rows[i]] < 255;
-        for (int64_t row = 0; row < all; row++)
-            for (uint8_t times = chosen[row]; times && next < n; times--) listed[next++] = (int32_t)row;
-        if (next < n) memcpy(listed, rows, n * sizeof *listed); /* some row more than 255 times */
-    } else if (listed)
-        memcpy(listed, rows, n * sizeof *listed);
-    free(chosen);
-    return listed;
-}
-
-/* Keys that have their upper 13 bits in common, in several runs. */
-typedef struct {
-    const uint32_t *keys;
-    int64_t n;
-} Run;
-
-/* The key of a rank among all of some runs: the lower 19 bits are counted in two steps. */
-static uint32_t key_at(const Run *runs, int64_t count, int64_t rank) {
-    uint32_t middle[1024] = {0}, low[512] = {0}, first = 0, sub, last;
-    for (int64_t k = 0; k < count; k++)
-        for (int64_t i = 0; i < runs[k].n; i++) middle[runs[k].keys[i] >> 9 & 1023]++;
-    for (sub = 0; rank >= middle[sub]; sub++) rank -= middle[sub];
-    for (int64_t k = 0; k < count; k++)
-        for (int64_t i = 0; i < runs[k].n; i++)
-            if ((runs[k].keys[i] >> 9 & 1023) == sub) low[runs[k].keys[i] & 511]++;
-    for (last = 0; rank >= low[last]; last++) rank -= low[last];
-    for (int64_t k = 0; k < count && !first; k++)
-        if (runs[k].n) first = runs[k].keys[0] >> 19 << 19 | sub << 9 | last;
-    return first;
-}
-
-/* One bin that holds a rank of a part: how many values of the part lie before it. */
-typedef struct {
-    int64_t bin, ahead;
-} Wanted;
-
-/* All that `quantiles_of_parts` works with. */
-typedef struct {
-    int64_t fine, runs;
-    uint32_t *counts, *odd, *sums;
-    int64_t *next;
-    uint8_t *step;
-    uint32_t *kept;
-    Wanted *wanted;
-    Run *listed;
-} Work;
-
-/* Where each value goes: those of bins that are needed next to each other, all others to one place beyond. */
-static int laid_out(Work *work) {
-    int64_t room = 0, cells = work->fine * BINS;
-    for (int64_t cell = 0; cell < cells; cell++) {
-        work->next[cell] = room;
-        if (work->step[cell]) room += work->counts[cell];
-    }
-    for (int64_t cell = 0; cell < cells; cell++)
-        if (!work->step[cell]) work->next[cell] = room;
-    work->kept = malloc((room + 1) * sizeof *work->kept);
-    return work->kept != NULL;
-}
-
-/* Which bins hold the ranks of a part, whose groups are `members`. */
-static void find_wanted(
-    Work *work, const int32_t *members, int64_t count, const double *asked, int64_t quantiles, Wanted *wanted
-) {
-    int64_t total = 0, sum = 0, bin = 0;
-    double part;
-    memset(work->sums, 0, BINS * sizeof *work->sums);
-    for (int64_t m = 0; m < count; m++)
-        for (int64_t b = 0; b < BINS; b++) work->sums[b] += work->counts[members[m] * BINS + b];
-    for (int64_t b = 0; b < BINS; b++) total += work->sums[b];
-    if (!total) return;
-    for (int64_t k = 0; k < 2 * quantiles; k++) {
-        int64_t place = place_of(asked[k / 2], total, &part) + k % 2;
-        if (place >= total) place = total - 1;
-        if (place < sum) bin = sum = 0;
-        while (place >= sum + work->sums[bin]) sum += work->sums[bin++];
-        wanted[k].bin = bin, wanted[k].ahead = sum;
-        for (int64_t m = 0; m < count; m++) work->step[members[m] * BINS + bin] = 1;
-    }
-}
-
-static double value_at(Work *work, const int32_t *members, int64_t count, const Wanted *wanted, int64_t place) {
-    for (int64_t m = 0; m < count; m++) {
-        int64_t cell = members[m] * BINS + wanted->bin;
-        /* The values of the cell were put before where the next one would go. */
-        work->listed[m].n = work->counts[cell];
-        work->listed[m].keys = work->kept + work->next[cell] - work->counts[cell];
-    }
-    return of_short_key(key_at(work->listed, count, place - wanted->ahead));
-}
-
-/* Quantiles of all `width` values of the rows of each part taken together; `unordered` may be NULL for all rows.
-   `fine` is the small group of each row (NULL: all are of one), and a part is some of these: its `members` begin at
-   `starts`. All values are gone through twice, however many parts there are: to count them by their upper 13 bits, and
-   to set aside those near a quantile. `found` has the quantiles of each part, NaN for a part without values. False
-   without memory. */
-static int quantiles_of_parts(
-    const float *values, int64_t all, int64_t width, const int32_t *unordered, int64_t n, const int32_t *fine,
-    int64_t groups, const int64_t *starts, const int32_t *members, int64_t parts, const double *asked,
-    int64_t quantiles, double *found
-) {
-    int64_t cells = groups * BINS;
-    int32_t *rows = unordered ? in_order(unordered, n, all) : NULL;
-    Work work = {groups, 0};
-    /* Two counts in turn: values that follow each other are alike, and would wait for one another. */
-    work.counts = calloc(2 * cells, sizeof *work.counts);
-    work.odd = work.counts ? work.counts + cells : NULL;
-    work.sums = malloc(BINS * sizeof *work.sums);
-    work.next = malloc(cells * sizeof *work.next);
-    work.step = calloc(cells, 1);
-    work.wanted = malloc(parts * quantiles * 2 * sizeof *work.wanted);
-    work.listed = malloc(groups * sizeof *work.listed);
-    int done = (rows || !unordered) && work.counts && work.sums && work.next && work.step && work.wanted && work.listed;
-    for (int64_t i = 0; i < n && done; i++) {
-        int64_t at = rows ? rows[i] : i, j = 0;
-        const float *row = values + at * width;
-        uint32_t *even = work.counts + (fine ? fine[at] * BINS : 0), *odd = even + cells;
-        for (; j + 2 <= width; j += 2) {
-            even[short_key(row[j]) >> 19]++;
-            odd[short_key(row[j + 1]) >> 19]++;
-        }
-        if (j < width) even[short_key(row[j]) >> 19]++;
-    }
-    for (int64_t cell = 0; cell < cells && done; cell++) work.counts[cell] += work.odd[cell];
-    for (int64_t part = 0; part < parts && done; part++)
-        find_wanted(
-            &work, members + starts[part], starts[part + 1] - starts[part], asked, quantiles,
-            work.wanted + part * quantiles * 2
-        );
-    done = done && laid_out(&work);
-    for (int64_t i = 0; i < n && done; i++) {
-        int64_t at = rows ? rows[i] : i, base = fine ? fine[at] * BINS : 0;
-        const float *row = values + at * width;
-        /* Without a choice between what is needed and what is not, which could not be foreseen. */
-        for (int64_t j = 0; j < width; j++) {
-            uint32_t key = short_key(row[j]);
-            int64_t cell = base + (key >> 19);
-            work.kept[work.next[cell]] = key;
-            work.next[cell] += work.step[cell];
-        }
-    }
-    for (int64_t part = 0; part < parts && done; part++) {
-        const int32_t *own = members + starts[part];
-        int64_t count = starts[part + 1] - starts[part], total = 0;
-        for (int64_t m = 0; m < count; m++)
-            for (int64_t b = 0; b < BINS; b++) total += work.counts[own[m] * BINS + b];
-        for (int64_t k = 0; k < quantiles; k++) {
-            const Wanted *wanted = work.wanted + (part * quantiles + k) * 2;
-            double portion, *target = found + part * quantiles + k;
-            int64_t place = total ? place_of(asked[k], total, &portion) : 0;
-            *target = NAN;
-            if (!total) continue;
-            double low = value_at(&work, own, count, wanted, place);
-            double high = value_at(&work, own, count, wanted + 1, place + 1 < total ? place + 1 : total - 1);
-            *target = between(low, high, portion);
-        }
-    }
-    free(rows), free(work.counts), free(work.sums), free(work.next), free(work.step), free(work.wanted);
-    free(work.listed), free(work.kept);
     return done;
 }
 

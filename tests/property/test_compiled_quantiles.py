@@ -144,3 +144,30 @@ def test_quantiles_of_all_parts_are_those_of_each(
         found = [figures.tolist() for figures in quantiles_of_parts(drawn, some, chosen, asked)]
         flat = [drawn[part.rows].astype(np.float64).ravel() for parts in chosen for part in parts]
         assert found == [[float(np.quantile(item, probability)) for probability in asked] for item in flat]
+
+
+@compiled
+def test_what_is_not_there_is_refused() -> None:
+    """Rows, pairs, points and groups beyond the end."""
+    from latprof.stats import _native_quantiles
+
+    order, values, pair = np.arange(3, dtype=np.int32), np.zeros(3), np.array([0, 0, 1], dtype=np.int32)
+    starts, asked, least, points = np.array([0, 2]), np.array([0.5]), np.array([1]), np.full(8, np.nan)
+    given_all: dict[str, Any] = {
+        "order": order, "values": values, "pair": pair, "starts": starts, "asked": asked, "least": least,
+        "points": points,
+    }  # fmt: skip
+    assert _native_quantiles.figures(**given_all)[3].shape == (1, 1, 3)
+    for name, wrong in {
+        "order": np.array([0, 1, 3], dtype=np.int32),
+        "pair": np.array([0, 0, 2], dtype=np.int32),
+        "starts": np.array([0, -1]),
+        "points": np.full(1, np.nan),
+    }.items():
+        with pytest.raises(IndexError):
+            _native_quantiles.figures(**{**given_all, name: wrong})
+    drawn, small = np.ones((3, 2), dtype=np.float32), np.zeros(3, dtype=np.int32)
+    with pytest.raises(IndexError):
+        _native_quantiles.quantiles_of_parts(drawn, order + 1, small, np.array([0, 1]), small[:1], asked)
+    with pytest.raises(IndexError):
+        _native_quantiles.quantiles_of_parts(drawn, None, small, np.array([0, 1]), small[:1] + 1, asked)

@@ -20,9 +20,9 @@ cdef extern from "_quantiles.h" nogil:
     ctypedef double (*Point)(double *points, int64_t degrees) noexcept nogil
     int64_t ordered_rows(const double *values, int64_t n, int32_t *order, double *sorted)
     int figures_of(
-        const int32_t *order, const double *values, int64_t n, const int32_t *pair, const int64_t *starts,
-        int64_t groups, const double *asked, const int64_t *least, int64_t quantiles, int32_t *rows, int64_t *ends,
-        int64_t *counts, double *figures, double *points, Point point
+        const int32_t *order, const double *values, int64_t n, const int32_t *pair, int64_t all_rows,
+        const int64_t *starts, int64_t groups, const double *asked, const int64_t *least, int64_t quantiles,
+        int32_t *rows, int64_t *ends, int64_t *counts, double *figures, double *points, int64_t room, Point point
     )
 
 cdef extern from "_parts.h" nogil:
@@ -67,9 +67,12 @@ def figures(
     `order` are rows from the smallest of the `values` to the largest. `points` has room for all degrees of freedom,
     NaN where a point is not known yet.
     """
-    cdef int64_t n = order.shape[0], groups = starts.shape[0] - 1, quantiles = asked.shape[0], done = 0
-    if values.shape[0] != n or least.shape[0] != quantiles:
+    cdef int64_t n = order.shape[0], groups = starts.shape[0] - 1, quantiles = asked.shape[0], done = 0, place
+    if values.shape[0] != n or least.shape[0] != quantiles or not points.shape[0] or (n and not pair.shape[0]):
         raise ValueError("columns of different lengths")
+    for place in range(groups):
+        if not 0 <= starts[place] <= starts[place + 1]:
+            raise IndexError(starts[place])
     rows, ends, counts = _empty(max(n, 1), _INT32), _empty(max(groups, 1), _INT64), _empty(max(groups, 1), _INT64)
     found = _empty((groups, quantiles, 3), _FLOAT64)
     cdef int32_t[::1] in_groups = rows
@@ -80,9 +83,11 @@ def figures(
     if n and groups:
         with nogil:
             done = figures_of(
-                &order[0], &values[0], n, &pair[0], &starts[0], groups, wanted, needed, quantiles,
-                &in_groups[0], &last[0], &sessions[0], &flat[0], &points[0], _point,
+                &order[0], &values[0], n, &pair[0], pair.shape[0], &starts[0], groups, wanted, needed, quantiles,
+                &in_groups[0], &last[0], &sessions[0], &flat[0], &points[0], points.shape[0], _point,
             )
+        if done < 0:
+            raise IndexError("a row, a pair or a point that is not there")
         if not done:
             raise MemoryError
     else:

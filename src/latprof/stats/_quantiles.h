@@ -284,13 +284,18 @@ static int room_for(Grouped *all, int64_t n, int64_t pairs, int64_t groups) {
 }
 
 /* Counts the calls of each pair and the sessions of each group: `before` becomes how many sessions with such calls a
-   group has before each pair. */
-static void count_groups(
-    Grouped *all, const int32_t *order, int64_t n, const int32_t *pair, const int64_t *starts, int64_t groups,
-    int64_t *ends, int64_t *counts
+   group has before each pair. False for a row or a pair that is not there. */
+static int count_groups(
+    Grouped *all, const int32_t *order, int64_t n, const int32_t *pair, int64_t rows, const int64_t *starts,
+    int64_t groups, int64_t *ends, int64_t *counts
 ) {
     int64_t sum = 0;
-    for (int64_t i = 0; i < n; i++) all->before[all->own[i] = pair[order[i]]]++;
+    for (int64_t i = 0; i < n; i++) {
+        if ((uint64_t)order[i] >= (uint64_t)rows) return 0;
+        int32_t own = pair[order[i]];
+        if ((uint64_t)own >= (uint64_t)starts[groups]) return 0;
+        all->before[all->own[i] = own]++;
+    }
     all->most = all->most_cells = 1;
     for (int64_t group = 0; group < groups; group++) {
         int32_t count = 0;
@@ -306,6 +311,7 @@ static void count_groups(
         int64_t cells = 2 * (sum - all->begin[group]) + 2 * count;
         if (cells > all->most_cells) all->most_cells = cells;
     }
+    return 1;
 }
 
 /* Puts the calls into their groups, in their order. */
@@ -330,17 +336,20 @@ static void group_calls(
 /* `order` are rows from the smallest value to the largest, `values` these values. `pair` is each row's session in its
    group, counted over all groups; those of a group begin at `starts`. Filled are `rows`, the rows group by group;
    `ends`, where those of each group end; `counts`, its sessions; and `figures`, three for each of the `asked` quantiles
-   of a group that has at least `least` calls. False without memory. */
+   of a group that has at least `least` calls. 0 without memory, -1 for a row, pair or point that is not there. */
 static int figures_of(
-    const int32_t *order, const double *values, int64_t n, const int32_t *pair, const int64_t *starts, int64_t groups,
-    const double *asked, const int64_t *least, int64_t quantiles, int32_t *rows, int64_t *ends, int64_t *counts,
-    double *figures, double *points, Point point
+    const int32_t *order, const double *values, int64_t n, const int32_t *pair, int64_t all_rows,
+    const int64_t *starts, int64_t groups, const double *asked, const int64_t *least, int64_t quantiles,
+    int32_t *rows, int64_t *ends, int64_t *counts, double *figures, double *points, int64_t room, Point point
 ) {
     Grouped all = {0};
     Group one = {0};
-    int done = room_for(&all, n, starts[groups], groups);
+    int done = room_for(&all, n, starts[groups], groups), fits = 1;
     if (done) {
-        count_groups(&all, order, n, pair, starts, groups, ends, counts);
+        fits = count_groups(&all, order, n, pair, all_rows, starts, groups, ends, counts) && all.most <= room;
+        done = fits;
+    }
+    if (done) {
         group_calls(&all, order, values, n, groups, rows, ends);
         one.first = malloc((n + 1) * sizeof *one.first);
         one.below = malloc(2 * all.most * sizeof *one.below);
@@ -364,7 +373,7 @@ static int figures_of(
     }
     free(all.sorted), free(all.sessions), free(all.own), free(all.before), free(all.group_of), free(all.begin);
     free(one.first), free(one.below), free(one.marks), free(one.expected);
-    return done;
+    return fits ? done : -1;
 }
 
 #endif

@@ -81,7 +81,8 @@ def read_grown(path: str, known: Sequence[Format], before: Entry) -> Entry:
     looks = Looks(beginning=beginning)
     source = watched(Path(path), looks)
     begun = Begun(reader, end, data) if header and beginning.taken() == known_digest else Begun()
-    chunk = read_source(source, known, begun)
+    # Whose log it was it still is, most likely, and no other format's code needs to be loaded to find out.
+    chunk = read_source(source, sorted(known, key=lambda item: item.name != before.chunk.reader), begun)
     beginning.end = begun.end
     settled = looks.settled() if _is_lasting(chunk) else None
     digest = beginning.taken() if begun.end else None

@@ -6,6 +6,7 @@ from setuptools.command.build_ext import build_ext
 READER = "src/latprof/formats/claude_code"
 TRACE = "src/latprof/trace"
 ESTIMATE = "src/latprof/estimate"
+STATS = "src/latprof/stats"
 SLOTS = (f"{TRACE}/_slots.h", f"{TRACE}/_slots.pxd")
 TABLE = tuple(f"{READER}/{name}" for name in ("_table.h", "_index.h", "_pairs.h", "_calls.h", "_native.pxd"))
 SOURCES = {
@@ -13,6 +14,7 @@ SOURCES = {
     f"{READER}/_native_calls.pyx": TABLE,
     f"{TRACE}/_native_columns.pyx": SLOTS,
     f"{ESTIMATE}/_native_sums.pyx": tuple(f"{ESTIMATE}/{name}.h" for name in ("_sums", "_plain", "_exact")),
+    f"{STATS}/_native_quantiles.pyx": tuple(f"{STATS}/{name}.h" for name in ("_quantiles", "_parts")),
 }
 # Sums must be those of the Python code to the last bit: no multiplication fused with an addition. The others only let
 # the compiler take several calls at once. Microsoft's compiler keeps to the order as it is.
@@ -24,7 +26,7 @@ class Build(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         """One extension."""
-        if ext.name.endswith("_sums") and self.compiler.compiler_type != "msvc":
+        if ext.name.endswith(("_sums", "_quantiles")) and self.compiler.compiler_type != "msvc":
             ext.extra_compile_args = [*ext.extra_compile_args, *EXACT]
         super().build_extension(ext)
 
@@ -35,7 +37,7 @@ setup(
             path.removeprefix("src/").removesuffix(".pyx").replace("/", "."),
             [path],
             depends=list(headers),
-            include_dirs=[READER, TRACE, ESTIMATE],
+            include_dirs=[READER, TRACE, ESTIMATE, STATS],
             optional=True,
         )
         for path, headers in SOURCES.items()

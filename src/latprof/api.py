@@ -165,7 +165,7 @@ def analyze(
         files=reading.files,
         sessions=shown[0].sessions,
         calls=len(trace),
-        agents=tuple(sorted({str(agent) for agent in trace.texts["agent"]})),
+        agents=tuple(sorted({str(agent) for agent in trace.counts("agent")})),
         problems=reading.problem_counts(),
         since=_extreme(trace, "sent_at", np.nanmin),
         until=_extreme(trace, "last_output_at", np.nanmax),
@@ -309,7 +309,7 @@ def _drivers_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:
 
 def _unasked(trace: Trace) -> tuple[tuple[str, ...], ...]:
     """The default groupings; several agents are kept apart, for their logs show different things."""
-    if len(set(trace.texts["agent"])) < 2:
+    if len(trace.counts("agent")) < 2:
         return DEFAULT_GROUPINGS
     return tuple(("agent", *keys) for keys in DEFAULT_GROUPINGS)
 

@@ -12,7 +12,7 @@ import pytest
 
 from latprof.store import cache as cache_module
 from latprof.store.cache import CACHE_FILE, Cache, Contents, remove
-from latprof.store.looks import Look, Looks, is_fresh, still, watched
+from latprof.store.looks import Beginning, Look, Looks, digest_of, identity_of, is_fresh, still, watched
 from latprof.store.places import cache_folder, data_folder
 from latprof.store.shelf import CacheShelf
 
@@ -151,6 +151,23 @@ def test_a_flipped_bit_is_a_miss(tmp_path: Path) -> None:
     assert got(Cache(tmp_path, b""), "a") == [None]
 
 
+def test_a_large_value_comes_back_or_is_a_miss(tmp_path: Path) -> None:
+    """It is read another way than small ones, and checked as well."""
+    large = bytes(range(256)) * 4000 + b"abcdefgh"
+    put(Cache(tmp_path, b""), a=large, b=b"small")
+    reader, writer = Cache(tmp_path, b""), Cache(tmp_path, b"")
+    assert got(reader, "b", "a", "c") == [b"small", large, None]
+    put(writer, a=large[::-1])  # while the other one has the file open
+    assert got(reader, "a", "b") == [large[::-1], b"small"]
+    reader.close()
+    writer.close()
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes().replace(b"hgfedcba", b"hgfedcbb"))
+    again = Cache(tmp_path, b"")
+    assert got(again, "a", "b") == [None, b"small"]
+    assert again.note == ""
+
+
 def test_removing_frees_all_of_it(tmp_path: Path) -> None:
     """And a second time nothing."""
     put(Cache(tmp_path, b""), a=bytes(10_000))
@@ -232,6 +249,35 @@ def test_a_fresh_file_is_compared_by_content_until_it_has_settled(tmp_path: Path
 
 
 @pytest.mark.skipif(os.name == "nt" or os.uname().sysname == "Darwin", reason="the folders of Linux")
+def test_a_look_of_who_asks_takes_the_place_of_another_one(tmp_path: Path) -> None:
+    """Files that were seen are not looked at again, the others are."""
+    one, two = (str(tmp_path / name) for name in ("one", "two"))
+    for path in (one, two):
+        Path(path).write_bytes(b"x")
+    looks = [Look(path, identity_of(os.stat(path))) for path in (one, two)]  # noqa: PTH116
+    seen = {look.path: look.identity for look in looks if look.identity is not None}
+    Path(one).write_bytes(b"longer")
+    assert still(looks) is None
+    assert still(looks, seen={one: seen[one]}) == (tuple(looks), False)
+    assert still(looks[1:], seen={two: (0, 0, 0, 0, 0)}) is None
+
+
+@pytest.mark.parametrize("end", [0, 1, 1 << 20, (1 << 20) + 1, 2_500_000, 3_000_000])
+def test_the_beginning_of_a_file_has_its_digest_on_the_way(tmp_path: Path, end: int) -> None:
+    """The same as by itself; each is given once, for the next one is of another time."""
+    path = tmp_path / "log"
+    path.write_bytes(bytes(range(250)) * 10_000)
+    beginning = Beginning(str(path), end)
+    plain = digest_of(str(path), end)
+    assert (plain is None) == (end > 2_500_000)
+    whole = digest_of(str(path), 2_500_000)
+    assert beginning.taken() == plain
+    assert beginning.pass_over() == whole
+    path.write_bytes(b"other")
+    assert beginning.taken() == (plain if end else digest_of(str(path), 0))
+    assert beginning.taken() == digest_of(str(path), end)
+
+
 def test_where_the_folders_are() -> None:
     """The variables of latprof, then those of the system, then the usual places; relative ones count for nothing."""
     assert cache_folder({"HOME": "/h"}) == Path("/h/.cache/latprof")

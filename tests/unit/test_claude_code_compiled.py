@@ -27,6 +27,7 @@ from latprof.formats.claude_code.reading import is_compiled
 from latprof.formats.claude_code.table import told, told_of
 from latprof.ingest.chunk import Chunk
 from latprof.model import Call
+from latprof.stats import cuts
 from latprof.trace import columns
 from linked_lines import linked_lines
 
@@ -84,6 +85,7 @@ def test_it_is_compiled_where_it_can_be() -> None:
         pytest.skip("not CI, or nothing to compile with")
     assert is_compiled()
     assert columns.is_compiled()
+    assert cuts.is_compiled()
 
 
 @not_compiled

@@ -16,6 +16,7 @@ from latprof.errors import NothingReadable, UsageError
 from latprof.formats import Source, formats
 from latprof.ingest import find, read_inputs
 from latprof.ingest.find import default_roots
+from latprof.store.looks import identity_of
 
 
 def log_bytes(message_id: str = "msg_a", *, calls: int = 1) -> bytes:
@@ -118,6 +119,36 @@ def test_a_file_is_read_once_however_often_it_is_named(tmp_path: Path) -> None:
     os.link(original, tmp_path / "hard.jsonl")
     paths = [original, tmp_path / "soft.jsonl", tmp_path / "hard.jsonl", tmp_path, tmp_path / "*.jsonl"]
     assert len(names(*paths, tmp_path / "a" / ".." / "a" / "s.jsonl")) == 1
+
+
+def test_where_folders_really_are_is_known_after_a_walk(tmp_path: Path) -> None:
+    """As the system says it of each, through links, and for a path with steps back."""
+    put(tmp_path / "disk" / "deep" / "s.jsonl")
+    put(tmp_path / "logs" / "a" / "b" / "t.jsonl")
+    (tmp_path / "logs" / "link").symlink_to(tmp_path / "disk", target_is_directory=True)
+    for root in (tmp_path / "logs", tmp_path / "logs" / "a" / ".." / "link"):
+        found = find([str(root)], formats())
+        assert found.real
+        assert found.real == {folder: os.path.realpath(folder) for folder in found.real}
+        assert {str(Path(path).parent) for path in found.paths} <= found.real.keys()
+
+
+def test_what_the_system_said_of_each_file_is_kept(tmp_path: Path) -> None:
+    """For those who would ask again."""
+    path = put(tmp_path / "s.jsonl")
+    found = find([str(tmp_path)], formats())
+    assert found.identities() == {str(path): identity_of(path.stat())}
+    assert [source.path for source in found.sources] == found.paths == [str(path)]
+
+
+def test_a_folder_below_the_current_one_is_walked_by_its_short_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `Path` writes it."""
+    put(tmp_path / "a" / "s.jsonl")
+    put(tmp_path / "t.jsonl")
+    monkeypatch.chdir(tmp_path)
+    assert find(["."], formats()).paths == ["t.jsonl", str(Path("a", "s.jsonl"))]
 
 
 def test_links_that_lead_nowhere_are_problems(tmp_path: Path) -> None:

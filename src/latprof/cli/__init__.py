@@ -93,8 +93,8 @@ def main() -> None:
     _hide_rich_from_completion()
     _keep_to_one_thread()
     # Hardly any object of latprof lies in a cycle, and to look for them each time that 700 more are there costs a
-    # third of the time where millions are made.
-    gc.set_threshold(50_000, 20, 100)
+    # third of the time where millions are made. A start alone makes 70,000 that stay.
+    gc.set_threshold(200_000, 10, 50)
     try:
         code = app(prog_name="latprof", standalone_mode=False)
         talk.say("done")

@@ -49,14 +49,15 @@ class Chunk:
 
     def to_bytes(self) -> bytes:
         """The chunk as the bytes that the module's docstring describes."""
-        arrays = list(_arrays(self.columns))
+        columns = self.columns.plain()
+        arrays = list(_arrays(columns))
         header = json.dumps(
             {
                 "path": self.path,
                 "state": self.state,
                 "reader": self.reader,
                 "problems": [[item.kind, item.path, item.line, item.detail] for item in self.problems],
-                "pool": self.columns.pool,
+                "pool": columns.pool,
                 "coded": CODED,
                 "arrays": [[name, array.dtype.newbyteorder("<").str, array.size] for name, array in arrays],
             },
@@ -70,8 +71,8 @@ class Chunk:
         return _PREFIX.pack(_MAGIC, crc32(body, len(header)), len(header)) + body
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Chunk:
-        """The chunk of these bytes, whose arrays it shares.
+    def from_bytes(cls, data: bytes, *, is_checked: bool = False) -> Chunk:
+        """The chunk of these bytes, whose arrays it shares; who knows that they are whole `is_checked`.
 
         Raises ValueError when they are damaged or of another version.
         """
@@ -80,7 +81,7 @@ class Chunk:
         magic, checksum, size = _PREFIX.unpack_from(data)
         if magic != _MAGIC:
             raise ValueError("a chunk of another version")
-        if crc32(memoryview(data)[_PREFIX.size :], size) != checksum:
+        if not is_checked and crc32(memoryview(data)[_PREFIX.size :], size) != checksum:
             raise ValueError("a chunk is damaged")
         header = json.loads(data[_PREFIX.size : _PREFIX.size + size])
         if tuple(header["coded"]) != CODED:
@@ -91,7 +92,6 @@ class Chunk:
 
 
 def _arrays(columns: Columns) -> Iterator[tuple[str, NDArray[Any]]]:
-    columns = columns.take(np.arange(len(columns))) if columns.is_stored else columns
     yield "codes", columns.codes
     yield "keys", columns.keys
     for name, column in columns.numbers.items():
@@ -121,7 +121,7 @@ def _columns(pool: tuple[str, ...], arrays: dict[str, NDArray[Any]]) -> Columns:
         pool,
         arrays["codes"].reshape(len(CODED), -1),
         below("number:"),
-        {name: Ids(arrays[f"text:{name}"].tobytes(), lengths) for name, lengths in below("id:").items()},
+        {name: Ids(arrays[f"text:{name}"].data, lengths) for name, lengths in below("id:").items()},
         arrays["keys"],
         BlockStore(arrays["block.counts"], arrays["block.codes"].reshape(2, -1), below("block.number:")),
     )

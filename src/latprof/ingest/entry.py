@@ -18,7 +18,7 @@ from latprof.formats import Format, Source
 from latprof.ingest.chunk import Chunk
 from latprof.ingest.one_file import Begun, read_source
 from latprof.model import Problem
-from latprof.store.looks import Look, Looks, digest_of, watched
+from latprof.store.looks import Beginning, Look, Looks, watched
 
 __all__ = ["Entry", "looks_from", "read_entry", "read_grown"]
 
@@ -75,24 +75,20 @@ def read_entry(path: str, known: Sequence[Format], *, watching: bool) -> Entry:
 
 def read_grown(path: str, known: Sequence[Format], before: Entry) -> Entry:
     """Read a file that was shorter when the entry was made; what its reader packed then is used if it still holds."""
-    looks = Looks()
+    header, _, data = before.begun.partition(b"\n")
+    reader, end, known_digest = json.loads(header) if header else ("", 0, None)
+    beginning = Beginning(str(Path(path).absolute()), end)
+    looks = Looks(beginning=beginning)
     source = watched(Path(path), looks)
-    begun = _still_begun(path, before.begun)
-    chunk = read_source(source, known, begun)
-    digest = digest_of(path, begun.end) if begun.end else None
+    begun = Begun(reader, end, data) if header and beginning.taken() == known_digest else Begun()
+    # Whose log it was it still is, most likely, and no other format's code needs to be loaded to find out.
+    chunk = read_source(source, sorted(known, key=lambda item: item.name != before.chunk.reader), begun)
+    beginning.end = begun.end
     settled = looks.settled() if _is_lasting(chunk) else None
+    digest = beginning.taken() if begun.end else None
     if settled is None or digest is None:
         return Entry(chunk, settled)
     return Entry(chunk, settled, json.dumps([begun.reader, begun.end, digest]).encode() + b"\n" + begun.data)
-
-
-def _still_begun(path: str, kept: bytes) -> Begun:
-    """What was packed, if the bytes that it was made of are still the file's beginning."""
-    header, _, data = kept.partition(b"\n")
-    if not header:
-        return Begun()
-    reader, end, digest = json.loads(header)
-    return Begun(reader, end, data) if digest_of(path, end) == digest else Begun()
 
 
 def _is_lasting(chunk: Chunk) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from latprof.errors import NothingReadable, UsageError
 from latprof.formats import Format, Source
 from latprof.ingest.tags import NO_TAGS, Tags, parted
 from latprof.model import Problem
+from latprof.store.looks import Identity, identity_of
 
 __all__ = ["Found", "default_roots", "find", "places_of", "roots_of"]
 
@@ -31,42 +33,61 @@ _SECRET: Final = frozenset(
 
 @dataclass(slots=True)
 class Found:
-    """The sources in a fixed order, their sizes, which were named outright, and what could not be looked at.
+    """The sources in a fixed order: their paths and sizes, which were named outright, and what could not be looked at.
 
-    `tags` are those that were written before the path that led to each.
+    `tags` are those that were written before the path that led to each, `states` what the system said of each file.
+    `real` leads from folders that were walked to where they are without links.
     """
 
-    sources: list[Source] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     named: list[bool] = field(default_factory=list)
     tags: list[Tags] = field(default_factory=list)
+    states: list[os.stat_result | None] = field(default_factory=list)
+    real: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     _seen: set[tuple[int, int]] = field(default_factory=set)
+    _given: dict[int, Source] = field(default_factory=dict)
 
-    def add_file(self, path: Path, tags: Tags = NO_TAGS, *, named: bool = True) -> None:
+    def identities(self) -> dict[str, Identity]:
+        """What told each plain file from another state of it when it was found, by its path."""
+        known = zip(self.paths, self.states, strict=True)
+        return {path: identity_of(state) for path, state in known if state is not None and stat.S_ISREG(state.st_mode)}
+
+    @property
+    def sources(self) -> list[Source]:
+        """All sources, made anew each time."""
+        return [self.source(place) for place in range(len(self.paths))]
+
+    def source(self, place: int) -> Source:
+        """One source."""
+        return self._given.get(place) or Source.of_file(self.paths[place])
+
+    def add_file(self, path: str, tags: Tags = NO_TAGS, *, named: bool = True) -> None:
         """Take a file once, however many links lead to it."""
-        self.add_path(str(path), tags, named=named)
-
-    def add_path(self, path: str, tags: Tags, *, named: bool) -> None:
-        """The same by the text of the path."""
         try:
             status = os.stat(path)  # noqa: PTH116 - thousands of them
         except OSError as error:
-            self.problems.append(_problem(Path(path), error))
+            self.problems.append(_problem(path, error))
             return
         if status.st_ino:  # some Windows file systems have no file ids
             identity = (status.st_dev, status.st_ino)
             if identity in self._seen:
                 return
             self._seen.add(identity)
-        self.add(Source.of_file(path), status.st_size, tags, named=named)
+        self._add(path, status.st_size, tags, named=named, state=status)
 
     def add(self, source: Source, size: int, tags: Tags, *, named: bool = True) -> None:
         """Take a source that is there once."""
-        self.sources.append(source)
+        self._given[len(self.paths)] = source
+        self._add(source.path, size, tags, named=named, state=None)
+
+    def _add(self, path: str, size: int, tags: Tags, *, named: bool, state: os.stat_result | None) -> None:
+        self.paths.append(path)
         self.sizes.append(size)
         self.named.append(named)
         self.tags.append(tags)
+        self.states.append(state)
 
 
 def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
@@ -95,7 +116,7 @@ def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
             if _is_folder(path):
                 _walk(path, suffixes, found, tags)
             else:
-                found.add_file(path, tags)
+                found.add_file(str(path), tags)
     return found
 
 
@@ -172,36 +193,57 @@ def _is_folder(path: Path) -> bool:
 
 
 def _walk(root: Path, suffixes: tuple[str, ...], found: Found, tags: Tags) -> None:
-    def report(error: OSError) -> None:
-        found.problems.append(_problem(Path(error.filename or root), error))
-
-    visited: set[object] = set()
-    for folder, names, files in os.walk(root, onerror=report, followlinks=True):
-        folder_id = _id_of_folder(folder)
-        if folder_id in visited:
-            names.clear()
+    """As `os.walk` goes, through links; where a folder really is, is looked up for links only."""
+    visited: set[str] = set()
+    waiting = [(str(root), os.path.realpath(root))]
+    while waiting:
+        folder, real = waiting.pop()
+        if real in visited:
             continue
-        visited.add(folder_id)
-        names.sort()
-        start = str(Path(folder, "-"))[:-1]
+        try:
+            folders, files = _listed(folder)
+        except OSError as error:
+            found.problems.append(_problem(str(Path(error.filename or root)), error))
+            continue
+        visited.add(real)
+        found.real[folder] = real
+        start = "" if folder == os.curdir else os.path.join(folder, "")  # noqa: PTH118 - as texts: thousands of them
         for name in sorted(files):
             if name.endswith(suffixes) and name not in _SECRET:
-                found.add_path(start + name, tags, named=False)
+                found.add_file(start + name, tags, named=False)
+        for name, is_link in sorted(folders, reverse=True):
+            path = start + name
+            waiting.append((path, os.path.realpath(path) if is_link else os.path.join(real, name)))  # noqa: PTH118
 
 
-def _id_of_folder(folder: str) -> object:
-    """The same for each way to a folder."""
+def _listed(folder: str) -> tuple[list[tuple[str, bool]], list[str]]:
+    """The names of folders in a folder, each with whether it may be a link, and those of all else. Raises OSError."""
+    folders: list[tuple[str, bool]] = []
+    files: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                is_folder = entry.is_dir()
+            except OSError:
+                is_folder = False
+            if is_folder:
+                # Windows has links that do not say that they are.
+                folders.append((entry.name, os.name == "nt" or _is_link(entry)))
+            else:
+                files.append(entry.name)
+    return folders, files
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
     try:
-        status = os.stat(folder)  # noqa: PTH116 - one per folder
+        return entry.is_symlink()
     except OSError:
-        return os.path.realpath(folder)
-    # Some Windows file systems have no file ids.
-    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
+        return True
 
 
-def _problem(path: Path, error: OSError) -> Problem:
+def _problem(path: str, error: OSError) -> Problem:
     kind = "no_permission" if isinstance(error, PermissionError) else "unreadable"
-    return Problem(kind, str(path), None, type(error).__name__)
+    return Problem(kind, path, None, type(error).__name__)
 
 
 def _standard_input() -> Source:

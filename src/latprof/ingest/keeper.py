@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from latprof.formats import formats
 from latprof.ingest.chunk import Chunk
@@ -24,8 +23,9 @@ from latprof.ingest.gather import Gathering, KeptFile
 from latprof.ingest.tags import TagRules
 from latprof.model import Problem
 from latprof.store.cache import Cache
-from latprof.store.looks import Look, has_grown, still
+from latprof.store.looks import Identity, Look, has_grown, still
 from latprof.trace import Columns
+from latprof.trace.picked import PickedColumns
 
 __all__ = ["Keeper"]
 
@@ -58,6 +58,10 @@ class Keeper:
     _changed_files: int = 0
     _is_news: bool = False
     _whole_bytes: int = _WHOLE_BYTES
+    _seen: Mapping[str, Identity] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._seen = self.found.identities()
 
     def give(self, places: Iterable[int], gathering: Gathering, take: Callable[[int, Entry], None]) -> list[int]:
         """Give what is known of these files; the others come back."""
@@ -67,7 +71,7 @@ class Keeper:
         unknown: list[int] = []
         for place in left:
             entry = _entry(kept.get(names[place]))
-            current = None if entry is None or entry.looks is None else still(entry.looks)
+            current = None if entry is None or entry.looks is None else still(entry.looks, seen=self._seen)
             if entry is None or current is None:
                 grown = None if entry is None else self._grown(place, entry)
                 if grown is None:
@@ -94,7 +98,7 @@ class Keeper:
         if not before.looks or size > self._whole_bytes or not has_grown(before.looks[0]):
             return None
         self._whole_bytes -= size
-        return read_grown(self.found.sources[place].path, formats(), before)
+        return read_grown(self.found.paths[place], formats(), before)
 
     def keep(self, place: int, entry: Entry) -> None:
         """Keep what was read."""
@@ -112,7 +116,7 @@ class Keeper:
         bodies = [(name.hex(), files) for name, files in self._keep_pieces(places, columns)]
         listed = [
             [
-                self.found.sources[place].path, self.looks[place], self._meta[place].state, self._meta[place].reader,
+                self.found.paths[place], self.looks[place], self._meta[place].state, self._meta[place].reader,
                 self._meta[place].rows, [list(item) for item in map(_plain, self._meta[place].problems)],
                 list(self.found.tags[place]),
             ]
@@ -128,7 +132,9 @@ class Keeper:
             is_last = number + 1 == len(places)
             if not is_last and (not columns.is_stored or count < _PIECE_ROWS):
                 continue
-            piece = columns.take(np.arange(first, first + count)) if columns.is_stored else columns
+            piece = columns.take(np.arange(first, first + count)) if columns.is_stored else columns.plain()
+            if columns.is_picked:
+                piece.sort_pool()
             data = Chunk("", "log", piece).to_bytes()
             name = self.cache.name("columns", data)
             self.cache.put("pieces" if columns.is_stored else "columns", name, data)
@@ -137,7 +143,7 @@ class Keeper:
 
     def all_looks(self) -> tuple[Look, ...] | None:
         """What was looked at for all files of the run; None where one of them must not be kept."""
-        every = [self.looks.get(place) for place in range(len(self.found.sources))]
+        every = [self.looks.get(place) for place in range(len(self.found.paths))]
         if any(looks is None for looks in every):
             return None
         return tuple(dict.fromkeys(look for looks in every for look in looks or ()))
@@ -150,7 +156,7 @@ class Keeper:
         self._changed_files += 1
 
     def _file_name(self, place: int) -> bytes:
-        path = self.found.sources[place].path
+        path = self.found.paths[place]
         return self.cache.name("file", _bytes(path), _bytes(os.path.abspath(path)))  # noqa: PTH100
 
     def _set_name(self) -> bytes:
@@ -164,17 +170,20 @@ class Keeper:
         if listed is None:
             return places
         bodies, files = json.loads(listed)
-        wanted, taken = {self.found.sources[place].path: place for place in places}, set()
+        wanted, taken = {self.found.paths[place]: place for place in places}, set()
         for body, count in bodies:
             own, files = files[:count], files[count:]
-            if (columns := self._piece(body)) is not None:
+            if (columns := self._piece(body, is_only=len(bodies) == 1)) is not None:
                 taken |= self._use(wanted, own, columns, gathering)
         return [place for place in places if place not in taken]
 
-    def _piece(self, body: str) -> Columns | None:
+    def _piece(self, body: str, *, is_only: bool) -> Columns | None:
         data = self.cache.get(bytes.fromhex(body))
         try:
-            return None if data is None else Chunk.from_bytes(data).columns
+            if data is None:
+                return None
+            # What was kept in one piece has no texts but those of its calls.
+            return PickedColumns.of_rows([Chunk.from_bytes(data, is_checked=True).columns], tight=[is_only])
         except ValueError:
             return None
 
@@ -183,7 +192,7 @@ class Keeper:
     ) -> set[int]:
         """Take from the columns the rows of files that are as they were; the places of these files."""
         chosen: list[KeptFile] = []
-        rows: list[NDArray[np.int64]] = []
+        spans: list[tuple[int, int]] = []
         end = 0
         for path, looks, state, reader, count, problems, tags in files:
             end += count
@@ -192,7 +201,7 @@ class Keeper:
                 continue
             if self.wanted is not None and self.wanted(place, count):
                 continue
-            current = still(looks_from(looks))
+            current = still(looks_from(looks), seen=self._seen)
             if current is None:
                 continue
             self.looks[place], is_news = current
@@ -200,9 +209,9 @@ class Keeper:
             kept = KeptFile(place, path, state, reader, count, [Problem(*found) for found in problems])
             self._meta[place] = kept
             chosen.append(kept)
-            rows.append(np.arange(end - count, end))
-        if sum(map(len, rows)) != len(columns):
-            columns.keep(np.concatenate([np.empty(0, dtype=np.int64), *rows]))
+            spans.append((end - count, end))
+        if sum(kept.rows for kept in chosen) != len(columns):
+            columns.keep(np.concatenate([np.empty(0, dtype=np.int64), *(np.arange(*span) for span in spans)]))
         gathering.add_kept(chosen, columns, self.found.named)
         return {kept.place for kept in chosen}
 

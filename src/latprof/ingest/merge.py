@@ -82,7 +82,7 @@ class Merger:
             self._share_owners()
         for key, call in self._best.items():
             owners = self._owners.get(key)
-            yield key[0], call, None if owners is None else self._owner(owners)
+            yield key[0], call, None if owners is None else self.owner(owners)
 
     def _share_owners(self) -> None:
         """A call has one owner, also where one copy is in a log and another in an export, or in two kinds of them."""
@@ -97,7 +97,7 @@ class Merger:
                     every |= self._owners.get(key, {Owner(call.session_id, call.engineer, call.host)})
                 self._owners |= dict.fromkeys(alike, every)
 
-    def _owner(self, owners: set[Owner]) -> Owner:
+    def owner(self, owners: set[Owner]) -> Owner:
         """The session that ended first, and the tags of those who had that session first."""
 
         def order(owner: Owner) -> tuple[float, str, float, str, str]:

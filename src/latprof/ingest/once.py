@@ -6,7 +6,7 @@ The rules are those of `merge` for copies and of `join` for records of several s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from latprof.ingest.chunk import Chunk
 from latprof.ingest.join import whole_call
 from latprof.ingest.match import Record, match
 from latprof.ingest.merge import Merger, Owner
+from latprof.ingest.twins import Groups, rows_alike, told_alike
 from latprof.model import Call
 from latprof.store.cache import Cache
 from latprof.trace import Columns
@@ -60,23 +61,56 @@ def drop_copies(columns: Columns, cache: Cache | None = None) -> int:
 
     What was decided of the same calls is found in the cache.
     """
-    groups = _alike(columns)
-    if not groups:
+    groups = rows_alike(columns.keys)
+    if not len(groups.rows):
         return 0
-    found = np.sort(np.concatenate(groups))
-    ends = _ends(columns)
-    name = _name(columns.take(found), ends, cache) if cache is not None else b""
-    known = cache.get(name) if cache is not None else None
-    decision = _decided(columns, groups, found, ends) if known is None else _Decision.from_bytes(found, known)
-    if cache is not None and known is None:
-        cache.put("copies", name, decision.to_bytes())
+    ends = _ends(columns, groups.rows)
+    twins, others = groups.parted(told_alike(columns.take(groups.rows), groups))
     rows, dropped = np.arange(len(columns)), np.zeros(len(columns), dtype=np.bool_)
-    rows[found], dropped[found] = decision.best, decision.dropped
-    _set_owners(columns, decision.owners)
+    dropped[twins.rows[twins.rows != twins.first]] = True
+    owners = _owners(columns, twins, ends)
+    if len(others.rows):
+        decision = _kept_decision(columns, others, ends, cache)
+        rows[decision.rows], dropped[decision.rows] = decision.best, decision.dropped
+        owners |= decision.owners
+    _set_owners(columns, owners)
     rows = rows[~dropped]
     if len(rows) < len(columns) or (rows != np.arange(len(rows))).any():
         columns.keep(rows)
     return int(dropped.sum())
+
+
+def _owners(columns: Columns, twins: Groups, ends: dict[str | Owner, int]) -> dict[int, Owner]:
+    """The owners of calls whose copies tell the same and belong to several."""
+    size = len(columns.pool) + 1
+    session, engineer, host = (columns.code(name, twins.rows).astype(np.int64) + 1 for name in Owner._fields)
+    own = (session * size + engineer) * size + host
+    several = twins.rows[twins.starts][twins.any_of(own != np.repeat(own[twins.starts], twins.sizes))]
+    found: dict[int, set[int]] = {row: set() for row in several.tolist()}
+    for row, owner in zip(twins.first.tolist(), own.tolist(), strict=True):
+        if row in found:
+            found[row].add(owner)
+    texts, merger, known = [None, *columns.pool], Merger(ends), {}
+    for key in {frozenset(numbers) for numbers in found.values()}:
+        known[key] = merger.owner({_owner_of(number, size, texts) for number in key})
+    return {row: known[frozenset(numbers)] for row, numbers in found.items()}
+
+
+def _owner_of(number: int, size: int, texts: Sequence[str | None]) -> Owner:
+    return Owner(texts[number // size // size] or "", texts[number // size % size], texts[number % size])
+
+
+def _kept_decision(columns: Columns, groups: Groups, ends: dict[str | Owner, int], cache: Cache | None) -> _Decision:
+    """What becomes of copies that tell different things, from the cache if they are known."""
+    found = np.sort(groups.rows)
+    name = _name(columns.take(found), ends, cache) if cache is not None else b""
+    known = cache.get(name) if cache is not None else None
+    if known is not None:
+        return _Decision.from_bytes(found, known)
+    decision = _decided(columns, groups.listed(), found, ends)
+    if cache is not None:
+        cache.put("copies", name, decision.to_bytes())
+    return decision
 
 
 def _decided(columns: Columns, groups: list[Ints], found: Ints, ends: dict[str | Owner, int]) -> _Decision:
@@ -110,16 +144,6 @@ def _name(columns: Columns, ends: dict[str | Owner, int], cache: Cache) -> bytes
     return cache.name("copies", Chunk("", "log", columns).to_bytes(), listed)
 
 
-def _alike(columns: Columns) -> list[Ints]:
-    """Rows whose keys are equal, in groups of two and more, each in order."""
-    order = np.argsort(columns.keys, kind="stable")
-    keys = columns.keys[order]
-    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.empty(0, np.int64)
-    sizes = np.diff(starts, append=len(keys))
-    some = np.flatnonzero(sizes > 1)
-    return [order[start : start + size] for start, size in zip(starts[some], sizes[some], strict=True)]
-
-
 def _batches(groups: list[Ints]) -> Iterator[Ints]:
     """Whole groups, about so many calls at a time."""
     waiting: list[Ints] = []
@@ -139,10 +163,12 @@ def _calls(columns: Columns, rows: Ints) -> list[tuple[int, Call, str]]:
     return list(zip(rows.tolist(), part.calls(), (text or "" for text in part.texts("reader")), strict=True))
 
 
-def _ends(columns: Columns) -> dict[str | Owner, int]:
-    """When sessions and their owners put out their last, in whole ms; those without any are left out."""
-    last = columns.number("last_output_at")
-    known = np.flatnonzero(~np.isnan(last))
+def _ends(columns: Columns, rows: Ints) -> dict[str | Owner, int]:
+    """When the sessions of some rows and their owners put out their last, in whole ms; left out where never."""
+    last, session = columns.number("last_output_at"), columns.code("session_id")
+    wanted = np.zeros(len(columns.pool) + 1, dtype=np.bool_)
+    wanted[session[rows]] = True
+    known = np.flatnonzero(~np.isnan(last) & wanted[session])
     parts = [columns.code(name)[known].astype(np.int64) + 1 for name in ("session_id", "engineer", "host")]
     size = len(columns.pool) + 1
     owners, number = np.unique((parts[0] * size + parts[1]) * size + parts[2], return_inverse=True)
@@ -151,10 +177,9 @@ def _ends(columns: Columns) -> dict[str | Owner, int]:
     texts = [None, *columns.pool]
     ends: dict[str | Owner, int] = {}
     for owner, end in zip(owners.tolist(), latest.tolist(), strict=True):
-        session = texts[owner // size // size] or ""
-        whole = Owner(session, texts[owner // size % size], texts[owner % size])
+        whole = _owner_of(owner, size, texts)
         ends[whole] = int(end)
-        ends[session] = max(int(end), ends.get(session, int(end)))
+        ends[whole.session_id] = max(int(end), ends.get(whole.session_id, int(end)))
     return ends
 
 
@@ -196,6 +221,8 @@ def join_sources(columns: Columns) -> tuple[Columns, int]:
 def _sources(columns: Columns) -> Ints:
     """A number per kind of source that told a call: the reader, and the kind of record it was read from."""
     reader, told_by = (columns.code(name).astype(np.int64) + 1 for name in ("reader", "told_by"))
+    if len(columns) and (reader == reader[0]).all() and (told_by == told_by[0]).all():
+        return np.zeros(len(columns), dtype=np.int64)
     numbers: Ints = np.unique(reader * (len(columns.pool) + 1) + told_by, return_inverse=True)[1]
     return numbers
 

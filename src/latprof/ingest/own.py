@@ -30,22 +30,28 @@ class Own:
         places = dict.fromkeys(place for item in known for place in places_of(item))
         self._places = [_pattern(place) for place in places]
         self._starts = [_fixed(place) for place in self._places]
+        self._near: dict[tuple[str, ...], list[int]] = {(): list(range(len(self._places)))}
         self._below: dict[str, tuple[bool, list[_Part]]] = {}
 
     def holds(self, folder: str, name: str) -> bool:
         """Whether the file of this name in this folder, given without links, lies in one of the places."""
         if folder not in self._below:
             parts = _parts(folder)
-            near = [
-                place
-                for place, start in zip(self._places, self._starts, strict=True)
-                if parts[: len(start)] == start[: len(parts)]
-            ]
+            near = [self._places[number] for number in self._near_to(tuple(parts))]
             whole = any(_leads(place, parts) for place in near)
             ends = [place[-1] for place in near if len(place) == len(parts) + 1 and _leads(place[:-1], parts)]
             self._below[folder] = whole, ends
         whole, ends = self._below[folder]
         return whole or any(_fits(end, name) for end in ends)
+
+    def _near_to(self, parts: tuple[str, ...]) -> list[int]:
+        """The places that begin like this path, or that it begins like: some of those of the folder above."""
+        if parts not in self._near:
+            above, place = self._near_to(parts[:-1]), len(parts) - 1
+            self._near[parts] = [
+                number for number in above if self._starts[number][place : place + 1] in ([], [parts[-1]])
+            ]
+        return self._near[parts]
 
 
 class Asked:

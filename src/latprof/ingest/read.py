@@ -152,15 +152,15 @@ def _read_all(
             keeper.keep(place, entry)
         take(place, entry)
 
-    here = list(range(len(found.sources)))
-    files = [place for place in here if found.sources[place].path != "-"] if known is None else []
-    here = [place for place in here if found.sources[place].path == "-"] if known is None else here
+    here = list(range(len(found.paths)))
+    files = [place for place in here if found.paths[place] != "-"] if known is None else []
+    here = [place for place in here if found.paths[place] == "-"] if known is None else here
     if keeper is not None:
         files = keeper.give(files, gathering, take)
         done = total - sum(found.sizes[place] for place in [*files, *here])
     _read_files(found, files, jobs, take_new, watching=keeper is not None, meanwhile=meanwhile)
     for place in here:
-        take(place, Entry(read_source(found.sources[place], formats() if known is None else known)))
+        take(place, Entry(read_source(found.source(place), formats() if known is None else known)))
 
 
 def _read_files(
@@ -175,7 +175,7 @@ def _read_files(
     """Read files on disk, alone or with other processes."""
     sizes = [found.sizes[place] for place in files]
     count = processes(sizes, jobs) if files else 1
-    paths = [found.sources[place].path for place in files]
+    paths = [found.paths[place] for place in files]
     if count > 1:
 
         def take_numbered(number: int, entry: Entry) -> None:

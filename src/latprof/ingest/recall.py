@@ -46,22 +46,22 @@ class Recall:
     @property
     def name(self) -> bytes:
         """The name under which it is kept; the same while the files only change."""
-        listed = zip(self.found.sources, self.found.named, self.found.tags, strict=True)
-        files = [f"{source.path}\0{named}\0{tags}" for source, named, tags in listed]
+        listed = zip(self.found.paths, self.found.named, self.found.tags, strict=True)
+        files = [f"{path}\0{named}\0{tags}" for path, named, tags in listed]
         problems = [repr(problem) for problem in self.found.problems]
         parts = (os.getcwd(), str(Path.home()), repr(self.rules), *self.question, "", *files, "", *problems)  # noqa: PTH109
         return self.cache.name("result", *(part.encode("utf-8", "surrogatepass") for part in parts))
 
     def get(self) -> Recalled | None:
         """The result, if no file changed."""
-        if any(source.path == "-" for source in self.found.sources):
+        if "-" in self.found.paths:
             return None
         data = self.cache.get(self.name)
         if data is None:
             return None
         header, _, result = data.partition(b"\n")
         facts = json.loads(header)
-        current = still(looks_from(facts["looks"]))
+        current = still(looks_from(facts["looks"]), seen=self.found.identities())
         if current is None:
             return None
         reading = Reading(

@@ -132,17 +132,14 @@ class Memory:
     def look(self, found: Found) -> Callable[[int, int], bool]:
         """Take in which files there are, before any is read; what says which of them are wanted."""
         real: dict[str, str] = {}
-        for place, source in enumerate(found.sources):
-            folder, name = os.path.split(os.path.abspath(source.path))  # noqa: PTH100 - thousands of them
+        for place, (text, status) in enumerate(zip(found.paths, found.states, strict=True)):
+            folder, name = os.path.split(text)
             if folder not in real:
-                real[folder] = os.path.realpath(folder)
-            if source.path == "-" or not self._own.holds(real[folder], name):
+                known = found.real.get(folder) if os.pardir not in folder else None
+                real[folder] = known or os.path.realpath(os.path.abspath(folder))  # noqa: PTH100
+            if status is None or not self._own.holds(real[folder], name):
                 continue
             path = os.path.join(real[folder], name)  # noqa: PTH118
-            try:
-                status = os.stat(path)  # noqa: PTH116
-            except OSError:
-                continue
             key = _key(path, self._home)
             self._files[place] = (key, path, status)
             self._tags[key] = found.tags[place]

@@ -73,7 +73,7 @@ def read_history(
     for item in files_of(paths):
         if item.modified_at >= since:
             recent.add(item.source, item.size, item.tags, named=False)
-    if not recent.sources:
+    if not recent.paths:
         return History(Trace.from_calls([]), 0)
     try:
         # The cache keeps what was read of these files together apart from what was read of all files there.

@@ -13,6 +13,7 @@ from latprof.metrics import metric
 from latprof.model import FLAGS, LAST_OUTPUT_SOURCES, SENT_SOURCES
 from latprof.stats import MetricRow, Summary, Waiting, summarize
 from latprof.stats import waiting as sums_of
+from latprof.stats.cuts import quantiles_of_rows
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Trace
 from latprof.units import format_count, format_duration, format_share, format_value
@@ -39,7 +40,7 @@ def describe(
     if not len(trace):
         return ("No calls found.",)
     rows: _Rows = {(row.metric, row.kind): row for row in overall.rows}
-    agents = Counter(trace.texts["agent"])
+    agents = trace.counts("agent")
     told = _of_each(trace, agents, rows) if len(agents) > 1 else _times(trace, rows, waiting)
     notes = [*told, _trap(trace, rows), _refused(groups), _left_out(trace)]
     return tuple(note for note in notes if note)
@@ -49,7 +50,7 @@ def _times(trace: Trace, rows: _Rows, waiting: Waiting | None) -> list[str]:
     return [_share(trace, waiting), _first_token(trace, rows), _whole_call(trace, rows), _speed(trace, rows)]
 
 
-def _of_each(trace: Trace, agents: Counter[str], shown: _Rows) -> list[str]:
+def _of_each(trace: Trace, agents: Counter[str | None], shown: _Rows) -> list[str]:
     """A paragraph for each agent: a median over several of them would mean nothing."""
     notes: list[str] = []
     for agent, _ in agents.most_common():
@@ -150,7 +151,7 @@ def _why_bound(trace: Trace) -> str:
         ("sent_source", SENT_SOURCES, "the send time is early"),
         ("last_output_source", LAST_OUTPUT_SOURCES, "the end is late"),
     ):
-        counts = Counter(trace.texts[name][rows]).most_common()
+        counts = trace.counts(name, rows).most_common()
         why = [
             sources[key].meaning for key, n in counts if n >= enough and key in sources and sources[key].side != "exact"
         ]
@@ -208,7 +209,7 @@ def _against(trace: Trace, logged_name: str, label: str, name: str) -> str:
         known = logged[~np.isnan(logged)]
         return f"{label} {_plain(known, unit)}" if len(known) >= min_calls(0.5) else ""
     return (
-        f"{label} {_plain(logged[both], unit)} instead of {_plain(_values(trace, name, both), unit)} "
+        f"{label} {_plain(logged[both], unit)} instead of {_true(trace, name, both, unit)} "
         f"({format_count(int(both.sum()))} calls with both)"
     )
 
@@ -218,13 +219,18 @@ def _is_known(trace: Trace, name: str) -> NDArray[np.bool_]:
     return stated if trace.estimates is None else stated | ~np.isnan(trace.estimates.values[name][:, 0])
 
 
-def _values(trace: Trace, name: str, chosen: NDArray[np.bool_]) -> _Floats:
-    """What is known of each of these calls, (n, k): the stated value, else equally likely ones."""
+def _true(trace: Trace, name: str, chosen: NDArray[np.bool_], unit: str) -> str:
+    """The median of what is known of these calls: of each the stated value, else equally likely ones."""
     exact: _Floats = getattr(trace, name)[chosen, None]
-    if trace.estimates is None:
-        return exact
-    values = trace.estimates.values_of(name, np.flatnonzero(chosen))
-    return values if np.isnan(exact).all() else np.where(np.isnan(exact), values, exact)
+    estimates = trace.estimates
+    if estimates is None:
+        return _plain(exact, unit)
+    rows = np.flatnonzero(chosen)
+    if np.isnan(exact).all() and isinstance(estimates.values, dict):
+        middle = quantiles_of_rows(estimates.values[name], rows.astype(np.int32), (0.5,))
+        return f"{format_value(float(middle[0]), unit)} {unit}"
+    values = estimates.values_of(name, rows)
+    return _plain(values if np.isnan(exact).all() else np.where(np.isnan(exact), values, exact), unit)
 
 
 def _plain(values: _Floats, unit: str) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.trace import Trace
+from latprof.trace.pool import numbered
 
-__all__ = ["BY_KEYS", "Filters", "group_rows", "keep", "passes", "traces_by"]
+__all__ = ["BY_KEYS", "Filters", "group_numbers", "group_rows", "keep", "passes", "traces_by"]
 
 _CONTEXT_EDGES: Final = (10_000, 25_000, 50_000, 100_000, 150_000, 200_000, 400_000)
 _QUARTER_S: Final = 900.0
@@ -98,17 +99,28 @@ def group_rows(trace: Trace, by: Sequence[str], tz: tzinfo = UTC) -> dict[GroupK
 
     Raises KeyError for a key that is not in `BY_KEYS`.
     """
+    keys, place = group_numbers(trace, by, tz)
+    rows = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1]) if len(trace) else []
+    return dict(zip(keys, rows, strict=True))
+
+
+def group_numbers(trace: Trace, by: Sequence[str], tz: tzinfo = UTC) -> tuple[list[GroupKey], NDArray[np.int64]]:
+    """The groups' keys in their order, and the number of the group of each call.
+
+    Raises KeyError for a key that is not in `BY_KEYS`.
+    """
     columns = [_coded(trace, BY_KEYS[key], tz) for key in by]
     group = np.zeros(len(trace), dtype=np.int64)
+    size = 1
     for codes, names in columns:
         group = group * len(names) + codes
-    found, place = np.unique(group, return_inverse=True)
-    rows = np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1]) if len(trace) else []
+        size *= len(names)
+    found, place = numbered(group, size)
     keys: list[list[str | None]] = []
     for _, names in reversed(columns):
         found, last = np.divmod(found, len(names))
         keys.append([names[code] for code in last.tolist()])
-    return dict(zip(zip(*reversed(keys), strict=True) if keys else [()], rows, strict=False))
+    return list(zip(*reversed(keys), strict=True)) if keys else [()] * len(found), place
 
 
 def _coded(trace: Trace, column: Column, tz: tzinfo) -> tuple[NDArray[np.int64], tuple[str | None, ...]]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from latprof.stats.quantiles import MIN_TAIL_SESSIONS, score_test_degrees, student_t_quantile
 
-__all__ = ["Interval", "Ordered", "quantile_intervals", "quantiles_of"]
+__all__ = ["Interval", "Ordered", "known_points", "quantile_intervals", "quantiles_of"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -264,7 +264,7 @@ class _Tests:
 
 def _upper_points(degrees: _Ints) -> _Floats:
     """The upper ends of 95 % of Student's t at these degrees of freedom; each is worked out once."""
-    points = _known_points(1 << int(degrees.max(initial=1)).bit_length())
+    points = known_points(int(degrees.max(initial=1)))
     found = points[degrees]
     if np.isnan(found).any():
         for degree in set(degrees[np.isnan(found)].tolist()):
@@ -273,6 +273,11 @@ def _upper_points(degrees: _Ints) -> _Floats:
     return found
 
 
+def known_points(most: int) -> _Floats:
+    """The upper ends of 95 % of Student's t by degrees of freedom, up to so many; NaN where nobody needed one yet."""
+    return _points_in(1 << most.bit_length())
+
+
 @lru_cache(maxsize=4)
-def _known_points(room: int) -> _Floats:
+def _points_in(room: int) -> _Floats:
     return np.full(room, np.nan)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -18,7 +18,18 @@ from typing import Final, NamedTuple
 
 from latprof.formats import Source
 
-__all__ = ["Identity", "Look", "Looks", "digest_of", "has_grown", "identity_of", "is_fresh", "still", "watched"]
+__all__ = [
+    "Beginning",
+    "Identity",
+    "Look",
+    "Looks",
+    "digest_of",
+    "has_grown",
+    "identity_of",
+    "is_fresh",
+    "still",
+    "watched",
+]
 
 # The coarsest clock of a file system in use is that of FAT, whose times are even seconds.
 _FRESH_S: Final = 2.0
@@ -41,9 +52,13 @@ class Look(NamedTuple):
 
 @dataclass(slots=True)
 class Looks:
-    """Collects looks while a reader works. Two looks that differ make the whole unsteady: nothing of it is kept."""
+    """Collects looks while a reader works. Two looks that differ make the whole unsteady: nothing of it is kept.
+
+    `beginning` is a file and how many bytes of it to take a digest of, too, whenever it is gone through.
+    """
 
     steady: bool = True
+    beginning: Beginning | None = None
     _found: dict[tuple[str, bool], Look] = field(default_factory=dict)
 
     def add(self, look: Look) -> None:
@@ -60,7 +75,7 @@ class Looks:
             return None
         now = clock()
         for key, look in self._found.items():
-            again = _again(look, now)
+            again = _again(look, now, self.beginning)
             if again is None or again[:2] != look[:2] or (look.digest is not None and again.digest != look.digest):
                 return None
             if look.digest is None and again.digest is not None:
@@ -79,16 +94,22 @@ def is_fresh(identity: Identity, now: float) -> bool:
     return max(identity[3], identity[4]) > (now - _FRESH_S) * 1e9
 
 
-def still(looks: Iterable[Look], clock: Callable[[], float] = time.time) -> tuple[tuple[Look, ...], bool] | None:
-    """The looks as they are now, and whether they say more than before; None where anything else is there."""
+def still(
+    looks: Iterable[Look], clock: Callable[[], float] = time.time, seen: Mapping[str, Identity] | None = None
+) -> tuple[tuple[Look, ...], bool] | None:
+    """The looks as they are now, and whether they say more than before; None where anything else is there.
+
+    Files that were `seen` by who asks, as this identity, are not looked at another time.
+    """
     now, found, is_news = clock(), [], False
+    seen = seen or {}
     for look in looks:
         if look.is_folder:
             if _names(look.path).digest != look.digest:
                 return None
             found.append(look)
             continue
-        identity = _identity(look.path)
+        identity = seen.get(look.path) or _identity(look.path)
         if identity != look.identity:
             return None
         if look.digest is not None:
@@ -100,9 +121,28 @@ def still(looks: Iterable[Look], clock: Callable[[], float] = time.time) -> tupl
     return tuple(found), is_news
 
 
+@dataclass(slots=True)
+class Beginning:
+    """The first `end` bytes of a file, and their digest as of the last time that it was gone through."""
+
+    path: str
+    end: int
+    _digest: str | None = None
+
+    def pass_over(self) -> str:
+        """The digest of the whole file, and on the way that of its beginning; see `_digest`."""
+        whole, self._digest = _digests(self.path, self.end)
+        return whole
+
+    def taken(self) -> str | None:
+        """The digest; None where the file does not have as many bytes, or cannot be read. Each is given once."""
+        found, self._digest = self._digest or digest_of(self.path, self.end), None
+        return found
+
+
 def watched(path: Path, looks: Looks, clock: Callable[[], float] = time.time) -> Source:
     """The file as a source that notes what its reader looks at, this file first."""
-    looks.add(_look(str(path.absolute()), clock()))
+    looks.add(_look(str(path.absolute()), clock(), looks.beginning))
     plain = Source.from_path(path)
     folder = path.parent
 
@@ -139,19 +179,19 @@ def digest_of(path: str, end: int) -> str | None:
     return None if left else state.hexdigest()
 
 
-def _look(path: str, now: float) -> Look:
+def _look(path: str, now: float, beginning: Beginning | None = None) -> Look:
     identity = _identity(path)
     if identity is not None and is_fresh(identity, now):
-        return Look(path, identity, _digest(path))
+        return Look(path, identity, _digest(path, beginning))
     return Look(path, identity)
 
 
-def _again(look: Look, now: float) -> Look | None:
+def _again(look: Look, now: float, beginning: Beginning | None) -> Look | None:
     if look.is_folder:
         return _names(look.path)
     if look.digest is None:
-        return _look(look.path, now) if look.identity is not None else Look(look.path, _identity(look.path))
-    return Look(look.path, _identity(look.path), _digest(look.path))
+        return _look(look.path, now, beginning) if look.identity is not None else Look(look.path, _identity(look.path))
+    return Look(look.path, _identity(look.path), _digest(look.path, beginning))
 
 
 def _identity(path: str) -> Identity | None:
@@ -163,16 +203,24 @@ def _identity(path: str) -> Identity | None:
     return identity_of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-def _digest(path: str) -> str:
+def _digest(path: str, beginning: Beginning | None = None) -> str:
     """The digest of a file's content; a text that is no digest where it cannot be read."""
-    state = blake2b(digest_size=20)
+    return beginning.pass_over() if beginning is not None and beginning.path == path else _digests(path, 0)[0]
+
+
+def _digests(path: str, end: int) -> tuple[str, str | None]:
+    """The same, and the digest of the first `end` bytes, None where there are not as many."""
+    state, left, first = blake2b(digest_size=20), end, None
     try:
         with open(path, "rb") as stream:  # noqa: PTH123 - a text already
-            while piece := stream.read(_PIECE_BYTES):
+            while piece := stream.read(min(left, _PIECE_BYTES) or _PIECE_BYTES):
                 state.update(piece)
+                if left:
+                    left -= len(piece)
+                    first = first if left else state.copy().hexdigest()
     except OSError as error:
-        return type(error).__name__
-    return state.hexdigest()
+        return type(error).__name__, None
+    return state.hexdigest(), first
 
 
 def _names(path: str, names: list[str] | None = None) -> Look:

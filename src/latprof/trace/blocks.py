@@ -23,13 +23,14 @@ from latprof.trace.numbers import (
 )
 from latprof.trace.pool import Codes, Coding, Pool, codes_of, join_codes
 
-__all__ = ["INSTANTS", "SIZES", "BlockColumns", "BlockStore"]
+__all__ = ["BLOCK_NUMBERS", "INSTANTS", "SIZES", "BlockColumns", "BlockStore"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 INSTANTS: Final = ("start_at", "end_at", "result_at")
 SIZES: Final = ("characters", "tokens", "signature_characters")
+BLOCK_NUMBERS: Final = INSTANTS + SIZES
 _FIELDS: Final = (
     "type",
     "end_at",
@@ -104,7 +105,7 @@ class BlockStore:
 
     def fill(self, parts: Sequence[BlockStore], sizes: Sequence[int]) -> None:
         """Take the numbers of parts with so many blocks."""
-        for name in INSTANTS + SIZES:
+        for name in BLOCK_NUMBERS:
             columns = [part.numbers.pop(name, None) for part in parts]
             if any(column is not None for column in columns):
                 self.numbers[name] = join_numbers(columns, sizes)
@@ -159,7 +160,7 @@ class BlockStore:
         return BlockColumns(
             offsets=self.offsets,
             type=types[self.coded[0]] if self.coded.shape[1] else np.empty(0, dtype=np.int64),
-            **{name: self.number(name) for name in INSTANTS + SIZES},
+            **{name: self.number(name) for name in BLOCK_NUMBERS},
             tool=codes_of(self.coded[1], pool),
         )
 

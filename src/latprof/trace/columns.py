@@ -33,7 +33,7 @@ except ImportError:  # not compiled on this machine: the Python code gives the s
 else:
     _compiled = _native_columns
 
-__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "LAYOUT", "Columns", "is_compiled", "keys_of"]
+__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "LAYOUT", "NUMBERS", "Columns", "is_compiled", "keys_of"]
 
 Ints = NDArray[np.int64]
 Keys = NDArray[np.uint32]
@@ -55,7 +55,7 @@ COUNTS: Final = (
     "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "attempts",
 )  # fmt: skip
 _TIMES: Final = (*INSTANTS, "tool_s")
-_NUMBERS: Final = _TIMES + COUNTS
+NUMBERS: Final = _TIMES + COUNTS
 _FIELDS: Final = tuple(item.name for item in fields(Call))
 _ROW: Final = attrgetter(*_FIELDS)
 _WINDOW: Final = 1024
@@ -149,6 +149,15 @@ class Columns:
         """Whether they are on disk, so that each column is read anew when it is asked for."""
         return False
 
+    @property
+    def is_picked(self) -> bool:
+        """Whether they only say which rows of others they are."""
+        return False
+
+    def plain(self) -> Columns:
+        """The same calls with every column in memory."""
+        return self
+
     @classmethod
     def concat(cls, parts: Sequence[Columns]) -> Columns:
         """All calls of the parts in a row. The parts are used up: each column is let go as soon as it is copied."""
@@ -156,7 +165,8 @@ class Columns:
             return parts[0]
         if not parts:
             return cls.none()
-        first = next((part for part in parts if part.is_stored), parts[0])
+        first = next((part for part in parts if part.is_stored), None)
+        first = first or next((part for part in parts if part.is_picked), parts[0])
         return first.joined(parts)
 
     def joined(self, parts: Sequence[Columns]) -> Columns:
@@ -174,7 +184,7 @@ class Columns:
 
     def fill(self, parts: Sequence[Columns], sizes: Sequence[int]) -> None:
         """Take numbers and ids from parts of these sizes."""
-        for name in _NUMBERS:
+        for name in NUMBERS:
             columns = [part.numbers.pop(name, None) for part in parts]
             if any(column is not None for column in columns):
                 self.numbers[name] = join_numbers(columns, sizes)

@@ -27,7 +27,7 @@ def narrowed(values: NDArray[np.signedinteger[Any]]) -> NDArray[np.signedinteger
 class Ids:
     """Texts or None, one after the other in UTF-8; `lengths` counts the bytes of each, -1 stands for None."""
 
-    data: bytes
+    data: bytes | memoryview
     lengths: NDArray[np.signedinteger[Any]]
 
     @classmethod
@@ -66,11 +66,12 @@ class Ids:
     def texts(self) -> list[str | None]:
         """Every text as a string or None."""
         lengths, ends = self.lengths.tolist(), self._ends().tolist()
-        if self.data.isascii():
-            whole = str(self.data, "ascii")
+        data = bytes(self.data)
+        if data.isascii():
+            whole = str(data, "ascii")
             return [whole[end - size : end] if size >= 0 else None for size, end in zip(lengths, ends, strict=True)]
         return [
-            str(self.data[end - size : end], "utf-8", "surrogatepass") if size >= 0 else None
+            str(data[end - size : end], "utf-8", "surrogatepass") if size >= 0 else None
             for size, end in zip(lengths, ends, strict=True)
         ]
 

@@ -9,13 +9,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Codes", "Coding", "Pool", "code_type", "coded", "codes_of", "join_codes", "renamed"]
+__all__ = ["Codes", "Coding", "Pool", "code_type", "coded", "codes_of", "join_codes", "numbered", "renamed"]
 
 _MOST: Final = tuple((kind, int(np.iinfo(kind).max)) for kind in (np.int8, np.int16, np.int32))
 
 Ints = NDArray[np.int64]
 # Codes in the smallest signed type that holds them; -1 stands for None.
 Coding = NDArray[np.signedinteger[Any]]
+# A table of so many places costs less than to sort some thousand numbers.
+_MOST_PLACES: Final = 65_536
 
 
 class Codes(NamedTuple):
@@ -88,6 +90,19 @@ def codes_of(column: Coding, texts: Sequence[str]) -> Codes:
     table = np.full(len(texts) + 1, -1, dtype=np.int64)
     table[order] = np.arange(len(order))
     return Codes(table[column], tuple(texts[code] for code in order))
+
+
+def numbered(codes: Ints, size: int) -> tuple[Ints, Ints]:
+    """Different numbers, all from 0 to below `size`, from small to large, and the place of each among them.
+
+    As `np.unique` gives them, with a table instead of an order where there is room for one.
+    """
+    if size > _MOST_PLACES + 4 * len(codes):
+        found, place = np.unique(codes, return_inverse=True)
+        return found, place
+    present = np.zeros(size, dtype=np.bool_)
+    present[codes] = True
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[codes]
 
 
 def renamed(column: Codes, rename: Callable[[str], str]) -> Codes:

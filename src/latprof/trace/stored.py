@@ -203,6 +203,9 @@ class StoredArrays(MutableMapping[str, Array]):
     def __delitem__(self, name: str) -> None:
         del self.places[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.places
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)
 
@@ -234,6 +237,9 @@ class StoredIds(MutableMapping[str, Ids]):
 
     def __delitem__(self, name: str) -> None:
         del self.places[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.places
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)

@@ -17,14 +17,14 @@ from latprof.trace.numbers import Numbers
 from latprof.trace.pool import Coding, Pool, code_type
 from latprof.trace.stored import Store, StoredArrays, StoredIds, StoredRows
 
-__all__ = ["StoredColumns"]
+__all__ = ["StoredBlocks", "StoredColumns"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 @dataclass(slots=True)
-class _StoredBlocks(BlockStore):
+class StoredBlocks(BlockStore):
     """Blocks of which only the number of each call's is in memory; `coded` are `StoredRows`."""
 
     coded: Any
@@ -64,7 +64,7 @@ class StoredColumns(Columns):
     """Columns of which only texts, checksums and numbers of blocks are in memory; `codes` are `StoredRows`."""
 
     codes: Any
-    blocks: _StoredBlocks
+    blocks: StoredBlocks
 
     @classmethod
     def of_parts(cls, parts: Sequence[Columns], store: Store) -> StoredColumns:
@@ -75,7 +75,7 @@ class StoredColumns(Columns):
         codes = _joined([part.codes for part in parts], tables, len(CODED), kind)
         coded = _joined([part.blocks.coded for part in parts], tables, 2, kind)
         block_sizes = [part.blocks.coded.shape[1] for part in parts]
-        blocks = _StoredBlocks(
+        blocks = StoredBlocks(
             narrowed(np.concatenate([part.blocks.counts for part in parts])),
             StoredRows.of(store, coded),
             StoredArrays(store),
@@ -117,6 +117,10 @@ class StoredColumns(Columns):
         for matrix in matrices:
             for row in range(len(matrix)):
                 matrix[row] = table[matrix[row]]
+
+    def plain(self) -> Columns:
+        """The same calls in memory."""
+        return self.take(np.arange(len(self)))
 
     def recode(self, pool: tuple[str, ...], codes: Mapping[str, Coding]) -> None:
         """Give some text columns other codes, in a pool that begins with the texts of this one."""

@@ -6,6 +6,7 @@ columns are object arrays with None.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import cached_property
@@ -154,6 +155,16 @@ class Trace:
             self._codes[name] = Codes(narrowed(codes) if self.is_large else codes, texts)
         codes, texts = self._codes[name]
         return Codes(codes.astype(np.int64, copy=False), texts)
+
+    def counts(self, name: str, where: Mask | None = None) -> Counter[str | None]:
+        """How many calls have each text of a column, or how many of some; in the order of their first calls."""
+        codes, texts = self.codes(name)
+        found = (codes if where is None else codes[where]) + 1
+        numbers = np.bincount(found, minlength=len(texts) + 1)
+        first = np.empty(len(numbers), dtype=np.int64)
+        first[found[::-1]] = np.arange(len(found))[::-1]
+        some = sorted(np.flatnonzero(numbers).tolist(), key=first.__getitem__)
+        return Counter({(None, *texts)[number]: int(numbers[number]) for number in some})
 
     @cached_property
     def _codes(self) -> dict[str, Codes]:
@@ -388,7 +399,7 @@ def _order(columns: Columns) -> Ints | None:
     order = np.argsort(at, kind="stable")
     same = np.flatnonzero(at[order][1:] == at[order][:-1])
     if len(same):
-        tied = np.union1d(same, same + 1)
+        tied = np.flatnonzero(np.bincount(np.concatenate((same, same + 1)), minlength=len(order)))
         rows = order[tied]
         ids = columns.call_ids(rows)
         places = sorted(range(len(rows)), key=lambda place: (at[rows[place]], ids[place]))

@@ -20,6 +20,8 @@ _UNPRINTABLE: Final = re.compile(
 
 def _render(document: Document, _: Screen) -> str:
     text = orjson.dumps(document.data, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
+    if text.isascii() and "\x7f" not in text:  # nothing to look for
+        return text + "\n"
     return _UNPRINTABLE.sub(_escaped, text) + "\n"
 
 

@@ -1,0 +1,399 @@
+"""Columns of which rows were picked: each is put together when it is asked for, so that nobody pays for the others.
+
+What is kept of a run comes back as one piece, of which few rows are replaced, and which is put in another order
+several times. Here that is done to row numbers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latprof.trace.blocks import BLOCK_NUMBERS, BlockStore
+from latprof.trace.columns import CODED, IDS, NUMBERS, Columns
+from latprof.trace.ids import Ids
+from latprof.trace.pool import Pool, code_type
+from latprof.trace.stored_columns import StoredBlocks, StoredColumns
+
+__all__ = ["PickedColumns"]
+
+Array = NDArray[Any]
+Ints = NDArray[np.int64]
+Tables = list[Array | None]
+
+
+@dataclass(slots=True)
+class _Pick:
+    """Some entries of arrays that stand in a row, each array from one of `starts` on; `make` gives their numbers."""
+
+    starts: Ints
+    make: Callable[[], Ints | None]
+    _rows: Ints | None = None
+    _is_made: bool = False
+
+    def rows(self, some: Ints | None = None) -> Ints | None:
+        """The numbers of the entries, or of some of them; None for all in their order."""
+        if not self._is_made:
+            self._rows, self._is_made = self.make(), True
+        return some if self._rows is None else self._rows if some is None else self._rows[some]
+
+    def of(self, arrays: Sequence[Array], tables: Tables, some: Ints | None = None) -> Array:
+        """The entries of these arrays, or some of them; a table says what stands for the codes of an array."""
+        rows, first = self.rows(some), arrays[0]
+        if rows is None or (len(arrays) > 1 and 4 * len(rows) > self.starts[-1]):
+            mapped = [_mapped(array, table) for array, table in zip(arrays, tables, strict=True)]
+            first = mapped[0] if len(mapped) == 1 else np.concatenate(mapped)
+            return first if rows is None else first[rows]
+        if len(arrays) == 1:
+            return _mapped(first[rows], tables[0])
+        own = np.searchsorted(self.starts, rows, "right") - 1
+        kinds = {array.dtype if table is None else table.dtype for array, table in zip(arrays, tables, strict=True)}
+        found: Array = np.empty(len(rows), dtype=np.result_type(*kinds))
+        for k, (array, table) in enumerate(zip(arrays, tables, strict=True)):
+            here = np.flatnonzero(own == k)
+            found[here] = _mapped(array[rows[here] - self.starts[k]], table)
+        return found
+
+
+def _mapped(codes: Array, table: Array | None) -> Array:
+    return codes if table is None else table[codes]
+
+
+@dataclass(slots=True)
+class _Codes:
+    """Rows of codes; `of` gives those of the parts by number, `own` are such as were given."""
+
+    pick: _Pick
+    of: Callable[[int], list[Array]]
+    tables: Tables
+    count: int
+    own: dict[int, Array] = field(default_factory=dict)
+    made: dict[int, Array] = field(default_factory=dict)
+
+    def __getitem__(self, row: int) -> Array:
+        if row in self.own:
+            return self.own[row]
+        if row not in self.made:
+            self.made[row] = self.pick.of(self.of(row), self.tables)
+        return self.made[row]
+
+    def __setitem__(self, row: int, codes: Array) -> None:
+        self.own[row] = codes
+
+    def __len__(self) -> int:
+        return self.count
+
+    def part(self, row: int, columns: Ints) -> Array:
+        """Some codes of one row."""
+        known = self.own.get(row, self.made.get(row))
+        return self.pick.of(self.of(row), self.tables, columns) if known is None else known[columns]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and their length."""
+        rows = self.pick.rows()
+        return self.count, int(self.pick.starts[-1]) if rows is None else len(rows)
+
+    def keep(self, pick: _Pick, rows: Callable[[], Ints]) -> None:
+        """Go on with another pick, that of these rows."""
+        self.pick, self.made = pick, {}
+        self.own = {row: codes[rows()] for row, codes in self.own.items()}
+
+    def turn(self, table: Array) -> None:
+        """Put other codes in the place of all codes."""
+        self.tables = [table if old is None else table[old] for old in self.tables]
+        self.own = {row: table[codes] for row, codes in self.own.items()}
+        self.made = {row: table[codes] for row, codes in self.made.items()}
+
+
+@dataclass(slots=True)
+class _Arrays(MutableMapping[str, Array]):
+    """Numbers by name; `of` gives those of the parts."""
+
+    pick: _Pick
+    of: Callable[[str], list[Array]]
+    names: dict[str, None]
+    made: dict[str, Array] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.names:
+            raise KeyError(name)
+        if name not in self.made:
+            arrays = self.of(name)
+            self.made[name] = self.pick.of(arrays, [None] * len(arrays))
+        return self.made[name]
+
+    def __setitem__(self, name: str, column: Array) -> None:
+        raise TypeError("picked columns are read only")
+
+    def __delitem__(self, name: str) -> None:
+        del self.names[name]
+        self.made.pop(name, None)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self.names))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def part(self, name: str, rows: Ints) -> Array:
+        """Some entries of an array. Raises KeyError."""
+        if name in self.made:
+            return self.made[name][rows]
+        if name not in self.names:
+            raise KeyError(name)
+        arrays = self.of(name)
+        return self.pick.of(arrays, [None] * len(arrays), rows)
+
+    def keep(self, pick: _Pick) -> None:
+        """Go on with another pick."""
+        self.pick, self.made = pick, {}
+
+
+@dataclass(slots=True)
+class _Ids(MutableMapping[str, Ids]):
+    """Columns of ids by name."""
+
+    pick: _Pick
+    of: Callable[[str], list[Ids]]
+    names: dict[str, None]
+
+    def __getitem__(self, name: str) -> Ids:
+        if name not in self.names:
+            raise KeyError(name)
+        return self._picked(name, self.pick.rows())
+
+    def __setitem__(self, name: str, ids: Ids) -> None:
+        raise TypeError("picked columns are read only")
+
+    def __delitem__(self, name: str) -> None:
+        del self.names[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self.names))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def part(self, name: str, rows: Ints) -> Ids:
+        """Some ids of a column. Raises KeyError."""
+        if name not in self.names:
+            raise KeyError(name)
+        return self._picked(name, self.pick.rows(rows))
+
+    def _picked(self, name: str, rows: Ints | None) -> Ids:
+        parts = self.of(name)
+        if rows is None or len(parts) == 1:
+            whole = parts[0] if len(parts) == 1 else Ids.concat(parts)
+            return whole if rows is None else whole.take(rows)
+        own = np.searchsorted(self.pick.starts, rows, "right") - 1
+        here = [np.flatnonzero(own == k) for k in range(len(parts))]
+        listed = zip(parts, here, self.pick.starts[:-1], strict=True)
+        taken = [part.take(rows[some] - start) for part, some, start in listed]
+        return Ids.concat(taken).take(np.argsort(np.concatenate(here)))
+
+
+@dataclass(slots=True)
+class _Parts:
+    """Columns in memory that stand in a row, as they came; `tight` are such of which each text is in use."""
+
+    parts: list[Columns]
+    tight: list[bool]
+
+    def starts(self, sizes: Sequence[int]) -> Ints:
+        return np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+
+    def codes(self, row: int) -> list[Array]:
+        return [part.codes[row] for part in self.parts]
+
+    def block_codes(self, row: int) -> list[Array]:
+        return [part.blocks.coded[row] for part in self.parts]
+
+    def numbers(self, name: str) -> list[Array]:
+        return _filled([part.numbers.get(name) for part in self.parts], [len(part) for part in self.parts])
+
+    def block_numbers(self, name: str) -> list[Array]:
+        sizes = [part.blocks.coded.shape[1] for part in self.parts]
+        return _filled([part.blocks.numbers.get(name) for part in self.parts], sizes)
+
+    def ids(self, name: str) -> list[Ids]:
+        return [part.ids.get(name) or Ids.nothing(len(part)) for part in self.parts]
+
+
+def _filled(columns: Sequence[Array | None], sizes: Sequence[int]) -> list[Array]:
+    kind = np.result_type(*{column.dtype for column in columns if column is not None})
+    return [
+        np.full(size, np.nan, dtype=kind) if column is None else column.astype(kind, copy=False)
+        for column, size in zip(columns, sizes, strict=True)
+    ]
+
+
+def _names(mappings: Sequence[Mapping[str, Any]], order: Sequence[str]) -> dict[str, None]:
+    return dict.fromkeys(name for name in order if any(name in mapping for mapping in mappings))
+
+
+@dataclass(slots=True)
+class _PickedBlocks(StoredBlocks):
+    """Blocks of which only the number of each call's is put together."""
+
+    @classmethod
+    def of_rows(cls, held: _Parts, tables: Tables, rows: Ints | None) -> _PickedBlocks:
+        """The blocks of these calls."""
+        counts = np.concatenate([part.blocks.counts for part in held.parts])
+        pick = _Pick(held.starts([part.blocks.coded.shape[1] for part in held.parts]), lambda: None)
+        names = _names([part.blocks.numbers for part in held.parts], BLOCK_NUMBERS)
+        whole = cls(counts, _Codes(pick, held.block_codes, tables, 2), _Arrays(pick, held.block_numbers, names))
+        if rows is not None:
+            whole.keep(rows)
+        return whole
+
+    def keep(self, rows: Ints) -> None:
+        """Keep only the blocks of these calls, in this order."""
+        before, counted = self.coded.pick, BlockStore(self.counts, np.empty((2, 0), dtype=np.int8), {})
+        pick = _Pick(before.starts, lambda: before.rows(counted.places(rows)[1]))
+        self.coded.keep(pick, lambda: counted.places(rows)[1])
+        numbers: Any = self.numbers
+        numbers.keep(pick)
+        self.counts, self._offsets = self.counts[rows], None
+
+
+def _taken_apart(part: Columns) -> tuple[list[Columns], list[bool], Ints | None]:
+    """The plain columns that a part is made of, whether they are tight, and its rows of these."""
+    if isinstance(part, PickedColumns) and not part.codes.own:
+        return part.parts.parts, part.parts.tight, part.pick.rows()
+    return [part.plain()], [False], None
+
+
+@dataclass(slots=True)
+class PickedColumns(StoredColumns):
+    """Columns of parts in memory, which stay as they came; of numbers and ids only the order of rows changes."""
+
+    parts: Any = None
+    pick: Any = None
+
+    @classmethod
+    def of_rows(
+        cls, parts: Sequence[Columns], rows: Ints | None = None, tight: Sequence[bool] | None = None
+    ) -> PickedColumns:
+        """The calls of these rows of plain columns, one part after the other; all calls for None.
+
+        Of parts that are `tight` it is known that calls have each of their texts.
+        """
+        held = _Parts(list(parts), [False] * len(parts) if tight is None else list(tight))
+        pool = Pool()
+        listed = [pool.table(part.pool) for part in parts]
+        kind = code_type(len(pool.numbers))
+        # The first part's codes stay as they are: its texts come first.
+        tables: Tables = [None, *(table.astype(kind) for table in listed[1:])]
+        pick = _Pick(held.starts([len(part) for part in parts]), lambda: rows)
+        keys = np.concatenate([part.keys for part in parts])
+        return cls(
+            pool.texts,
+            _Codes(pick, held.codes, tables, len(CODED)),
+            _Arrays(pick, held.numbers, _names([part.numbers for part in parts], NUMBERS)),
+            _Ids(pick, held.ids, _names([part.ids for part in parts], IDS)),
+            keys if rows is None else keys[rows],
+            _PickedBlocks.of_rows(held, tables, rows),
+            held,
+            pick,
+        )
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether they are on disk: they are in memory."""
+        return False
+
+    @property
+    def is_picked(self) -> bool:
+        """Whether they only say which rows of others they are: they do."""
+        return True
+
+    def joined(self, parts: Sequence[Columns]) -> Columns:
+        """All calls of the parts in a row, still to be picked."""
+        held: list[Columns] = []
+        tight: list[bool] = []
+        rows: list[Ints] = []
+        for part in parts:
+            start = sum(map(len, held))
+            inner, inner_tight, picked = _taken_apart(part)
+            held += inner
+            tight += inner_tight
+            rows.append(start + (np.arange(len(part)) if picked is None else picked))
+        return PickedColumns.of_rows(held, np.concatenate(rows), tight)
+
+    def keep(self, rows: Ints) -> None:
+        """Keep only the calls of these rows, in this order."""
+        before = self.pick
+        self.pick = _Pick(before.starts, lambda: before.rows(rows))
+        self.keys = self.keys[rows]
+        self.codes.keep(self.pick, lambda: rows)
+        numbers: Any = self.numbers
+        ids: Any = self.ids
+        numbers.keep(self.pick)
+        ids.pick = self.pick
+        self.blocks.keep(rows)
+
+    def take(self, rows: Ints) -> Columns:
+        """The calls of these rows, in this order, in memory."""
+        if self.codes.own:
+            return StoredColumns.take(self, rows)
+        picked = self.pick.rows(rows)
+        chosen = rows if picked is None else picked
+        own = np.searchsorted(self.pick.starts, chosen, "right") - 1
+        here = [np.flatnonzero(own == k) for k in range(len(self.parts.parts))]
+        taken: list[Columns] = []
+        for k, some in enumerate(here):
+            part = self.parts.parts[k].take(chosen[some] - self.pick.starts[k])
+            part.codes = _mapped(part.codes, self.codes.tables[k])
+            part.blocks.coded = _mapped(part.blocks.coded, self.codes.tables[k])
+            part.pool = self.pool
+            taken.append(part)
+        whole = Columns.concat(taken)
+        if len(taken) > 1:
+            whole.keep(np.argsort(np.concatenate(here)))
+        first = self.codes.tables[0]
+        if first is not None:
+            whole.codes = whole.codes.astype(first.dtype, copy=False)
+            whole.blocks.coded = whole.blocks.coded.astype(first.dtype, copy=False)
+        return whole
+
+    def sort_pool(self) -> None:
+        """Put the texts in use in order, so that equal calls have equal columns however they came together."""
+        used = np.zeros(len(self.pool) + 1, dtype=np.bool_)
+        if self.codes.own:
+            for matrix in (self.codes, self.blocks.coded):
+                for row in range(len(matrix)):
+                    used[matrix[row]] = True
+        else:
+            for k, table in enumerate(self.codes.tables):
+                codes = self._used_of(k)
+                used[codes if table is None else table[codes]] = True
+        table, self.pool = self._sorted(used)
+        table[:-1][~used[:-1]] = -1
+        self.codes.turn(table)
+        self.blocks.coded.turn(table)
+
+    def _used_of(self, number: int) -> Ints:
+        """The codes that calls of a part have."""
+        part: Columns = self.parts.parts[number]
+        first, last = self.pick.starts[number : number + 2].tolist()
+        rows = self.pick.rows()
+        own = None if rows is None else rows[(rows >= first) & (rows < last)] - first
+        if own is not None and len(own) == len(part):
+            own = None
+        if own is None and self.parts.tight[number]:
+            return np.arange(len(part.pool))
+        flags = np.zeros(len(part.pool) + 1, dtype=np.bool_)
+        codes, blocks = (part.codes, part.blocks) if own is None else (part.codes[:, own], part.blocks.take(own))
+        flags[codes.ravel()] = flags[blocks.coded.ravel()] = True
+        return np.flatnonzero(flags[:-1])

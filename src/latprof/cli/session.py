@@ -73,14 +73,12 @@ def _sources(what: str, paths: list[str]) -> list[str]:
 
 def _likely(trace: Trace, what: str) -> Trace:
     """The calls of sessions that may be meant by an id; all calls for a path, and where there is none."""
+    from latprof.timeline import of_sessions
+
     if what == "-" or Path(what).expanduser().exists():
         return trace
-    import numpy as np
-
-    codes, names = trace.codes("session_id")
-    fits = [name.startswith(what) or name == _stem(what) for name in names]
-    mask = np.array([*fits, False], dtype=np.bool_)[codes]
-    return trace.select(mask) if mask.any() else trace
+    found = of_sessions(trace, lambda name: name.startswith(what) or name == _stem(what))
+    return found if len(found) else trace
 
 
 def _stem(what: str) -> str:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
+
+import numpy as np
 
 from latprof.model import Kind
 from latprof.timeline.segments import ACTIVITIES, Activity, Segment, clip
 from latprof.timeline.threads import Instants, Thread, build_thread, instants_of
 from latprof.trace import Trace
 
-__all__ = ["BUDGET_KEYS", "Budget", "Share", "budgets", "by_days", "dated_sessions", "shown_keys", "total", "total_by"]
+__all__ = [
+    "BUDGET_KEYS", "Budget", "Share", "budgets", "by_days", "dated_sessions", "of_sessions", "shown_keys", "total",
+    "total_by",
+]  # fmt: skip
 
 # Tools that start other agents, and the wait for what runs in the background.
 _STARTS_AGENTS: Final = re.compile(r"agent|task|delegate|workflow|background|^wait", re.IGNORECASE)
@@ -82,6 +87,12 @@ def dated_sessions(trace: Trace) -> Trace:
     """
     known = (trace.texts["session_id"] != "") & ~trace.flag("no_date")
     return trace.select((trace.texts["trigger"] != "synthetic") & known)
+
+
+def of_sessions(trace: Trace, fits: Callable[[str], bool]) -> Trace:
+    """The calls of sessions whose ids fit."""
+    codes, names = trace.codes("session_id")
+    return trace.select(np.array([*map(fits, names), False], dtype=np.bool_)[codes])
 
 
 def budgets(trace: Trace) -> list[Budget]:

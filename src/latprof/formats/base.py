@@ -125,6 +125,7 @@ class Source:
         the decompressor's error.
         """
         with self.open_raw() as stream:
+            stream.seek(0)  # what can be read only once is refused, for it will be read again
             start = stream.read(SNIFF_BYTES)
         if start.startswith((_GZIP_MAGIC, _ZSTD_MAGIC, _PARQUET_MAGIC)):
             with self.open() as stream:

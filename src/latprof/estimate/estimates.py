@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -44,7 +42,7 @@ class Estimation:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """What is known of every call of the trace; threads fill rows of their own."""
+    """What is known of every call of the trace."""
 
     first: Floats
     first_ends: Floats
@@ -120,13 +118,10 @@ def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shel
                 columns.put(observed.row[where], observed.tokens[where], readings)
         return group
 
-    if trace.is_large:  # two models at a time take twice the memory, and threads hardly give any back
-        groups = list(map(read, parts))
+    # One model after the other: threads wait for the interpreter between short loops, and two took as long as one.
+    groups = list(map(read, parts))
+    if trace.is_large:
         give_back()
-    else:
-        # numpy lets go of the interpreter in its loops, so that two models are fitted on two cores.
-        with ThreadPoolExecutor(max_workers=min(max(len(parts), 1), os.cpu_count() or 1)) as pool:
-            groups = list(pool.map(read, parts))
     values, ends = _by_metric(columns)
     if trace.is_large:
         give_back()

@@ -156,10 +156,15 @@ def test_progress_counts_bytes(tmp_path: Path) -> None:
 
 
 def test_the_format_at_whose_place_a_file_lies_is_asked_first() -> None:
-    """Whatever home the place is in, and whatever way slashes lean; all others are asked after it, each once."""
+    """Whatever home the place is in, and whatever way slashes lean; all others are asked after it, each once.
+
+    Of the others those first whose logs are met most often.
+    """
     known = formats()
     names = [item.name for item in known]
     for path in ("/home/dev/.codex/sessions/2026/a.jsonl", "C:\\Users\\dev\\.codex\\sessions\\a.jsonl"):
         asked = [item.name for item in likely_first(path, known)]
-        assert asked == ["codex", *(name for name in names if name != "codex")]
-    assert [item.name for item in likely_first("/tmp/copy/a.jsonl", known)] == names
+        assert asked == ["codex", "claude-code", *(name for name in names if name not in {"claude-code", "codex"})]
+    asked = [item.name for item in likely_first("/tmp/copy/a.jsonl", known)]
+    assert asked[:2] == ["claude-code", "codex"]
+    assert sorted(asked) == sorted(names)

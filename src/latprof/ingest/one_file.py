@@ -24,6 +24,8 @@ _BATCH: Final = 4096
 # UTF-32 with its low byte first begins like UTF-16.
 _WIDE_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _LOOKED_AT_BYTES: Final = 256
+# Fifty formats that look for their words in a head take a quarter of a millisecond.
+_COMMON: Final = frozenset({"claude-code", "codex"})
 
 
 @dataclass(slots=True)
@@ -59,7 +61,11 @@ def read_source(source: Source, known: Sequence[Format], begun: Begun | None = N
 
 
 def likely_first(path: str, known: Sequence[Format]) -> Iterator[Format]:
-    """All formats, those first whose logs lie in a folder as the path has one, so that few look at a head in vain."""
+    """All formats, those first whose logs lie in a folder as the path has one, so that few look at a head in vain.
+
+    Then what most files are, wherever they were copied to. The order decides nothing but the time: one format claims a
+    file.
+    """
     places = path.replace("\\", "/")
     likely: list[Format] = []
     for item in known:
@@ -68,7 +74,9 @@ def likely_first(path: str, known: Sequence[Format]) -> Iterator[Format]:
                 likely.append(item)
                 yield item
                 break
-    yield from (item for item in known if item not in likely)
+    rest = [item for item in known if item not in likely]
+    yield from (item for item in rest if item.name in _COMMON)
+    yield from (item for item in rest if item.name not in _COMMON)
 
 
 @cache

@@ -30,7 +30,7 @@ from latprof.trace.estimates import Estimates
 from latprof.trace.ids import narrowed
 from latprof.trace.lazy import Blocks, Lazy, derived
 from latprof.trace.pool import Codes, renamed
-from latprof.trace.view import DURATION_DIGITS, View
+from latprof.trace.view import DURATION_DIGITS, View, order_in_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ class Trace:
     @classmethod
     def from_columns(cls, columns: Columns) -> Trace:
         """A trace of the columns, which it sorts by time and id, and keeps."""
-        order = _order(columns)
+        order = order_in_time(columns)
         if order is not None:
             columns.keep(order)
         return cls(View(columns))
@@ -389,22 +389,6 @@ _DERIVED: Final = frozenset(
         "as_logged_decode_tps", "cache_hit_share", "tool_s",
     }
 )  # fmt: skip
-
-
-def _order(columns: Columns) -> Ints | None:
-    """Rows by send time, or end where that is not known, then by id; None where they are in order already."""
-    sent, last = columns.number("sent_at"), columns.number("last_output_at")
-    at = np.where(np.isnan(sent), last, sent)
-    at[np.isnan(at)] = np.inf
-    order = np.argsort(at, kind="stable")
-    same = np.flatnonzero(at[order][1:] == at[order][:-1])
-    if len(same):
-        tied = np.flatnonzero(np.bincount(np.concatenate((same, same + 1)), minlength=len(order)))
-        rows = order[tied]
-        ids = columns.call_ids(rows)
-        places = sorted(range(len(rows)), key=lambda place: (at[rows[place]], ids[place]))
-        order[tied] = rows[places]
-    return None if (order == np.arange(len(order))).all() else order
 
 
 def _objects(values: Sequence[object]) -> Texts:

@@ -14,7 +14,7 @@ from latprof.trace.columns import CODED, INSTANTS, Columns
 from latprof.trace.pool import Codes, coded, codes_of
 from latprof.trace.stored import are_many
 
-__all__ = ["DURATION_DIGITS", "View"]
+__all__ = ["DURATION_DIGITS", "View", "order_in_time"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,7 +49,7 @@ class View:
 
     def held(self) -> View:
         """The same calls with their columns in memory."""
-        if not self.columns.is_stored:
+        if not (self.columns.is_stored or self.columns.is_picked):
             return self
         rows = np.arange(len(self)) if self.rows is None else self.rows
         return View(self.columns.take(rows), None, self.texts, self.numbers)
@@ -120,6 +120,22 @@ class View:
             self.texts,
             {**self.numbers, "tools_span_s": self.number("tools_span_s")},
         )
+
+
+def order_in_time(columns: Columns) -> Ints | None:
+    """Rows by send time, or end where that is not known, then by id; None where they are in order already."""
+    sent, last = columns.number("sent_at"), columns.number("last_output_at")
+    at = np.where(np.isnan(sent), last, sent)
+    at[np.isnan(at)] = np.inf
+    order = np.argsort(at, kind="stable")
+    same = np.flatnonzero(at[order][1:] == at[order][:-1])
+    if len(same):
+        tied = np.flatnonzero(np.bincount(np.concatenate((same, same + 1)), minlength=len(order)))
+        rows = order[tied]
+        ids = columns.call_ids(rows)
+        places = sorted(range(len(rows)), key=lambda place: (at[rows[place]], ids[place]))
+        order[tied] = rows[places]
+    return None if (order == np.arange(len(order))).all() else order
 
 
 def _tools_span_s(store: BlockStore, pool: Sequence[str], stated: Floats) -> Floats:

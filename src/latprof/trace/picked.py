@@ -6,7 +6,7 @@ several times. Here that is done to row numbers only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.trace.blocks import BLOCK_NUMBERS, BlockStore
+from latprof.trace.by_name import ByName
 from latprof.trace.columns import CODED, IDS, NUMBERS, Columns
 from latprof.trace.ids import Ids
 from latprof.trace.pool import Pool, code_type
@@ -111,7 +112,7 @@ class _Codes:
 
 
 @dataclass(slots=True)
-class _Arrays(MutableMapping[str, Array]):
+class _Arrays(ByName[Array]):
     """Numbers by name; `of` gives those of the parts."""
 
     pick: _Pick
@@ -130,18 +131,13 @@ class _Arrays(MutableMapping[str, Array]):
     def __setitem__(self, name: str, column: Array) -> None:
         raise TypeError("picked columns are read only")
 
+    def known(self) -> dict[str, None]:
+        """The names."""
+        return self.names
+
     def __delitem__(self, name: str) -> None:
-        del self.names[name]
+        ByName.__delitem__(self, name)
         self.made.pop(name, None)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self.names))
-
-    def __len__(self) -> int:
-        return len(self.names)
 
     def part(self, name: str, rows: Ints) -> Array:
         """Some entries of an array. Raises KeyError."""
@@ -158,7 +154,7 @@ class _Arrays(MutableMapping[str, Array]):
 
 
 @dataclass(slots=True)
-class _Ids(MutableMapping[str, Ids]):
+class _Ids(ByName[Ids]):
     """Columns of ids by name."""
 
     pick: _Pick
@@ -173,17 +169,9 @@ class _Ids(MutableMapping[str, Ids]):
     def __setitem__(self, name: str, ids: Ids) -> None:
         raise TypeError("picked columns are read only")
 
-    def __delitem__(self, name: str) -> None:
-        del self.names[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self.names))
-
-    def __len__(self) -> int:
-        return len(self.names)
+    def known(self) -> dict[str, None]:
+        """The names."""
+        return self.names
 
     def part(self, name: str, rows: Ints) -> Ids:
         """Some ids of a column. Raises KeyError."""

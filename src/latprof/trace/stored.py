@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.errors import LatprofError
+from latprof.trace.by_name import ByName
 from latprof.trace.ids import Ids
 
 __all__ = ["MOST_CALLS", "Place", "Store", "StoredArrays", "StoredIds", "StoredRows", "are_many", "give_back"]
@@ -188,7 +189,7 @@ class StoredRows:
 
 
 @dataclass(slots=True)
-class StoredArrays(MutableMapping[str, Array]):
+class StoredArrays(ByName[Array]):
     """Arrays by name."""
 
     store: Store
@@ -200,17 +201,9 @@ class StoredArrays(MutableMapping[str, Array]):
     def __setitem__(self, name: str, column: Array) -> None:
         self.places[name] = self.store.put(column, self.places.get(name))
 
-    def __delitem__(self, name: str) -> None:
-        del self.places[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.places
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
-
-    def __len__(self) -> int:
-        return len(self.places)
+    def known(self) -> dict[str, Any]:
+        """Where each stands."""
+        return self.places
 
     def part(self, name: str, rows: Ints) -> Array:
         """Some entries of an array. Raises KeyError."""
@@ -218,7 +211,7 @@ class StoredArrays(MutableMapping[str, Array]):
 
 
 @dataclass(slots=True)
-class StoredIds(MutableMapping[str, Ids]):
+class StoredIds(ByName[Ids]):
     """Columns of ids by name, each as its bytes and their lengths."""
 
     store: Store
@@ -235,17 +228,9 @@ class StoredIds(MutableMapping[str, Ids]):
             self.store.put(ids.lengths, lengths),
         )
 
-    def __delitem__(self, name: str) -> None:
-        del self.places[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.places
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
-
-    def __len__(self) -> int:
-        return len(self.places)
+    def known(self) -> dict[str, Any]:
+        """Where each stands."""
+        return self.places
 
     def part(self, name: str, rows: Ints) -> Ids:
         """Some ids of a column. Raises KeyError."""

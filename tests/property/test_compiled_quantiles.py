@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from latprof.stats import cuts
-from latprof.stats.cuts import Cut, Part, parts_of, quantiles_of_parts, quantiles_of_rows
+from latprof.stats.cuts import Column, Cut, Part, parts_of, quantiles_of_parts, quantiles_of_rows
 
 PROBABILITIES = (0.01, 0.1, 0.25, 0.5, 0.9, 0.99, 1 / 3, 0.0, 1.0)
 compiled = pytest.mark.skipif(not cuts.is_compiled(), reason="not compiled here")
@@ -61,10 +61,14 @@ def plain(found: list[list[list[Part]]]) -> Measured:
     ]
 
 
+def all_parts(columns: list[Floats], groups: list[Cut], asked: list[float]) -> list[list[list[Part]]]:
+    return [every for every, _ in parts_of(map(Column, columns), groups, asked)]
+
+
 def in_python(columns: list[Floats], groups: list[Cut], asked: list[float]) -> list[list[list[Part]]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cuts, "_compiled", None)
-        return list(parts_of(columns, groups, asked))
+        return all_parts(columns, groups, asked)
 
 
 @compiled
@@ -73,7 +77,7 @@ def test_both_ways_give_the_same_figures(metric: tuple[Floats, list[Cut]], asked
     """Of every group, to the last bit; the rows are in the order of their values."""
     values, groups = metric
     columns = [values, values[::-1].copy(), -values]
-    found = list(parts_of(columns, groups, asked))
+    found = all_parts(columns, groups, asked)
     assert plain(found) == plain(in_python(columns, groups, asked))
     for column, every in zip(columns, found, strict=True):
         for part in (part for parts in every for part in parts):
@@ -87,7 +91,7 @@ def test_calls_of_one_session_have_no_interval() -> None:
     alone, many = (
         cut_of(np.zeros(600, dtype=np.int64), sessions) for sessions in (np.zeros(600, np.int64), np.arange(600) // 2)
     )
-    (one,), (other,) = next(parts_of([values], [alone, many], [0.5]))
+    (one,), (other,) = all_parts([values], [alone, many], [0.5])[0]
     assert (one.sessions, one.figures) == (1, {0.5: (299.5, (None, None))})
     centre, (low, high) = other.figures[0.5]
     assert (other.sessions, centre) == (300, 299.5)
@@ -137,13 +141,31 @@ def test_quantiles_of_all_parts_are_those_of_each(
 ) -> None:
     """However the groups of several cuts lie in each other; many small groups go another way."""
     values, groups = metric
-    every = next(parts_of([values], groups, asked))
+    every = all_parts([values], groups, asked)[0]
     drawn = (np.random.default_rng(len(values)).lognormal(size=(len(values), width)) - 0.5).astype(np.float32)
     for places in ([0, 1, 2], [0], [0, 1], [1, 0, 1]):
         some, chosen = [groups[place] for place in places], [every[place] for place in places]
         found = [figures.tolist() for figures in quantiles_of_parts(drawn, some, chosen, asked)]
         flat = [drawn[part.rows].astype(np.float64).ravel() for parts in chosen for part in parts]
         assert found == [[float(np.quantile(item, probability)) for probability in asked] for item in flat]
+
+
+@compiled
+@given(metrics(), st.integers(1, 5))
+def test_two_threads_give_what_one_gives(metric: tuple[Floats, list[Cut]], width: int) -> None:
+    """Columns with several values for each call among them; and all of them in their order."""
+    values, groups = metric
+    every = np.random.default_rng(width).lognormal(size=(len(values), width)).astype(np.float32)
+    columns = [Column(values + number, every if number % 3 else None) for number in range(20)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cuts, "_SHARED_CALLS", range(10**6))
+        patch.setattr(cuts, "cores", lambda: 2)
+        two = list(parts_of(columns, groups, [0.5, 0.9]))
+        patch.setattr(cuts, "cores", lambda: 1)
+        one = list(parts_of(columns, groups, [0.5, 0.9]))
+    assert plain([parts for parts, _ in two]) == plain([parts for parts, _ in one])
+    assert [[item.tolist() for item in own] for _, own in two] == [[item.tolist() for item in own] for _, own in one]
+    assert [bool(own) for _, own in one] == [bool(number % 3 and any(parts)) for number, (parts, _) in enumerate(one)]
 
 
 @compiled

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import stat
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,9 @@ from latprof.store.cache import CACHE_FILE, Cache, Contents, remove
 from latprof.store.looks import Beginning, Look, Looks, digest_of, identity_of, is_fresh, still, watched
 from latprof.store.places import cache_folder, data_folder
 from latprof.store.shelf import CacheShelf
+
+# The runner of the tests may have threads; they only wait.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 def put(cache: Cache, **values: bytes) -> None:
@@ -166,6 +171,50 @@ def test_a_large_value_comes_back_or_is_a_miss(tmp_path: Path) -> None:
     again = Cache(tmp_path, b"")
     assert got(again, "a", "b") == [None, b"small"]
     assert again.note == ""
+
+
+def test_work_aside_is_written_by_a_copy_or_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all that waited before; what is put meanwhile is written when the copy has ended, at the latest by close."""
+    for number, forks in enumerate((sys.platform == "linux", False)):
+        monkeypatch.setattr(cache_module, "can_fork", lambda forks=forks: forks)
+        folder = tmp_path / str(number)
+        cache = Cache(folder, b"")
+        cache.put("thing", b"before", b"1")
+        cache.aside(lambda cache=cache: cache.put("thing", b"by the work", b"22"))  # type: ignore[misc]
+        cache.put("thing", b"meanwhile", b"333")
+        cache.close()
+        assert Cache(folder, b"").contents() == [Contents("thing", 3, 6)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no copies of this process can be had")
+def test_nothing_waits_for_a_copy_but_the_next_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush meanwhile is put off, for two writers would wait for one another."""
+    monkeypatch.setattr(cache_module, "can_fork", lambda: True)
+    cache, (told, telling) = Cache(tmp_path, b""), os.pipe()
+    cache.aside(lambda: cache.put("thing", os.read(told, 1), b""))
+    put(cache, late=b"x")
+    assert Cache(tmp_path, b"").contents() == []
+    assert got(cache, "late") == [b"x"]
+    os.write(telling, b"a")
+    cache.close()
+    assert Cache(tmp_path, b"").contents() == [Contents("thing", 2, 1)]
+    os.close(told)
+    os.close(telling)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no copies of this process can be had")
+def test_a_copy_that_dies_costs_only_what_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run finds a sound cache without it."""
+    monkeypatch.setattr(cache_module, "can_fork", lambda: True)
+    put(Cache(tmp_path, b""), first=b"x")
+    cache = Cache(tmp_path, b"")
+    cache.put("thing", b"lost", b"y")
+    cache.aside(lambda: os.kill(os.getpid(), signal.SIGKILL))
+    put(cache, last=b"z")
+    cache.close()
+    again = Cache(tmp_path, b"")
+    assert got(again, "first", "last") == [b"x", b"z"]
+    assert again.get(b"lost") is None
 
 
 def test_removing_frees_all_of_it(tmp_path: Path) -> None:

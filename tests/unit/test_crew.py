@@ -84,8 +84,8 @@ def test_no_process_can_be_had(alone: Any, monkeypatch: pytest.MonkeyPatch) -> N
 
     class Context:
         @staticmethod
-        def Pipe() -> Any:  # noqa: N802 - its name in multiprocessing
-            return multiprocessing.Pipe()
+        def Pipe(duplex: bool) -> Any:  # noqa: N802, FBT001 - its name in multiprocessing
+            return multiprocessing.Pipe(duplex=duplex)
 
         class Process:
             def __init__(self, **_: Any) -> None: ...
@@ -102,9 +102,9 @@ def test_an_interruption_ends_all_processes(monkeypatch: pytest.MonkeyPatch) -> 
     started: list[Any] = []
     member = crew._Member
 
-    def kept(process: Any, connection: Any) -> Any:
+    def kept(process: Any, *connections: Any) -> Any:
         started.append(process)
-        return member(process, connection)
+        return member(process, *connections)
 
     def interrupted(*_: Any, **__: Any) -> Entry:
         raise KeyboardInterrupt
@@ -131,7 +131,7 @@ def test_more_processes_only_where_they_pay(
     monkeypatch: pytest.MonkeyPatch, sizes: list[int], cores: int, expected: int
 ) -> None:
     """Few bytes, one core, or one file that holds nearly all of them: one process. Never more than eight."""
-    monkeypatch.setattr(crew, "_cores", lambda: cores)
+    monkeypatch.setattr(crew, "cores", lambda: cores)
     monkeypatch.setattr(crew, "_method", lambda: "fork")
     assert crew.processes(sizes, None) == expected
     assert crew.processes(sizes, 3) == min(3, len(sizes))
@@ -150,3 +150,21 @@ def test_what_is_wanted_meanwhile_is_done_once_while_others_read(alone: Any, job
     assert done.count("meanwhile") == times
     assert done[0] == ("meanwhile" if times else "taken")
     assert Chunk("", "log", reading.columns, reading.problems).to_bytes() == alone[0]
+
+
+def test_a_process_is_given_more_while_much_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fifth of what is left for all of them, in batches of 4 MB: two at the end, sixteen at most."""
+    given: list[int] = []
+    feed = crew._Member.feed
+
+    def noted(self: Any, queue: Any, sizes: Any, ahead: int) -> None:
+        given.append(ahead)
+        feed(self, queue, sizes, ahead)
+
+    monkeypatch.setattr(crew._Member, "feed", noted)
+    files = sorted(str(path) for path in FIXTURES.rglob("*.jsonl"))[:6]
+    crew.read_together(files, [100 * MB, 80 * MB, MB, MB, MB, MB], 2, lambda place, entry: None, watching=False)
+    # 184 MB are left: 36.8 MB of them are 9 batches; when the two large ones are done, 4 MB at most are left.
+    assert given[0] == 9
+    assert given[-1] == 2
+    assert given == sorted(given, reverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from estimated_calls import Made, made
+from latprof import parallel
 from latprof.estimate import Estimation, estimate
 from latprof.estimate.calibrate import calibrate
 from latprof.estimate.evidence import COLUMNS, Evidence
@@ -90,6 +92,28 @@ def test_a_shelf_changes_nothing_but_the_work(large: Made, plain: Estimation) ->
     assert again.groups[0].refused is None
     assert np.array_equal(again.groups[0].first_error, first.groups[0].first_error)  # type: ignore[arg-type]
     assert again.groups[0].checks == first.groups[0].checks
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("forks", [True, False])
+def test_models_shared_by_processes_are_read_as_by_one(monkeypatch: pytest.MonkeyPatch, *, forks: bool) -> None:
+    """Every value of every call, the groups in their order, and the same on the shelf; one model cannot be read."""
+    monkeypatch.setattr(parallel, "can_fork", lambda: forks and sys.platform == "linux")
+    sizes = (("b", 150), ("a", 60), ("c", 210), ("few", 7))
+    every = [made(size, sessions=6, seed=size, model=model).calls for model, size in sizes]
+    trace = Trace.from_calls([call for calls in every for call in calls])
+    alone, shelf = Files(), Files()
+    one = estimate(trace, shelf=alone)
+    for processes in (2, 3, 7):
+        # The second time all is on the shelf already.
+        found = estimate(trace, shelf=shelf, processes=processes)
+        assert same(one, found)
+        assert [group.model for group in found.groups] == ["a", "b", "c", "few"]
+        assert [group.refused for group in found.groups] == [group.refused for group in one.groups]
+    assert sorted(alone.written) == sorted(shelf.written)
+    assert alone.keys() == shelf.keys()
+    assert all(np.array_equal(alone[key][name], shelf[key][name]) for key in alone for name in alone[key])
+    assert same(one, estimate(trace, processes=2))
 
 
 def test_a_refused_fit_is_kept_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NoCacheOption", "kept_document", "opened", "zone_facts"]
 
+# Caches that are being written; the interpreter waits for them when it ends, and so does who opens one anew.
+_closing: list[threading.Thread] = []
+
 NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Read all logs anew, and keep nothing of them for the next run.")
 ]
@@ -30,6 +34,8 @@ def opened(*, wanted: bool) -> Cache | None:
     """The user's cache; None where none is wanted."""
     if not wanted:
         return None
+    while _closing:
+        _closing.pop().join()
     from latprof.store.cache import Cache
     from latprof.store.places import cache_folder
     from latprof.store.version import code_version
@@ -59,10 +65,18 @@ def kept_document(
         result = document_bytes(document)
         if result is not None:
             recall.put(Recalled(result, loaded.reading, len(loaded.trace)))
+        if loaded.reading.processes > 1:  # much is to be written, which drawing need not wait for
+            _closing.append(threading.Thread(target=_close, args=(cache,)))
+            _closing[-1].start()
+            return document
+    _close(cache)
+    return document
+
+
+def _close(cache: Cache) -> None:
     cache.close()
     if cache.note:
         talk.say(cache.note)
-    return document
 
 
 def zone_facts(zone: tzinfo) -> str:

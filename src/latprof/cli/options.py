@@ -100,10 +100,12 @@ def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
     task = progress.add_task("reading", total=None)
 
     def show(done: int, total: int) -> None:
-        # Only now: it runs a thread, and processes that share the reading start more cheaply before.
-        if not progress.live.is_started:
+        # It runs a thread, and processes that share the work are forked where there is none: before and after.
+        if not progress.live.is_started and done < total:
             progress.start()
         progress.update(task, completed=done, total=total)
+        if done >= total:
+            progress.stop()
 
     try:
         yield show

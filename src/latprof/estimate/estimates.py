@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +16,8 @@ from latprof.estimate.model import PROBABILITIES
 from latprof.estimate.observe import AGENTS, Observed, observe, usable
 from latprof.estimate.readings import ATOMS, Readings
 from latprof.estimate.sample import settled
-from latprof.estimate.shelf import Shelf
+from latprof.estimate.shelf import Arrays, Noting, Shelf
+from latprof.parallel import shared_room, together
 from latprof.trace import MIN_DECODE_S, Codes, Estimates, Trace
 from latprof.trace.stored import Store, StoredArrays, StoredRows, give_back
 
@@ -28,6 +31,8 @@ _PERIOD_CALLS: Final = 250
 _MOST_PERIODS: Final = 8
 _LEVEL_CALLS: Final = 8
 _WIDTHS: Final = (ATOMS, 2, ATOMS, 2)
+# An agent, a model, and the rows of its calls.
+_Part = tuple[str, str, Ints]
 # Estimates of more calls than this are held in single precision.
 _DOUBLE_CALLS: Final = 20_000
 
@@ -50,9 +55,16 @@ class _Columns:
     speed_ends: Floats
 
     @classmethod
-    def blank(cls, n: int, *, single: bool) -> _Columns:
-        kind = np.float32 if single else np.float64
-        return cls(*(np.full((n, width), np.nan, dtype=kind) for width in _WIDTHS))
+    def blank(cls, n: int, *, single: bool, shared: bool = False) -> _Columns:
+        """Room for n calls; where it is `shared`, copies of this process write into it, too."""
+        kind = np.dtype(np.float32 if single else np.float64)
+        columns = []
+        for width in _WIDTHS:
+            room = shared_room(n * width * kind.itemsize) if shared else None
+            column = np.empty((n, width), kind) if room is None else np.frombuffer(room, kind, n * width)
+            columns.append(column.reshape(n, width))
+            columns[-1].fill(np.nan)
+        return cls(*columns)
 
     def put(self, rows: Ints, tokens: Floats, readings: Readings) -> None:
         """The readings of some calls with so many tokens."""
@@ -92,22 +104,26 @@ class _StoredColumns:
             yield column
 
 
-def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shelf | None = None) -> Estimation:
+def estimate(
+    trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shelf | None = None, processes: int = 1
+) -> Estimation:
     """Fit each agent's models one by one. Deterministic for a seed.
 
     Without `over_time` the stretches of time get no effect of their own: then what a call is read as
     does not depend on when it was made, which a search for changes over time needs. A `shelf` keeps
-    costly steps for the next run; the result is the same with any and with none.
+    costly steps for the next run; the result is the same with any and with none. So it is with any number of
+    `processes` that share the models.
     """
-    n, single = len(trace), len(trace) > _DOUBLE_CALLS
-    columns = _StoredColumns(n, single) if trace.is_large else _Columns.blank(n, single=single)
+    n, single, parts = len(trace), len(trace) > _DOUBLE_CALLS, _by_model(trace)
+    # What lies on disk is read at the place where the last read ended, which forked processes would share.
+    processes = 1 if trace.is_large else min(processes, len(parts))
+    columns = _StoredColumns(n, single) if trace.is_large else _Columns.blank(n, single=single, shared=processes > 1)
     number = np.full(len(trace), -1, dtype=np.int64)
     ready = usable(trace)
-    parts = _by_model(trace)
     for place, (_, _, rows) in enumerate(parts):
         number[rows] = place
 
-    def read(part: tuple[str, str, Ints]) -> Group:
+    def read(part: _Part, shelf: Shelf | None = shelf) -> Group:
         agent, model, rows = part
         observed = observe(trace, rows[ready[rows]])
         factors = _factors(trace, observed, over_time=over_time)
@@ -118,8 +134,7 @@ def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shel
                 columns.put(observed.row[where], observed.tokens[where], readings)
         return group
 
-    # One model after the other: threads wait for the interpreter between short loops, and two took as long as one.
-    groups = list(map(read, parts))
+    groups = list(map(read, parts)) if processes == 1 else _shared(parts, read, shelf, processes)
     if trace.is_large:
         give_back()
     values, ends = _by_metric(columns)
@@ -133,6 +148,27 @@ def estimate(trace: Trace, *, seed: int = 0, over_time: bool = True, shelf: Shel
         probabilities=PROBABILITIES,
     )
     return Estimation(found, tuple(groups))
+
+
+def _shared(
+    parts: Sequence[_Part], read: Callable[[_Part, Shelf | None], Group], shelf: Shelf | None, processes: int
+) -> list[Group]:
+    """What `read` makes of each part, by several processes: threads wait for the interpreter between short loops.
+
+    A copy of this process must not write where this one does: what it would put on the shelf comes back with the rest.
+    """
+
+    def task(part: _Part) -> tuple[Group, Mapping[str, Arrays]]:
+        own = None if shelf is None else Noting(shelf)
+        return read(part, own), {} if own is None else own.news
+
+    biggest_first = sorted(range(len(parts)), key=lambda place: -len(parts[place][2]))
+    found = together([partial(task, parts[place]) for place in biggest_first], processes)
+    if shelf is not None:
+        for name, arrays in chain.from_iterable(news.items() for _, news in found):
+            shelf[name] = arrays
+    groups = dict(zip(biggest_first, (group for group, _ in found), strict=True))
+    return [groups[place] for place in range(len(parts))]
 
 
 def _by_metric(columns: _Columns | _StoredColumns) -> tuple[MutableMapping[str, Floats], MutableMapping[str, Floats]]:
@@ -154,7 +190,7 @@ def _errors(groups: list[Group], name: str) -> Floats:
     return np.array([unknown if row is None else row for row in rows]).reshape(len(groups), len(PROBABILITIES))
 
 
-def _by_model(trace: Trace) -> list[tuple[str, str, Ints]]:
+def _by_model(trace: Trace) -> list[_Part]:
     """Rows of each model of agents that can be read, in the order of their names."""
     agents, models = trace.codes("agent"), trace.codes("model")
     found: dict[tuple[str, str], Ints] = {}

@@ -7,8 +7,8 @@ depends on, so what is found under it is what the step would give; a shelf may l
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, MutableMapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from latprof.estimate.mixture import Mixture
 from latprof.estimate.model import Fitted
 from latprof.estimate.readings import Readings
 
-__all__ = ["METHOD", "Shelf", "digest", "fitted_from", "kept", "readings_from", "saved"]
+__all__ = ["METHOD", "Arrays", "Noting", "Shelf", "digest", "fitted_from", "kept", "readings_from", "saved"]
 
 Arrays = dict[str, NDArray[Any]]
 Shelf = MutableMapping[str, Arrays]
@@ -29,6 +29,30 @@ Result = TypeVar("Result")
 
 # Part of every key; to be raised when the same inputs shall give other results.
 METHOD: Final = 2
+
+
+@dataclass(slots=True)
+class Noting(MutableMapping[str, Arrays]):
+    """A shelf that is only looked at: what is put there is noted as `news`, for who may change it."""
+
+    shelf: Shelf
+    news: dict[str, Arrays] = field(default_factory=dict)
+
+    def __getitem__(self, key: str) -> Arrays:
+        """What is on the shelf, or noted. Raises KeyError."""
+        return self.news[key] if key in self.news else self.shelf[key]
+
+    def __setitem__(self, key: str, arrays: Arrays) -> None:
+        self.news[key] = arrays
+
+    def __delitem__(self, key: str) -> None:
+        del self.news[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.shelf, **self.news})
+
+    def __len__(self) -> int:
+        return len(set(self.shelf) | set(self.news))
 
 
 def kept(

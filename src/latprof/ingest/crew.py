@@ -7,10 +7,8 @@ send. They get numbers of files and send chunks as bytes. One that dies leaves i
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,16 +19,23 @@ from typing import Any, Final, Literal
 
 from latprof.formats import formats
 from latprof.ingest.entry import Entry, read_entry
+from latprof.parallel import can_fork, cores
 
 __all__ = ["processes", "read_together"]
 
 # What a process more must have to read before it is worth its start, see decision 0020.
 _BYTES_EACH: Final[dict[str, int]] = {"fork": 24_000_000, "spawn": 160_000_000}
 _MOST: Final = 8
-# What a process is given at a time, and how often it is given something before it has answered.
+# What a process is given at a time.
 _BATCH_BYTES: Final = 4_000_000
 _BATCH_FILES: Final = 32
-_AHEAD: Final = 2
+# How much it is given before it has answered: this part of what is left, so that it has work while this process does
+# something else, and both come to the end together; but never less than two batches, and not more than this.
+_AHEAD_PART: Final = 0.2
+_LEAST_AHEAD: Final = 2
+_MOST_AHEAD: Final = 16
+# Room for answers that this process has not taken yet.
+_ROOM_BYTES: Final = 1 << 20
 
 Take = Callable[[int, Entry], None]
 
@@ -42,18 +47,12 @@ def processes(sizes: Sequence[int], jobs: int | None) -> int:
     if jobs is not None:
         return max(1, min(jobs, len(sizes)))
     others = (sum(sizes) - max(sizes)) // _BYTES_EACH[_method()]
-    return max(1, min(_cores(), _MOST, others, len(sizes)))
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(1, min(cores(), _MOST, others, len(sizes)))
 
 
 def _method() -> Literal["fork", "spawn"]:
-    """Forking is cheap, but safe only where it is the custom and no other thread could hold a lock."""
-    return "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
+    """Forking is cheap, but safe only where it is the custom."""
+    return "fork" if can_fork() else "spawn"
 
 
 def read_together(
@@ -70,19 +69,29 @@ def read_together(
     `meanwhile` is called when the others are at work, before this process reads, too.
     """
     queue = deque(sorted(range(len(paths)), key=lambda place: -sizes[place]))
-    with _crew(paths, count - 1, watching=watching) as crew:
+    left = sum(sizes)
+
+    def taken(place: int, entry: Entry) -> None:
+        nonlocal left
+        left -= sizes[place]
+        take(place, entry)
+
+    def feed() -> None:
+        ahead = int(_AHEAD_PART * left / max(1, len(crew)) / _BATCH_BYTES)
         for member in crew:
-            member.feed(queue, sizes)
+            member.feed(queue, sizes, max(_LEAST_AHEAD, min(_MOST_AHEAD, ahead)))
+
+    with _crew(paths, count - 1, watching=watching) as crew:
+        feed()
         if crew and meanwhile is not None:
             meanwhile()
         while queue or any(member.outstanding for member in crew):
-            for member in crew:
-                member.feed(queue, sizes)
-            for place in _answers(crew, take, may_wait=not queue):
+            feed()
+            for place in _answers(crew, taken, may_wait=not queue):
                 queue.append(place)
             if queue:
                 place = queue.pop()
-                take(place, _read(paths[place], watching=watching))
+                taken(place, _read(paths[place], watching=watching))
 
 
 @dataclass(slots=True, eq=False)
@@ -90,13 +99,15 @@ class _Member:
     """Another process, and the files that it was given and has not answered for."""
 
     process: BaseProcess
-    connection: Connection
+    orders: Connection
+    answers: Connection
     outstanding: list[int] = field(default_factory=list)
     batches: int = 0
+    is_gone: bool = False
 
-    def feed(self, queue: deque[int], sizes: Sequence[int]) -> None:
+    def feed(self, queue: deque[int], sizes: Sequence[int], ahead: int) -> None:
         """Give it the biggest files that are left, but the last one, so that this process is not idle."""
-        while self.batches < _AHEAD and len(queue) > 1:
+        while self.batches < ahead and len(queue) > 1 and not self.is_gone:
             batch = [queue.popleft()]
             size = sizes[batch[0]]
             while len(queue) > 1 and size + sizes[queue[0]] <= _BATCH_BYTES and len(batch) < _BATCH_FILES:
@@ -105,14 +116,14 @@ class _Member:
             self.outstanding += batch
             self.batches += 1
             with suppress(OSError):  # it is gone, which the wait for its answer will show
-                self.connection.send(batch)
+                self.orders.send(batch)
 
     def answer(self, take: Take) -> list[int]:
         """Take in what it sent; the files that it will not read."""
         try:
-            answers = self.connection.recv()
+            answers = self.answers.recv()
         except (EOFError, OSError):
-            left, self.outstanding, self.batches = self.outstanding, [], _AHEAD
+            left, self.outstanding, self.is_gone = self.outstanding, [], True
             return left
         self.batches -= 1
         refused: list[int] = []
@@ -127,7 +138,7 @@ class _Member:
 
 def _answers(crew: list[_Member], take: Take, *, may_wait: bool) -> Iterator[int]:
     """Take in what is there; the files that come back unread."""
-    by_connection = {member.connection: member for member in crew if member.outstanding}
+    by_connection = {member.answers: member for member in crew if member.outstanding}
     for connection in wait(list(by_connection), None if may_wait else 0) if by_connection else ():
         yield from by_connection[connection].answer(take)  # type: ignore[index]
 
@@ -139,28 +150,45 @@ def _crew(paths: Sequence[str], count: int, *, watching: bool) -> Iterator[list[
     crew: list[_Member] = []
     try:
         for _ in range(count):
-            here, there = context.Pipe()
+            taken, orders = context.Pipe(duplex=False)
+            answers, given = context.Pipe(duplex=False)
+            _widen(given)
             # Forked processes inherit our ends of all pipes, and would keep them open after our end.
-            inherited = [here, *(member.connection for member in crew)] if _method() == "fork" else []
-            process = context.Process(target=_work, args=(there, tuple(paths), inherited, watching), daemon=True)
+            ours = [orders, answers, *(end for member in crew for end in (member.orders, member.answers))]
+            inherited = ours if _method() == "fork" else []
+            process = context.Process(target=_work, args=(taken, given, tuple(paths), inherited, watching), daemon=True)
             try:
                 process.start()
             except (OSError, RuntimeError):
+                orders.close()
+                answers.close()
                 break
             finally:
-                there.close()
-            crew.append(_Member(process, here))
+                taken.close()
+                given.close()
+            crew.append(_Member(process, orders, answers))
         yield crew
     finally:
         for member in crew:
-            member.connection.close()
+            member.orders.close()
+            member.answers.close()
             member.process.terminate()
         for member in crew:
             member.process.join()
 
 
+def _widen(pipe: Connection) -> None:
+    """Room for more than usual, where the system gives it."""
+    if sys.platform == "linux":
+        from fcntl import F_SETPIPE_SZ, fcntl
+
+        with suppress(OSError):
+            fcntl(pipe.fileno(), F_SETPIPE_SZ, _ROOM_BYTES)
+
+
 def _work(
-    connection: Connection,
+    orders: Connection,
+    answers: Connection,
     paths: Sequence[str],
     inherited: Sequence[Connection],
     watching: bool,  # noqa: FBT001 - what a process is started with has no names
@@ -171,7 +199,7 @@ def _work(
         other.close()
     with suppress(EOFError, OSError):
         while True:
-            connection.send([(place, _bytes(paths[place], watching=watching)) for place in connection.recv()])
+            answers.send([(place, _bytes(paths[place], watching=watching)) for place in orders.recv()])
 
 
 def _bytes(path: str, *, watching: bool) -> bytes | None:

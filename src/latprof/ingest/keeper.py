@@ -106,8 +106,17 @@ class Keeper:
         if entry.looks is not None:
             self.cache.put("file", self._file_name(place), entry.to_bytes())
 
-    def finish(self, columns: Columns) -> None:
-        """Keep the columns of all files in their order, before they are changed, if that pays."""
+    def finish(self, columns: Columns, *, aside: bool = False) -> None:
+        """Keep the columns of all files in their order, before they are changed, if that pays.
+
+        With `aside` a copy of this process does it, which has them as they are now, and writes all that waits.
+        """
+        if aside and not columns.is_stored:
+            self.cache.aside(lambda: self._keep_set(columns))
+        else:
+            self._keep_set(columns)
+
+    def _keep_set(self, columns: Columns) -> None:
         places = sorted(self._meta)
         total = sum(self._meta[place].rows for place in places)
         is_stale = self._changed_rows > _STALE_ROWS * total or self._changed_files > _STALE_FILES or self._is_news

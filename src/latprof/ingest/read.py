@@ -37,6 +37,7 @@ class Reading:
     files told them, `copies` the copies of a call that were dropped, `joined` the records of other sources
     that were taken into a call. With a cache `looks` say what the result rests on; None where it must not be kept.
     `remembered` are the calls that only the history has. `of_several` are those of more than one engineer.
+    `processes` have read, and may share further work.
     """
 
     columns: Columns = field(default_factory=Columns.none)
@@ -52,6 +53,7 @@ class Reading:
     formats: Counter[str] = field(default_factory=Counter)
     looks: tuple[Look, ...] | None = field(default=None, repr=False)
     remembered: Remembered = field(default_factory=Remembered, repr=False)
+    processes: int = field(default=1, repr=False, compare=False)
 
     @property
     def calls(self) -> list[Call]:
@@ -94,7 +96,7 @@ def read_inputs(  # noqa: PLR0913 - one argument per thing that reading takes
     found = found or find_or_recall(paths, formats() if known is None else known, memory)
     wanted = None if memory is None else memory.look(found)
     keeper = Keeper(cache, found, rules, paths, wanted) if cache is not None and known is None else None
-    _read_all(found, known, gathering, keeper, memory, progress=progress, jobs=jobs, meanwhile=meanwhile)
+    count = _read_all(found, known, gathering, keeper, memory, progress=progress, jobs=jobs, meanwhile=meanwhile)
     reading = Reading(
         problems=[*found.problems, *gathering.problems()],
         files=gathering.formats.total(),
@@ -102,10 +104,11 @@ def read_inputs(  # noqa: PLR0913 - one argument per thing that reading takes
         files_of_others=gathering.of_others,
         size_bytes=sum(found.sizes),
         formats=gathering.formats,
+        processes=count,
     )
     columns = gathering.columns()
     if keeper is not None:
-        keeper.finish(columns)
+        keeper.finish(columns, aside=count > 1)
         reading.looks = keeper.all_looks()
     if memory is not None:
         columns, reading.remembered = memory.added(columns, rules)
@@ -134,7 +137,8 @@ def _read_all(
     progress: Progress | None,
     jobs: int | None,
     meanwhile: Callable[[], None] | None,
-) -> None:
+) -> int:
+    """Read all; how many processes did."""
     total, done = sum(found.sizes), 0
 
     def take(place: int, entry: Entry) -> None:
@@ -158,9 +162,10 @@ def _read_all(
     if keeper is not None:
         files = keeper.give(files, gathering, take)
         done = total - sum(found.sizes[place] for place in [*files, *here])
-    _read_files(found, files, jobs, take_new, watching=keeper is not None, meanwhile=meanwhile)
+    count = _read_files(found, files, jobs, take_new, watching=keeper is not None, meanwhile=meanwhile)
     for place in here:
         take(place, Entry(read_source(found.source(place), formats() if known is None else known)))
+    return count
 
 
 def _read_files(
@@ -171,8 +176,8 @@ def _read_files(
     *,
     watching: bool,
     meanwhile: Callable[[], None] | None,
-) -> None:
-    """Read files on disk, alone or with other processes."""
+) -> int:
+    """Read files on disk, alone or with other processes; how many there were."""
     sizes = [found.sizes[place] for place in files]
     count = processes(sizes, jobs) if files else 1
     paths = [found.paths[place] for place in files]
@@ -182,6 +187,7 @@ def _read_files(
             take(files[number], entry)
 
         read_together(paths, sizes, count, take_numbered, watching=watching, meanwhile=meanwhile)
-        return
+        return count
     for place, path in zip(files, paths, strict=True):
         take(place, read_entry(path, formats(), watching=watching))
+    return count

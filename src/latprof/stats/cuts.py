@@ -10,11 +10,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.parallel import cores, two_at_a_time
 from latprof.stats.grouping import group_numbers
 from latprof.stats.intervals import Interval, Ordered, known_points, quantile_intervals, quantiles_of
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Trace
 from latprof.trace.pool import numbered
+from latprof.trace.stored import MOST_CALLS
 
 try:
     from latprof.stats import _native_quantiles
@@ -23,7 +25,7 @@ except ImportError:  # not compiled on this machine: the Python code gives the s
 else:
     _compiled = _native_quantiles if _native_quantiles.LAYOUT == 1 else None
 
-__all__ = ["Cut", "Part", "is_compiled", "parts_of", "quantiles_of_parts", "quantiles_of_rows"]
+__all__ = ["Column", "Cut", "Part", "is_compiled", "parts_of", "quantiles_of_parts", "quantiles_of_rows"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -33,6 +35,9 @@ _Numbers = NDArray[np.int32]
 _FEW_GROUPS: Final = 1 << 15
 # Intervals of so many values are sought together: fewer and longer steps.
 _TOGETHER: Final = 300_000
+# So many columns of a trace with so many calls are measured by two threads; those of fewer are done too soon.
+_COLUMNS_AHEAD: Final = 8
+_SHARED_CALLS: Final = range(5_000, MOST_CALLS + 1)
 # Values are counted for so many small groups at once, of which all groups are made.
 _MOST_SMALL: Final = 32
 
@@ -79,13 +84,25 @@ class Cut:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A value (calls) for each call, NaN where it has none; `every` (calls, k) are all values that it stands for."""
+
+    values: _Floats
+    every: NDArray[np.floating[Any]] | None = None
+
+
+# The parts of each cut that have any values; where each call has several, the quantiles of all values of each part.
+Measured = tuple[list[list[Part]], list[_Floats]]
+
+
 def is_compiled() -> bool:
     """Whether the compiled extension is there."""
     return _compiled is not None
 
 
-def parts_of(columns: Iterable[_Floats], cuts: Sequence[Cut], quantiles: Sequence[float]) -> Iterator[list[list[Part]]]:
-    """For each column of values, NaN where a call has none, the parts of each cut that have any."""
+def parts_of(columns: Iterable[Column], cuts: Sequence[Cut], quantiles: Sequence[float]) -> Iterator[Measured]:
+    """What each column has in the parts of each cut, columns in their order."""
     asked = list(dict.fromkeys(quantiles))
     if _compiled is None:
         return _in_python(columns, cuts, asked)
@@ -136,15 +153,26 @@ def _small_groups(numbers: _Ints, size: int) -> tuple[_Ints, _Ints]:
     return first, place
 
 
-def _by_extension(columns: Iterable[_Floats], cuts: Sequence[Cut], asked: list[float]) -> Iterator[list[list[Part]]]:
+def _by_extension(columns: Iterable[Column], cuts: Sequence[Cut], asked: list[float]) -> Iterator[Measured]:
     wanted = np.array(asked, dtype=np.float64)
     least = np.array([min_calls(probability) for probability in asked], dtype=np.int64)
     points = known_points(max((int(np.diff(cut.starts).max(initial=0)) for cut in cuts), default=0) + 1)
-    for values in columns:
-        whole = np.ascontiguousarray(values, dtype=np.float64)
-        order, known = _compiled.ordered(whole)
-        measured = (_compiled.figures(order, known, cut.pair, cut.starts, wanted, least, points) for cut in cuts)
-        yield [_parts(asked, least, found) for found in measured]
+
+    def measured(column: Column) -> Measured:
+        order, known = _compiled.ordered(np.ascontiguousarray(column.values, dtype=np.float64))
+        figures = (_compiled.figures(order, known, cut.pair, cut.starts, wanted, least, points) for cut in cuts)
+        every = [_parts(asked, least, found) for found in figures]
+        return every, _centres(column, cuts, every, asked)
+
+    if cuts and len(cuts[0].number) in _SHARED_CALLS and cores() > 1:
+        return two_at_a_time(measured, columns, _COLUMNS_AHEAD)
+    return map(measured, columns)
+
+
+def _centres(
+    column: Column, cuts: Sequence[Cut], every: Sequence[Sequence[Part]], asked: Sequence[float]
+) -> list[_Floats]:
+    return [] if column.every is None else list(quantiles_of_parts(column.every, cuts, every, asked))
 
 
 def _parts(asked: list[float], least: _Ints, measured: tuple[_Numbers, _Ints, _Ints, _Floats]) -> list[Part]:
@@ -167,25 +195,28 @@ def _end(value: float) -> float | None:
     return value if value == value else None  # noqa: PLR0124 - only NaN, which stands for an unknown end, is not
 
 
-def _in_python(columns: Iterable[_Floats], cuts: Sequence[Cut], asked: list[float]) -> Iterator[list[list[Part]]]:
-    waiting: list[list[list[tuple[int, _Numbers, Ordered]]]] = []
+def _in_python(columns: Iterable[Column], cuts: Sequence[Cut], asked: list[float]) -> Iterator[Measured]:
+    waiting: list[tuple[Column, list[list[tuple[int, _Numbers, Ordered]]]]] = []
     count = 0
-    for values in columns:
+    for column in columns:
+        values = column.values
         known = len(values) - int(np.isnan(values).sum())
         order = np.argsort(values)[:known].astype(np.int32)  # NaN comes last; ties may stand in any order
-        waiting.append([_samples(cut, order, values) for cut in cuts])
+        waiting.append((column, [_samples(cut, order, values) for cut in cuts]))
         count += len(order) * len(cuts)
         if count > _TOGETHER:
-            yield from _settled(waiting, asked)
+            yield from _settled(waiting, cuts, asked)
             waiting, count = [], 0
-    yield from _settled(waiting, asked)
+    yield from _settled(waiting, cuts, asked)
 
 
 def _settled(
-    waiting: Sequence[Sequence[Sequence[tuple[int, _Numbers, Ordered]]]], asked: list[float]
-) -> Iterator[list[list[Part]]]:
+    waiting: Sequence[tuple[Column, Sequence[Sequence[tuple[int, _Numbers, Ordered]]]]],
+    cuts: Sequence[Cut],
+    asked: list[float],
+) -> Iterator[Measured]:
     """The parts of some columns whose calls are in order."""
-    samples = [sample for column in waiting for cut in column for _, _, sample in cut]
+    samples = [sample for _, found in waiting for own in found for _, _, sample in own]
     shown = [[p for p in asked if len(sample.values) >= min_calls(p)] for sample in samples]
     values = [quantiles_of(sample.values, own) for sample, own in zip(samples, shown, strict=True)]
     figures = iter(zip(shown, values, quantile_intervals(samples, shown, values), strict=True))
@@ -194,8 +225,9 @@ def _settled(
         own, centres, ends = next(figures)
         return dict(zip(own, zip(centres.tolist(), ends, strict=True), strict=True))
 
-    for column in waiting:
-        yield [[Part(place, rows, sample.count, figures_of()) for place, rows, sample in cut] for cut in column]
+    for column, found in waiting:
+        every = [[Part(place, rows, sample.count, figures_of()) for place, rows, sample in own] for own in found]
+        yield every, _centres(column, cuts, every, asked)
 
 
 def _samples(cut: Cut, order: _Numbers, values: _Floats) -> list[tuple[int, _Numbers, Ordered]]:

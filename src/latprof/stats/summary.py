@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Final
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from latprof.metrics import METRICS, Metric
 from latprof.model import Kind
-from latprof.stats.cuts import Cut, Part, parts_of, quantiles_of_parts
+from latprof.stats.cuts import Column, Cut, Part, parts_of
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Estimates, Trace
 from latprof.trace.pool import numbered
@@ -91,19 +91,19 @@ def summaries(
     found: list[list[MetricRow]] = [[] for _ in cuts]
     begun: deque[tuple[Metric, Kind]] = deque()
 
-    def columns() -> Iterator[NDArray[np.float64]]:
+    def columns() -> Iterator[Column]:
         for metric in metrics:
             for kind, values in metric.values(trace).items():
                 begun.append((metric, kind))
-                yield _drawn(trace, metric) if kind == "estimate" else values
+                yield _drawn(trace, metric) if kind == "estimate" else Column(values)
 
-    for every in parts_of(columns(), cuts, quantiles):
+    for every, centres in parts_of(columns(), cuts, quantiles):
         metric, kind = begun.popleft()
         made = [
             [_row(metric, kind, cut, part, quantiles) for part in parts] for cut, parts in zip(cuts, every, strict=True)
         ]
         if kind == "estimate" and trace.estimates is not None:
-            made = _with_models(trace.estimates, metric, cuts, every, made, quantiles)
+            made = _with_models(trace.estimates, metric, every, made, centres, quantiles)
         found = [[*rows, *own] for rows, own in zip(found, made, strict=True)]
     return [Summary(tuple(by), len(trace), len(labels), tuple(rows)) for by, rows in zip(groupings, found, strict=True)]
 
@@ -130,28 +130,27 @@ def _row(metric: Metric, kind: Kind, cut: Cut, part: Part, quantiles: Sequence[f
     )
 
 
-def _drawn(trace: Trace, metric: Metric) -> NDArray[np.float64]:
+def _drawn(trace: Trace, metric: Metric) -> Column:
     """One value for each call that has an estimate."""
     if trace.estimates is None:
-        return np.full(len(trace), np.nan)
-    values, every = trace.estimates.values[metric.key], np.arange(len(trace))
-    return values[every, one_value(every, values.shape[1])].astype(np.float64)
+        return Column(np.full(len(trace), np.nan))
+    values, rows = trace.estimates.values[metric.key], np.arange(len(trace))
+    return Column(values[rows, one_value(rows, values.shape[1])].astype(np.float64), values)
 
 
 def _with_models(
     estimates: Estimates,
     metric: Metric,
-    cuts: Sequence[Cut],
     every: Sequence[Sequence[Part]],
     made: Sequence[Sequence[MetricRow]],
+    centres: Iterable[NDArray[np.float64]],
     quantiles: Sequence[float],
 ) -> list[list[MetricRow]]:
-    """The rows with percentiles of the calls' posteriors taken together."""
-    asked = list(dict.fromkeys(quantiles))
-    centres = quantiles_of_parts(estimates.values[metric.key], cuts, every, asked)
+    """The rows with percentiles of the calls' posteriors taken together, which are the `centres`."""
+    asked, left = list(dict.fromkeys(quantiles)), iter(centres)
     return [
         [
-            _with_model(estimates, metric, row, part.rows, dict(zip(asked, next(centres).tolist(), strict=True)))
+            _with_model(estimates, metric, row, part.rows, dict(zip(asked, next(left).tolist(), strict=True)))
             for row, part in zip(rows, parts, strict=True)
         ]
         for rows, parts in zip(made, every, strict=True)

@@ -13,10 +13,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zlib import crc32
+
+from latprof.parallel import Aside, can_fork
 
 __all__ = ["CACHE_FILE", "MOST_BYTES", "Cache", "Contents", "remove"]
 
@@ -74,6 +77,7 @@ class Cache:
     _waiting_bytes: int = 0
     _used: set[bytes] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _aside: Aside | None = None
 
     @property
     def path(self) -> Path:
@@ -126,13 +130,44 @@ class Cache:
                 self._write()
 
     def flush(self) -> None:
-        """Write what was put and used since the last time, and make room."""
+        """Write what was put and used since the last time, and make room; while a copy writes, it waits."""
         with self._lock:
-            self._write()
+            if self._aside is None or not self._aside.is_at_work():
+                self._write()
+
+    def aside(self, work: Callable[[], None] | None = None) -> None:
+        """Do some work that puts values, and write all that waits, in a copy of this process where one can be had.
+
+        This one goes on meanwhile, and does not see these values before they are written.
+        """
+        with self._lock:
+            self._wait()
+            self.rest()
+            if can_fork() and not self._closed:
+                with suppress(OSError):  # too many processes, or too little memory
+                    self._aside = Aside(partial(self._in_copy, work))
+                    self._new, self._used, self._waiting_bytes = {}, set(), 0
+                    return
+        if work is not None:
+            work()
+        self.flush()
+
+    def _in_copy(self, work: Callable[[], None] | None) -> None:
+        self._aside, self._lock = None, threading.Lock()
+        if work is not None:
+            work()
+        self.close()
+
+    def _wait(self) -> None:
+        """Until the copy has written: two at a time would wait for one another, and not for long."""
+        if self._aside is not None:
+            self._aside.wait()
+        self._aside = None
 
     def _write(self) -> None:
         if not self._new and not self._used:
             return
+        self._wait()
         connection = self._open(create=bool(self._new))
         new, used, self._new, self._used, self._waiting_bytes = self._new, self._used, {}, set(), 0
         if connection is None:
@@ -173,7 +208,9 @@ class Cache:
 
     def close(self) -> None:
         """Write what is left and let go of the file."""
-        self.flush()
+        with self._lock:
+            self._wait()
+            self._write()
         self.rest()
         self._closed = True
 

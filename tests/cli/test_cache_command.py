@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -83,3 +88,30 @@ def test_path_info_and_clear(run: Run) -> None:
     assert b"cleared" in run("cache", "clear").stderr
     assert b"no cache" in run("cache", "clear").stderr
     assert not cache_file().exists()
+
+
+def test_what_several_processes_read_and_kept_is_found_by_the_next_runs(tmp_path: Path) -> None:
+    """In processes of its own, where copies are forked: the same text, all files kept, a grown one read on."""
+    logs = tmp_path / "logs"
+    shutil.copytree(LOGS, logs)
+    for path in logs.rglob("*"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+
+    def analyze(*options: str) -> tuple[str, str]:
+        command = [sys.executable, "-m", "latprof", "analyze", str(logs), "--json", "--verbose", *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+        return done.stdout, done.stderr
+
+    plain = analyze("--no-cache", "--jobs", "1")[0]
+    first, second = analyze("--jobs", "3"), analyze()
+    assert first[0] == second[0] == plain
+    assert "nothing changed" not in first[1]
+    assert "nothing changed" in second[1]
+    with closing(sqlite3.connect(cache_file())) as database:
+        kinds = dict(database.execute("SELECT kind, count(*) FROM kept GROUP BY kind"))
+    assert kinds["file"] == sum(path.suffix in {".json", ".jsonl"} for path in logs.rglob("*"))
+    assert kinds["snapshot"] == kinds["columns"] == kinds["result"] == 1
+    grown = max(logs.rglob("*.jsonl"), key=lambda path: path.stat().st_size)
+    with grown.open("ab") as log:
+        log.write(grown.read_bytes().splitlines(keepends=True)[-1])
+    assert analyze()[0] == analyze("--no-cache", "--jobs", "1")[0]

@@ -145,7 +145,8 @@ class Keeper:
             if columns.is_picked:
                 piece.sort_pool()
             data = Chunk("", "log", piece).to_bytes()
-            name = self.cache.name("columns", data)
+            # Of many pieces most stay as they are; a single one has most likely changed, and any new name will do.
+            name = self.cache.name("columns", data if columns.is_stored else os.urandom(20))
             self.cache.put("pieces" if columns.is_stored else "columns", name, data)
             yield name, number + 1 - files
             first, files, count = first + count, number + 1, 0

@@ -7,8 +7,6 @@ one piece after the other. Threads help only with work that lets go of the lock 
 
 from __future__ import annotations
 
-import mmap
-import multiprocessing
 import os
 import signal
 import sys
@@ -17,11 +15,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-__all__ = ["Aside", "can_fork", "cores", "shared_room", "together", "two_at_a_time"]
+# Most runs share nothing: what is needed for that is loaded then.
+if TYPE_CHECKING:
+    import mmap
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+__all__ = ["Aside", "can_fork", "cores", "is_daemon", "shared_room", "together", "two_at_a_time"]
 
 # A task is claimed by taking one byte out of a pipe, which only one process can.
 _MOST_TASKS: Final = 256
@@ -43,8 +45,17 @@ def can_fork() -> bool:
     return sys.platform == "linux" and threading.active_count() == 1
 
 
+def is_daemon() -> bool:
+    """Whether this process is a daemon of another one, and may have no processes of its own."""
+    import multiprocessing
+
+    return multiprocessing.current_process().daemon
+
+
 def shared_room(size_bytes: int) -> mmap.mmap:
     """Memory of zeros that this process and its later copies all write into and read from."""
+    import mmap
+
     return mmap.mmap(-1, max(1, size_bytes))
 
 
@@ -55,7 +66,7 @@ def together(tasks: Sequence[Task[T]], processes: int) -> list[T]:
     fails in a copy, or whose copy dies, is done here. Raises what a task raises.
     """
     more = min(processes, len(tasks)) - 1
-    if more < 1 or len(tasks) > _MOST_TASKS or multiprocessing.current_process().daemon or not can_fork():
+    if more < 1 or len(tasks) > _MOST_TASKS or not can_fork() or is_daemon():
         return [task() for task in tasks]
     claims, listed = os.pipe()
     os.write(listed, bytes(range(len(tasks))))
@@ -163,4 +174,6 @@ def _quietly(work: Callable[[], None]) -> None:
 
 
 def _context() -> Any:
+    import multiprocessing
+
     return multiprocessing.get_context("fork")

@@ -23,9 +23,9 @@ from latprof.store import looks  # noqa: E402
 from latprof.store.cache import Cache  # noqa: E402
 
 
-def everything(logs: Path, cache: Cache | None) -> tuple[object, ...]:
-    """All that a reading says."""
-    reading = read_inputs([str(logs)], cache=cache)
+def everything(logs: Path, cache: Cache | None, jobs: int = 1) -> tuple[object, ...]:
+    """All that a reading says; several processes read and write the cache together."""
+    reading = read_inputs([str(logs)], cache=cache, jobs=jobs)
     whole = Chunk("", "log", reading.columns, reading.problems).to_bytes()
     return whole, reading.files, reading.size_bytes, reading.records, reading.copies, dict(reading.formats)
 
@@ -38,7 +38,7 @@ def run(seed: int, base: Path, steps: int, seen: Counter[str]) -> list[str] | No
     said: list[str] = []
     for _ in range(steps):
         cache = Cache(kept, b"bench", most_of={"snapshot": 4, "columns": 4})
-        same = everything(logs, cache) == everything(logs, None)
+        same = everything(logs, cache, rng.choice((1, 1, 2, 3))) == everything(logs, None)
         cache.close()
         seen["runs compared"] += 1
         seen["values taken from the cache"] += cache.hits

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.group import Factor, Group, fit_group, read_group
 from latprof.estimate.model import PROBABILITIES
 from latprof.estimate.observe import AGENTS, Observed, observe, usable

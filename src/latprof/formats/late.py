@@ -7,12 +7,12 @@ import json
 import pkgutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Grown, Source, Told
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem

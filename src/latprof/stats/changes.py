@@ -14,12 +14,13 @@ More changes are looked for on both sides of one that was found (binary segmenta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from latprof.classes import dataclass
 
 __all__ = [
     "FALSE_ALARMS",

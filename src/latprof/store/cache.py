@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zlib import crc32
+
+from latprof.classes import dataclass
 
 __all__ = ["CACHE_FILE", "MOST_BYTES", "Cache", "Contents", "remove"]
 

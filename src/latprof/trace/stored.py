@@ -12,12 +12,13 @@ import threading
 import weakref
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.errors import LatprofError
 from latprof.trace.by_name import ByName
 from latprof.trace.ids import Ids

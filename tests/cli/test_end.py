@@ -94,7 +94,7 @@ def test_what_cannot_be_written_at_the_end_is_told(tmp_path: Path) -> None:
     """By the interpreter, with its own exit code."""
     with Path("/dev/full").open("wb") as full:
         before, kept = "import sys; sys.stdout.write('x')", {**os.environ, "PYTHONUNBUFFERED": ""}
-        done = ended("schema", "-o", "a.json", before=before, stdout=full, cwd=tmp_path, env=kept)
+        done = ended("analyze", FIXTURE, "-o", "a.json", before=before, stdout=full, cwd=tmp_path, env=kept)
     assert done.returncode == 120
     assert "No space left on device" in done.stderr
     assert (tmp_path / "a.json").stat().st_size > 1000

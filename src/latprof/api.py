@@ -9,12 +9,13 @@ latprof.summarize(trace, by=["trigger", "model"])
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 from latprof.formats import Format, formats
 from latprof.ingest import Holding, Reading, read_inputs

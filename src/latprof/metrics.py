@@ -6,12 +6,12 @@ Tables, headers, JSON keys and the glossary in the docs are made from these decl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.model import Kind
 from latprof.trace import Trace
 

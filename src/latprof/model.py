@@ -6,8 +6,10 @@ seconds; a value that is not known is None, never 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, NamedTuple
+
+from latprof.classes import dataclass
 
 __all__ = [
     "BLOCK_TYPES",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from latprof.classes import dataclass
 
 __all__ = ["Amount", "parse_amount"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 
 from latprof.catalogue.facts import Conflict, Entry, Fact, Source
 from latprof.catalogue.views import Architecture, Gpu
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 
 __all__ = ["Catalogue"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 from latprof.catalogue.amounts import Amount
+from latprof.classes import dataclass
 
 __all__ = ["Conflict", "Entry", "Fact", "Kind", "Reference", "Scope", "Source"]
 

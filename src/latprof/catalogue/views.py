@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from latprof.catalogue.facts import Entry
+from latprof.classes import dataclass
 
 __all__ = ["Architecture", "Gpu"]
 

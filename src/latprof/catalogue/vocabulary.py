@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from latprof.classes import dataclass
 
 __all__ = ["CONDITIONS", "QUANTITIES", "SPEEDS", "TYPES", "Quantity"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Final
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.change.mix import Mix, cells_of, mix_of, overlap_weights
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 from latprof.metrics import Metric, metric
 from latprof.model import Kind

@@ -8,7 +8,6 @@ another speed. The scan and its false-alarm rate: `latprof.stats.changes`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.change.series import SeriesOfCalls, Units, series_of, units_of
+from latprof.classes import dataclass
 from latprof.stats.changes import FALSE_ALARMS, MIN_UNITS, Break, Family, Findings, enough, find_breaks
 from latprof.stats.difference import Change, verdict
 from latprof.stats.quantiles import student_t_quantile

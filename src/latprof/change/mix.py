@@ -10,12 +10,12 @@ JASA 113, 2018).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.stats.grouping import BY_KEYS
 from latprof.trace import Trace
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, Final, cast
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from latprof.check.budgets import percentile_name
 from latprof.check.result import Outcome, Status
+from latprof.classes import dataclass
 from latprof.config.schema import BaselineSettings
 from latprof.errors import UsageError
 from latprof.metrics import METRICS, Metric, metric

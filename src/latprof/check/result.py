@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from latprof.classes import dataclass
 from latprof.metrics import Metric
 from latprof.model import Kind
 from latprof.stats.difference import Change

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, NoReturn
 import typer
 
 from latprof import __version__
-from latprof.cli import talk
+from latprof.cli import caching, talk
 from latprof.cli.lazy import LazyGroup
 from latprof.errors import LatprofError
 
@@ -97,6 +97,7 @@ def main() -> None:
     gc.set_threshold(200_000, 10, 50)
     try:
         code = app(prog_name="latprof", standalone_mode=False)
+        caching.wait()
         talk.say("done")
         sys.exit(code)
     except LatprofError as error:

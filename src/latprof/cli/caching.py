@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from latprof.report import Document
     from latprof.store.cache import Cache
 
-__all__ = ["NoCacheOption", "kept_document", "opened", "zone_facts"]
+__all__ = ["NoCacheOption", "kept_document", "opened", "wait", "zone_facts"]
 
-# Caches that are being written; the interpreter waits for them when it ends, and so does who opens one anew.
+# Caches that are being written.
 _closing: list[threading.Thread] = []
 
 NoCacheOption = Annotated[
@@ -34,8 +34,7 @@ def opened(*, wanted: bool) -> Cache | None:
     """The user's cache; None where none is wanted."""
     if not wanted:
         return None
-    while _closing:
-        _closing.pop().join()
+    wait()
     from latprof.store.cache import Cache
     from latprof.store.places import cache_folder
     from latprof.store.version import code_version
@@ -71,6 +70,12 @@ def kept_document(
             return document
     _close(cache)
     return document
+
+
+def wait() -> None:
+    """Until every cache is written."""
+    while _closing:
+        _closing.pop().join()
 
 
 def _close(cache: Cache) -> None:

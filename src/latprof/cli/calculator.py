@@ -8,11 +8,12 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from latprof.classes import dataclass
 from latprof.cli import drawing, options
 from latprof.cli.catalogue import CatalogueFiles, chosen_catalogue
 from latprof.cli.selection import split

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from latprof.classes import dataclass
 from latprof.cli.calculator import usage
 from latprof.cli.catalogue import CatalogueFiles, chosen_catalogue
 from latprof.errors import UsageError

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 from latprof.units import parse_duration_s
 

@@ -10,13 +10,13 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from latprof.classes import dataclass
 from latprof.cli import talk
 from latprof.cli.caching import NoCacheOption, kept_document, opened, zone_facts
 from latprof.cli.options import progress_bar

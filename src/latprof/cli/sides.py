@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from latprof.classes import dataclass
 from latprof.cli.selection import Selection, moment
 from latprof.errors import UsageError
 

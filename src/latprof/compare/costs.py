@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from latprof.catalogue import Catalogue, Entry, Fact
 from latprof.catalogue.facts import Kind
+from latprof.classes import dataclass
 from latprof.compare.speeds import weakest
 from latprof.compare.team import WEEKS_PER_MONTH, Team
 from latprof.compare.usage import Usage

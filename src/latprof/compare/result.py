@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.catalogue import Catalogue, Entry, Fact
+from latprof.classes import dataclass
 from latprof.compare.alternatives import family
 from latprof.compare.costs import Cost, costs_of, list_price_usd
 from latprof.compare.speeds import Profile, profiles_of

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from latprof.catalogue import Catalogue, Entry, Fact, Reference
 from latprof.catalogue.facts import Kind, Scope
+from latprof.classes import dataclass
 
 __all__ = ["AGGREGATE", "NO_FIRST", "NO_SPEED", "Profile", "felt_profiles", "profiles_of", "weakest"]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.compare.speeds import Profile
 from latprof.compare.usage import Usage
 from latprof.stats.quantiles import min_calls, quantile_interval, student_t_quantile

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 
 __all__ = ["WEEKS_PER_MONTH", "Team"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.catalogue import Catalogue, Entry
+from latprof.classes import dataclass
 from latprof.compare.alternatives import alternatives
 from latprof.compare.costs import list_price_usd
 from latprof.compare.speeds import Profile, profiles_of

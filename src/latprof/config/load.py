@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from latprof.classes import dataclass
 from latprof.config.files import ENVIRONMENT_PREFIX, project_file, user_file
 from latprof.config.schema import Settings, Vocabulary
 from latprof.errors import UsageError

@@ -7,13 +7,13 @@ as a `Vocabulary`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import time
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from latprof.classes import dataclass
 from latprof.model import TRIGGERS
 
 __all__ = [

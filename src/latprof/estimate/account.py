@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.calibrate import spread
 from latprof.estimate.group import Group
 from latprof.estimate.observe import AGENTS, observe, take, usable

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from latprof.classes import dataclass
 
 __all__ = ["SHOWN", "SIGNATURE", "TEXT", "TEXT_SIZE", "THINKING", "TOOL", "TOOL_SIZE", "TYPES", "WIDTH", "BlockTable"]
 

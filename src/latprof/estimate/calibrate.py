@@ -14,12 +14,12 @@ is known.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.backend import descend
 from latprof.estimate.blocks import (
     SHOWN,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate import backend
 from latprof.estimate.evidence import Evidence
 from latprof.estimate.likelihood import Parameters, Shapes, costs, effects, of_context

@@ -8,11 +8,11 @@ fits, the places are uniform; the largest distance of their distribution from th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.cells import STAMP_S
 from latprof.estimate.evidence import Evidence
 from latprof.estimate.likelihood import Parameters, Shapes, shifts, sizes

@@ -5,12 +5,13 @@ All of it is in single precision: seven digits, where the figures have two or th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.blocks import TOOL
 
 __all__ = ["COLUMNS", "Evidence", "Sizes", "sizes_of"]

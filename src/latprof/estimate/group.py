@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.calibrate import Calibration
 from latprof.estimate.check import Misfit
 from latprof.estimate.likelihood import Parameters

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.evidence import Evidence, Sizes, sizes_of
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.table import LOG_EDGES, highest, straight

@@ -6,12 +6,12 @@ and the speed. The fit is EM (Dempster, Laird and Rubin, JRSS B 39, 1977).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate import backend
 
 __all__ = ["Mixture"]

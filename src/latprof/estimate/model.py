@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.calibrate import Calibration, calibrate, calibrate_on
 from latprof.estimate.check import Misfit, misfit, places
 from latprof.estimate.evidence import Evidence

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.blocks import TEXT, TYPES, BlockTable
 from latprof.estimate.ordered import quantiles
 from latprof.model import BLOCK_TYPES

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.blocks import TOOL
 from latprof.estimate.calibrate import Calibration, spread
 from latprof.estimate.cells import Cells

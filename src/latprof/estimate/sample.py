@@ -8,12 +8,13 @@ thirty-second of the group has come together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from latprof.classes import dataclass
 
 __all__ = ["FIT_CALLS", "Choice", "choose", "chunks", "settled"]
 

@@ -8,12 +8,12 @@ those who call them. A change here is a change there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.estimate.evidence import COLUMNS, Sizes, sizes_of
 from latprof.estimate.table import LAYOUT, LINES, inverse, lines_of, part_of, value_at
 

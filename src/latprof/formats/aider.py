@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Source
 from latprof.formats.exports import gap_flags, in_order
 from latprof.formats.records import seconds_of

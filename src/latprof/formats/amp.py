@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from typing import Any, Final
 
 import orjson
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Source
 from latprof.formats.records import (
     Record,

@@ -10,10 +10,11 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Final, Literal, NamedTuple
 
+from latprof.classes import dataclass
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 

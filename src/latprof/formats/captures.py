@@ -7,9 +7,9 @@ and in a table of it is one.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import Observed
 from latprof.model import FLAGS, Call, Trigger
 

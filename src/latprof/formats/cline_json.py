@@ -7,9 +7,10 @@ which the sessions of the same runs do not hold. Other output may stand between 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Source
 from latprof.formats.providers import provider_of
 from latprof.formats.records import Record, count_of, dict_of, loads_leniently, seconds_of, text_of, whole_text

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Source
 from latprof.formats.providers import provider_of
 from latprof.formats.records import Record, count_of, dict_of, json_document, list_of, seconds_of, text_of

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from pathlib import PurePath
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import Observed, Source
 from latprof.formats.cline_models import Models
 from latprof.formats.records import (

@@ -7,12 +7,13 @@ captured stream of live events also holds the usage of each call with its durati
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePath
 from typing import Final, NamedTuple
 
 import orjson
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Source
 from latprof.formats.copilot_cli_tail import standings
 from latprof.formats.records import Record, count_of, dict_of, json_lines, list_of, number_of, seconds_of, text_of

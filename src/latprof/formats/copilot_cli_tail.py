@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from latprof.classes import dataclass
 from latprof.formats.base import Source
 from latprof.formats.records import Record, dict_of, json_lines, list_of, seconds_of, text_of
 from latprof.formats.standing import Standing, Thread

@@ -7,12 +7,12 @@ tokens. What the log calls time to first token is the arrival of the response's 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
 import orjson
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Source
 from latprof.formats.records import Record, count_of, dict_of, json_lines, number_of, seconds_of, text_of
 from latprof.formats.vscode_places import USER_FOLDERS

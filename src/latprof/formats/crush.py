@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import SQLITE_MAGIC, Format, Source
 from latprof.formats.database import Row, rows
 from latprof.formats.providers import provider_of

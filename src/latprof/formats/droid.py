@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import orjson
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Source
 from latprof.formats.exports import gap_flags, in_order
 from latprof.formats.providers import provider_of

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.records import Record, count_of, dict_of, list_of, seconds_of, text_of
 from latprof.formats.standing import Standing, Thread
 from latprof.model import LONG_GAP_S, Block, Call, Trigger

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Source
 from latprof.formats.records import Record, count_of, dict_of, json_lines, number_of, seconds_of, text_of
 from latprof.formats.standing import Standing, Thread

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Source
 from latprof.formats.exports import arrived_whole, exported, first_chunk_source, in_order, shapes
 from latprof.formats.providers import provider_of

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import pkgutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import PathFinder
-from pathlib import Path
 from typing import Any
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Grown, Source, Told
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
@@ -24,6 +24,8 @@ _METADATA = (".dist-info", ".egg-info")
 
 @dataclass(frozen=True, slots=True)
 class _Sniff:
+    """Whether a file may be of the format of this module."""
+
     module: str
     marks: tuple[bytes, ...]
 
@@ -34,6 +36,8 @@ class _Sniff:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
+    """Reads a file with the module."""
+
     module: str
 
     def __call__(self, source: Source) -> Iterable[Call | Problem]:
@@ -42,6 +46,8 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Tail:
+    """Tells how things stand at the end of a file."""
+
     module: str
 
     def __call__(self, source: Source) -> Sequence[Standing]:
@@ -51,6 +57,8 @@ class _Tail:
 
 @dataclass(frozen=True, slots=True)
 class _Resume:
+    """Reads on in a file that has grown."""
+
     module: str
 
     def __call__(self, source: Source, begun: bytes) -> Grown:
@@ -62,6 +70,8 @@ class _Resume:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
+    """Reads a file into columns."""
+
     module: str
 
     def __call__(self, source: Source) -> Told | None:
@@ -102,22 +112,22 @@ def has_entry_points(group: str) -> bool:
     """
     if any(hasattr(finder, "find_distributions") for finder in sys.meta_path if finder is not PathFinder):
         return True
-    return any(_folder_has(Path(path), group.encode()) for path in sys.path)
+    return any(_folder_has(path or ".", group.encode()) for path in sys.path)
 
 
-def _folder_has(folder: Path, group: bytes) -> bool:
+def _folder_has(folder: str, group: bytes) -> bool:
     try:
-        return any(
-            _is_named(found / "entry_points.txt", group) for found in folder.iterdir() if found.suffix in _METADATA
-        )
+        names = [name for name in os.listdir(folder) if name.endswith(_METADATA)]  # noqa: PTH208 - five times as fast
+        return any(_is_named(f"{folder}/{name}/entry_points.txt", group) for name in names)
     except FileNotFoundError:
         return False
     except OSError:
         return True
 
 
-def _is_named(path: Path, group: bytes) -> bool:
+def _is_named(path: str, group: bytes) -> bool:
     try:
-        return group in path.read_bytes()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a text already
+            return group in file.readall()
     except FileNotFoundError:
         return False

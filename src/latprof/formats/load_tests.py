@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import Observed, Source
 from latprof.formats.records import count_of, json_document, json_lines, list_of, number_of
 from latprof.model import FLAGS, Call, Problem

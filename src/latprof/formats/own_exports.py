@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import Observed, Source
 from latprof.formats.records import Record, count_of, list_of, number_of, seconds_of, text_of
 from latprof.model import (

@@ -7,10 +7,11 @@ are the sending of its request and the end of its stream; the first token is in 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from latprof.classes import dataclass
 from latprof.formats.base import Format, Source
 from latprof.formats.providers import provider_of
 from latprof.formats.records import (

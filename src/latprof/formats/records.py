@@ -12,12 +12,12 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
 
+from latprof.classes import dataclass
 from latprof.formats.base import Source
 from latprof.model import Problem
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
+from latprof.classes import dataclass
 from latprof.model import Trigger
 
 __all__ = ["STATES", "FirstLine", "Standing", "State", "Thread"]

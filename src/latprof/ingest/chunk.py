@@ -15,13 +15,14 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.model import Problem
 from latprof.trace.blocks import BlockStore
 from latprof.trace.columns import CODED, Columns

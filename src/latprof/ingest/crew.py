@@ -6,20 +6,22 @@ send. They get numbers of files and send chunks as bytes. One that dies leaves i
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any, Final, Literal
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from latprof.classes import dataclass
 from latprof.formats import formats
 from latprof.ingest.entry import Entry, read_entry
-from latprof.parallel import can_fork, cores
+from latprof.parallel import can_fork, cores, is_daemon
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 __all__ = ["processes", "read_together"]
 
@@ -42,12 +44,14 @@ Take = Callable[[int, Entry], None]
 
 def processes(sizes: Sequence[int], jobs: int | None) -> int:
     """How many processes should read files of these sizes; `jobs` is what the user wants, None leaves it to us."""
-    if multiprocessing.current_process().daemon or len(sizes) < 2:  # a daemon may have no processes of its own
+    if len(sizes) < 2:
         return 1
     if jobs is not None:
-        return max(1, min(jobs, len(sizes)))
-    others = (sum(sizes) - max(sizes)) // _BYTES_EACH[_method()]
-    return max(1, min(cores(), _MOST, others, len(sizes)))
+        count = min(jobs, len(sizes))
+    else:
+        others = (sum(sizes) - max(sizes)) // _BYTES_EACH[_method()]
+        count = min(cores(), _MOST, others, len(sizes))
+    return 1 if count < 2 or is_daemon() else count
 
 
 def _method() -> Literal["fork", "spawn"]:
@@ -138,6 +142,8 @@ class _Member:
 
 def _answers(crew: list[_Member], take: Take, *, may_wait: bool) -> Iterator[int]:
     """Take in what is there; the files that come back unread."""
+    from multiprocessing.connection import wait
+
     by_connection = {member.answers: member for member in crew if member.outstanding}
     for connection in wait(list(by_connection), None if may_wait else 0) if by_connection else ():
         yield from by_connection[connection].answer(take)  # type: ignore[index]
@@ -146,6 +152,8 @@ def _answers(crew: list[_Member], take: Take, *, may_wait: bool) -> Iterator[int
 @contextmanager
 def _crew(paths: Sequence[str], count: int, *, watching: bool) -> Iterator[list[_Member]]:
     """So many processes, or as many as can be had; none of them outlives the context."""
+    import multiprocessing
+
     context: Any = multiprocessing.get_context(_method())
     crew: list[_Member] = []
     try:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.formats import Format, Source
 from latprof.ingest.chunk import Chunk
 from latprof.ingest.one_file import Begun, read_source

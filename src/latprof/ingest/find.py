@@ -9,10 +9,11 @@ import stat
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Final
 
+from latprof.classes import dataclass
 from latprof.errors import NothingReadable, UsageError
 from latprof.formats import Format, Source
 from latprof.ingest.tags import NO_TAGS, Tags, parted

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from dataclasses import fields as dataclass_fields
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.ingest.match import Record, match
 from latprof.model import FIRST_OUTPUT_SOURCES, FLAGS, LAST_OUTPUT_SOURCES, SENT_SOURCES, Block, Call, Sighting
 

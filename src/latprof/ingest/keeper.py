@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.formats import formats
 from latprof.ingest.chunk import Chunk
 from latprof.ingest.entry import Entry, looks_from, read_grown

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import PurePosixPath
 from typing import Final
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.errors import NothingReadable
 from latprof.formats import formats
 from latprof.ingest.chunk import Chunk

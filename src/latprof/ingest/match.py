@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import combinations
 from typing import Final, NamedTuple
 
+from latprof.classes import dataclass
 from latprof.model import Call
 
 __all__ = ["KEYS", "Key", "Matching", "Record", "match"]

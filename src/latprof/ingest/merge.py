@@ -7,9 +7,10 @@ lines that embed a sub-agent's messages. The result does not depend on the order
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any, Final, NamedTuple
 
+from latprof.classes import dataclass
 from latprof.ingest.match import Record
 from latprof.model import SENT_SOURCES, Call
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.formats import Format, Source
 from latprof.formats.base import Told
 from latprof.ingest.chunk import Chunk

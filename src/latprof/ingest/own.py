@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterable, Sequence
-from fnmatch import translate
+from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
 from typing import Final
@@ -18,9 +17,15 @@ from latprof.ingest.tags import NO_TAGS, Tags, parted
 __all__ = ["Asked", "Own"]
 
 _ANY: Final = "**"
-# A part of a path, or what it must match.
-_Part = str | re.Pattern[str]
-_Pattern = tuple[_Part, ...]
+
+
+class _Mask(str):
+    """A part of a path with signs that stand for others."""
+
+    __slots__ = ()
+
+
+_Pattern = tuple[str, ...]
 
 
 class Own:
@@ -31,7 +36,7 @@ class Own:
         self._places = [_pattern(place) for place in places]
         self._starts = [_fixed(place) for place in self._places]
         self._near: dict[tuple[str, ...], list[int]] = {(): list(range(len(self._places)))}
-        self._below: dict[str, tuple[bool, list[_Part]]] = {}
+        self._below: dict[str, tuple[bool, list[str]]] = {}
 
     def holds(self, folder: str, name: str) -> bool:
         """Whether the file of this name in this folder, given without links, lies in one of the places."""
@@ -81,9 +86,9 @@ def _pattern(text: str) -> _Pattern:
     return (*fixed, *(_part(part) for part in parts[first:]))
 
 
-def _fixed(pattern: _Pattern) -> list[_Part]:
+def _fixed(pattern: _Pattern) -> list[str]:
     """The parts before the first that is a pattern."""
-    return list(takewhile(lambda part: part != _ANY and isinstance(part, str), pattern))
+    return list(takewhile(lambda part: part != _ANY and not isinstance(part, _Mask), pattern))
 
 
 def _parts(path: str) -> list[str]:
@@ -91,8 +96,8 @@ def _parts(path: str) -> list[str]:
     return path.rstrip(os.sep).split(os.sep)  # noqa: PTH206
 
 
-def _part(text: str) -> _Part:
-    return re.compile(translate(text)) if glob.has_magic(text) and text != _ANY else text
+def _part(text: str) -> str:
+    return _Mask(text) if glob.has_magic(text) and text != _ANY else text
 
 
 def _leads(pattern: _Pattern, parts: Sequence[str]) -> bool:
@@ -105,5 +110,5 @@ def _leads(pattern: _Pattern, parts: Sequence[str]) -> bool:
     return True
 
 
-def _fits(part: _Part, name: str) -> bool:
-    return part == name if isinstance(part, str) else part.match(name) is not None
+def _fits(part: str, name: str) -> bool:
+    return fnmatchcase(name, part) if isinstance(part, _Mask) else part == name

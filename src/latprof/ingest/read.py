@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from latprof.classes import dataclass
 from latprof.errors import NothingReadable
 from latprof.formats import Format, formats
 from latprof.ingest.crew import processes, read_together

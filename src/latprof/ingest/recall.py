@@ -6,9 +6,9 @@ import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from latprof.classes import dataclass
 from latprof.ingest.entry import looks_from
 from latprof.ingest.find import Found
 from latprof.ingest.read import Reading

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from latprof.classes import dataclass
 from latprof.formats import Format, Source, formats
 from latprof.ingest.find import find, roots_of
 from latprof.model import Call

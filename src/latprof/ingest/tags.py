@@ -10,10 +10,11 @@ import glob
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from latprof.classes import dataclass
 from latprof.config.projects import lies_in
 
 __all__ = ["NO_TAGS", "TagRules", "Tags", "map_path", "parted", "plain_path"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
+from latprof.classes import dataclass
 from latprof.live.watcher import Picture, Row
 
 __all__ = ["Event", "EventKind", "events"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from latprof.classes import dataclass
 from latprof.errors import LatprofError, NothingReadable
 from latprof.formats import Format, Source, formats
 from latprof.ingest import Found, find, read_inputs

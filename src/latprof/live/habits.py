@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.formats.standing import FirstLine, Standing
 from latprof.model import Trigger
 from latprof.stats.quantiles import min_calls

@@ -6,11 +6,12 @@ Nothing here waits or asks for the time: each look is given its instant.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.formats import Format, formats
 from latprof.formats.standing import Standing
 from latprof.ingest.tags import NO_TAGS, TagRules, Tags

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.replay.cluster import Cluster, Routing, replay
 from latprof.replay.engine import EngineSettings
 from latprof.replay.outcome import figures_of, today_key

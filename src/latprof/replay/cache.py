@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from latprof.classes import dataclass
 
 __all__ = ["Node", "PagedCache"]
 

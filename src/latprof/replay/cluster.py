@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
+from latprof.classes import dataclass
 from latprof.replay.cache import Node
 from latprof.replay.engine import Engine, EngineSettings, Request, Role
 from latprof.replay.steps import StepTable

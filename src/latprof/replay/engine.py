@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
+from latprof.classes import dataclass
 from latprof.replay.cache import Node, PagedCache
 from latprof.replay.steps import StepTable
 

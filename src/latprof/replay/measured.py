@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 from latprof.serving import Deployment
 from latprof.serving.tables import gpu_named, model_named

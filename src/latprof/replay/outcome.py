@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.replay.cluster import Counts, Done, Replay
 
 __all__ = ["FIGURES", "TRIGGERS", "Figure", "figures_of", "today_key"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 from latprof.serving import Deployment, Gpu, ModelCard, Precision, Speculation, kv_capacity_tokens
 from latprof.serving.hardware import weight_bytes
@@ -59,7 +60,7 @@ class Wish:
     kv_bytes: float = 2.0
     context_tokens: int | None = None
     max_batched_tokens: int = 8192
-    speculation: Speculation = Speculation()  # noqa: RUF009 - frozen
+    speculation: Speculation = Speculation()
     room_tokens: int = 1
     team_tokens: int = 0
 

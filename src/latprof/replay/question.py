@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.replay.bands import Band, Outlook, Pace, Study, spread_of_calls
 from latprof.replay.cluster import Routing
 from latprof.replay.measured import MeasuredRow, nearest_rows

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 
 __all__ = ["Histogram", "Scrape", "Window", "is_scrape", "scraped", "window"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol
+
+from latprof.classes import dataclass
 
 __all__ = ["StepModel", "StepTable", "grid"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from latprof.classes import dataclass
 from latprof.replay.workload import Sitting, Turn, Workload
 
 __all__ = ["Lane", "Team", "capped", "clipped"]

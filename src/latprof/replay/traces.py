@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 from latprof.replay.workload import Sitting, Turn, whole_sessions
 from latprof.trace import Trace

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from latprof.classes import dataclass
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
 from latprof.units import UNKNOWN, format_count, format_share
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.catalogue import Catalogue, Entry
+from latprof.classes import dataclass
 from latprof.compare import Claims
 from latprof.compare.claims import typical_output_tokens
 from latprof.compare.speeds import AGGREGATE, Profile, felt_profiles

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.report.calculation import Field, Value, calculation_document, number_text
 from latprof.report.document import Document
 from latprof.sizing import (

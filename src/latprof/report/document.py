@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, Literal
 
+from latprof.classes import dataclass
 from latprof.model import Problem
 from latprof.report.figures import Figure
 from latprof.stats import Method, Summary

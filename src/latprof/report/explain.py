@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.estimate import POOLING_CALLS, Account, Group, Reading
 from latprof.estimate.calibrate import Calibration
 from latprof.estimate.likelihood import Parameters

@@ -5,7 +5,7 @@ Values are in the unit that the axis names; None is a place without a value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from latprof.classes import dataclass
 
 __all__ = [
     "Axis",

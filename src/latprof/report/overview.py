@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain, count
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.metrics import metric
 from latprof.report.build import LEGEND, analysis_title, problem_section, table_sections
 from latprof.report.document import Analysis, Cell, Column, Document, Note, Plot, Section, Table

@@ -8,10 +8,11 @@ format asks. Times are whole microseconds since the first instant of the trace, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import tzinfo
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.timeline import ACTIVITIES, Budget, Instants, Segment, budgets, instants_of
 from latprof.trace import Trace
 from latprof.units import format_instant

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 
 __all__ = [

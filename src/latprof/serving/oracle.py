@@ -9,10 +9,10 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 from latprof.serving.predict import Point
 from latprof.serving.tables import model_named

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.serving.hardware import Deployment
 
 __all__ = ["FIRST_GUESS", "Parameters", "default_parameters", "groups"]

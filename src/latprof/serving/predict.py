@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 from latprof.serving.hardware import WEIGHT_BYTES, Deployment, ModelCard, Precision, Speculation
 from latprof.serving.parameters import Parameters, default_parameters

@@ -12,13 +12,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from latprof.classes import dataclass
 
 __all__ = ["TRAITS", "Features", "Residuals", "default_residuals", "features_of", "robust_weights", "spread_of"]
 

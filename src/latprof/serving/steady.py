@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.serving.hardware import Deployment, kv_capacity_tokens
 from latprof.serving.parameters import Parameters
 from latprof.serving.step import Batch, Terms, combined_s, least_s, step_terms

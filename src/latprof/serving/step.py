@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from latprof.classes import dataclass
 from latprof.serving.hardware import WEIGHT_BYTES, Deployment
 from latprof.serving.parameters import Parameters
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.formats.records import loads_leniently
 from latprof.share.masking import Masker
 

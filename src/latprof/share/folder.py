@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.errors import UsageError
 from latprof.formats import Format, Source, formats
 from latprof.ingest import Reading, read_inputs

@@ -13,10 +13,12 @@ import random
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from itertools import groupby, product
 from typing import Final
+
+from latprof.classes import dataclass
 
 __all__ = ["UNIT", "Ids"]
 

@@ -7,10 +7,11 @@ and the names of models and tools. A salt that is thrown away makes the other id
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.share.ids import UNIT, Ids
 from latprof.share.known import beginnings, known_words, parts_of_names, phrases
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from latprof.classes import dataclass
 from latprof.sizing.checks import at_least_zero, positive
 from latprof.sizing.power import power_cost_per_month
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from latprof.classes import dataclass
 from latprof.sizing.checks import at_least_zero, positive
 
 __all__ = ["KvCache", "Window", "attention_kv_bytes", "latent_kv_bytes"]

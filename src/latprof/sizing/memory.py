@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.sizing.checks import at_least_zero, positive
 from latprof.sizing.kv_cache import KvCache
 

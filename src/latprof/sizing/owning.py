@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from latprof.classes import dataclass
 from latprof.sizing.checks import at_least_zero, positive, share
 from latprof.sizing.power import HOURS_PER_MONTH, power_cost_per_month
 

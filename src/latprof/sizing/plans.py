@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from latprof.classes import dataclass
 from latprof.sizing.checks import at_least_zero, positive
 from latprof.sizing.decode import ceiling_tps, read_bytes_per_token, real_tps
 from latprof.sizing.kv_cache import KvCache, Window

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.sizing.checks import positive
 
 __all__ = ["QUANTISATIONS", "Quantisation", "bits_per_weight", "model_bytes", "quantisation", "size_reduction_share"]

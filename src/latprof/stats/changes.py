@@ -14,12 +14,12 @@ More changes are looked for on both sides of one that was found (binary segmenta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from latprof.classes import dataclass
 
 __all__ = [
     "FALSE_ALARMS",
@@ -222,5 +222,7 @@ def _scores(values: _Floats) -> _Floats:
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     middle = (ends - counts / 2) / len(values)
+    from statistics import NormalDist
+
     normal = NormalDist()
     return np.array([normal.inv_cdf(share) for share in middle])[inverse]

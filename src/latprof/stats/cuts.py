@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.parallel import cores, two_at_a_time
 from latprof.stats.grouping import group_numbers
 from latprof.stats.intervals import Interval, Ordered, known_points, quantile_intervals, quantiles_of

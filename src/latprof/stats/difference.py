@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.metrics import Metric
 from latprof.model import Kind
 from latprof.stats.quantiles import student_t_quantile

@@ -8,13 +8,13 @@ samples, quantiles and sides go through their bisections side by side.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.stats.quantiles import MIN_TAIL_SESSIONS, score_test_degrees, student_t_quantile
 
 __all__ = ["Interval", "Ordered", "known_points", "quantile_intervals", "quantiles_of"]

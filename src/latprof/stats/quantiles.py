@@ -26,13 +26,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from latprof.classes import dataclass
 
 __all__ = [
     "MIN_TAIL_CALLS",
@@ -193,6 +193,8 @@ def student_t_quantile(probability: float, degrees: int) -> float:
     d = ((94.5 / (b + c) - 3) / b + 1) * math.sqrt(a * math.pi / 2) * degrees
     y = (d * tail) ** (2 / degrees)
     if y > 0.05 + a:
+        from statistics import NormalDist
+
         x = NormalDist().inv_cdf(tail / 2)
         y = x * x
         if degrees < 5:

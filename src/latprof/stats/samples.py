@@ -7,12 +7,12 @@ sessions, and those of estimates hold the model's own error. Calls may have weig
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.metrics import Metric
 from latprof.model import Kind
 from latprof.stats.quantiles import min_calls, quantile_interval, weighted_quantile

@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
+from latprof.classes import dataclass
 from latprof.parallel import Aside, can_fork
 
 __all__ = ["CACHE_FILE", "MOST_BYTES", "Cache", "Contents", "remove"]

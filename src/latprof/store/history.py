@@ -13,9 +13,10 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from latprof.classes import dataclass
 
 __all__ = ["HISTORY_FILE", "Change", "Entry", "History", "HistoryError", "Parts"]
 

@@ -11,11 +11,12 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from latprof.classes import dataclass
 from latprof.formats import Source
 
 __all__ = [

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 import numpy as np
 
+from latprof.classes import dataclass
 from latprof.model import Kind
 from latprof.timeline.segments import ACTIVITIES, Activity, Segment, clip
 from latprof.timeline.threads import Instants, Thread, build_thread, instants_of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
+from latprof.classes import dataclass
 from latprof.model import Kind
 
 __all__ = ["ACTIVITIES", "WAITING_FOR_MODEL", "Activity", "Segment", "clip", "paint"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.model import Block, Kind
 from latprof.timeline.segments import Activity, Segment, paint
 from latprof.trace import Trace

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
+from latprof.classes import dataclass
 from latprof.model import Kind
 from latprof.timeline.budget import Budget, by_days
 from latprof.timeline.segments import WAITING_FOR_MODEL, Segment

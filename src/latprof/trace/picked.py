@@ -7,12 +7,13 @@ several times. Here that is done to row numbers only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.trace.blocks import BLOCK_NUMBERS, BlockStore
 from latprof.trace.by_name import ByName
 from latprof.trace.columns import CODED, IDS, NUMBERS, Columns

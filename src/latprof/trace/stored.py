@@ -7,17 +7,17 @@ no file can be had, or the disk is full, arrays stay in memory.
 from __future__ import annotations
 
 import sys
-import tempfile
 import threading
 import weakref
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.errors import LatprofError
 from latprof.trace.by_name import ByName
 from latprof.trace.ids import Ids
@@ -78,6 +78,8 @@ class Store:
             return False
         try:
             if self._file is None:
+                import tempfile  # few runs need it
+
                 self._file = tempfile.TemporaryFile(buffering=0, prefix="latprof-")  # noqa: SIM115
                 weakref.finalize(self, self._file.close)
             self._file.seek(start)
@@ -108,6 +110,8 @@ def _bytes(array: Array) -> memoryview:
 
 
 def _unreadable(why: str) -> LatprofError:
+    import tempfile
+
     folder = tempfile.gettempdir()
     return LatprofError(f"A temporary file in {folder} cannot be read back ({why}): check that disk, or set TMPDIR.")
 

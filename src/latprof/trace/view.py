@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.classes import dataclass
 from latprof.trace.blocks import BlockStore
 from latprof.trace.columns import CODED, INSTANTS, Columns
 from latprof.trace.pool import Codes, coded, codes_of

@@ -7,11 +7,11 @@ at to see what kind of line it is and how long it is, then dropped.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
+from latprof.classes import dataclass
 from latprof.formats.claude_code.parts import Part, part_of
 from latprof.formats.claude_code.stamps import seconds_of
 from latprof.formats.records import finite_or_none, whole_or_none

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.claude_code.lines import USER_KINDS, Line, LineKind
 from latprof.formats.claude_code.responses import Response
 from latprof.formats.claude_code.transcript import Transcript

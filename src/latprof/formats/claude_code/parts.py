@@ -6,11 +6,11 @@ lines share the message id and the request id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from latprof.classes import dataclass
 from latprof.model import BlockType
 
 __all__ = ["NO_USAGE", "BlockFacts", "Part", "Usage", "json_characters", "part_of"]

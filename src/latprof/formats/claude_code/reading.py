@@ -12,12 +12,13 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import attrgetter
 from typing import IO, Any, Final
 
 import orjson
 
+from latprof.classes import dataclass
 from latprof.formats.base import Source
 from latprof.formats.claude_code.calls import call_of
 from latprof.formats.claude_code.lines import BadLine, Line, full_record, line_of

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.claude_code.lines import Line
 from latprof.formats.claude_code.parts import Part, Usage
 from latprof.model import LONG_GAP_S, Block

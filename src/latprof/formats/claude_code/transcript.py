@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.parts import Part
 from latprof.formats.claude_code.responses import Habit, Response

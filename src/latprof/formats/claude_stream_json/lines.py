@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.base import Source
 from latprof.formats.records import Record, loads_leniently, seconds_of
 from latprof.model import Problem

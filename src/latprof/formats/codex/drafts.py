@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.records import Record, count_of
 from latprof.model import FLAGS, LONG_GAP_S, Block, Call, Trigger
 

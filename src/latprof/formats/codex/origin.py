@@ -6,9 +6,10 @@ times say nothing, and the calls are in the other file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.formats.codex.drafts import Owner
 from latprof.formats.codex.items import uuid_seconds
 from latprof.formats.providers import provider_of

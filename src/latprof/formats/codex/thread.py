@@ -8,9 +8,10 @@ told apart by the order of lines, never by their number.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
+from latprof.classes import dataclass
 from latprof.formats.codex.drafts import Draft
 from latprof.formats.codex.items import block_of, is_item, item_block, uuid_seconds
 from latprof.formats.codex.origin import COPY_S, Origin

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.providers import provider_of
 from latprof.formats.records import Record, count_of, dict_of, list_of, text_of
 from latprof.model import FLAGS, LONG_GAP_S, Block, BlockType, Call, Trigger

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.kimi_code.steps import Log, Step
 from latprof.formats.records import Record, count_of, dict_of, number_of, text_of
 from latprof.model import LONG_GAP_S, Call

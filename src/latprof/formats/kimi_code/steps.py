@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from latprof.classes import dataclass
 from latprof.formats.records import Record
 from latprof.model import Block, Trigger
 

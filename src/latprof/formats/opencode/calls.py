@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.opencode.parts import Message, Session, in_order, version_of
 from latprof.formats.opencode.steps import Step, Tokens, steps_of, tokens_of
 from latprof.formats.opencode.textlog import Sendings

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import orjson
 
+from latprof.classes import dataclass
 from latprof.formats.records import Record, dict_of, seconds_of, text_of
 
 __all__ = ["Message", "Part", "Session", "id_at", "in_order", "version_of", "without_copies"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import Final
 
 import orjson
 
+from latprof.classes import dataclass
 from latprof.formats.opencode.parts import Message, Part
 from latprof.formats.records import Record, count_of, dict_of, text_of
 from latprof.model import Block, BlockType

@@ -8,9 +8,10 @@ client waited for it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
 
+from latprof.classes import dataclass
 from latprof.formats.openhands.usage import set_tokens
 from latprof.formats.providers import provider_of
 from latprof.formats.records import Record, dict_of, list_of, number_of, seconds_of, text_of

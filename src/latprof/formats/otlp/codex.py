@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.otlp.telemetry import Event, agent_of, seconds_in, session_of, version_of
 from latprof.formats.otlp.tokens import tokens_of
 from latprof.formats.providers import provider_of

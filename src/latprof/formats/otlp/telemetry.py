@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from latprof.classes import dataclass
 from latprof.formats.records import Record, number_of, text_of
 
 __all__ = ["Event", "Span", "Telemetry", "agent_of", "flat", "last_text", "seconds_in", "session_of", "version_of"]

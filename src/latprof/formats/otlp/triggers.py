@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.formats.otlp.spans import is_agent, is_tool
 from latprof.formats.otlp.telemetry import Telemetry, session_of
 from latprof.model import Call, Trigger

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from latprof.classes import dataclass
 from latprof.metrics import metric
 from latprof.stats import traces_by
 from latprof.stats.distributions import MIN_SPREAD_CALLS, Choice, best_choice

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from latprof.classes import dataclass
 from latprof.report.document import Document
 
 __all__ = ["Renderer", "Screen"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table as RichTable
@@ -14,8 +16,6 @@ from latprof.report.document import Cell, Column, Document, Note, Plot, Table
 from latprof.report.renderers.base import Renderer, Screen
 
 __all__ = ["RENDERER"]
-
-_UNLIMITED = 10_000
 
 
 def _render(document: Document, screen: Screen) -> str:
@@ -52,18 +52,32 @@ def _table(table: Table, console: Console) -> Group:
 
     Title and caption have the screen's width, not the table's, which may be narrow.
     """
+    widths = _widths(table)
     levels = sorted({column.priority for column in table.columns}, reverse=True)
-    level, drawn = levels[0], _draw(table, levels[0])
-    wide = console.options.update(width=_UNLIMITED)
-    for level in levels:
-        drawn = _draw(table, level)
-        if console.measure(drawn, options=wide).maximum <= console.width:
-            break
-    caption = _safe(_caption(table, level))
+    fitting = (level for level in levels if _total(table, widths, level) <= console.width)
+    level = next(fitting, None)
+    # The library measures each cell several times; where all of them have room it need not.
+    drawn = _draw(table, levels[-1], None) if level is None else _draw(table, level, widths)
+    caption = _safe(_caption(table, levels[-1] if level is None else level))
     return Group(Text(_safe(table.title), style="bold"), drawn, *((Text(caption),) if caption else ()))
 
 
-def _draw(table: Table, level: int) -> RichTable:
+def _widths(table: Table) -> list[int]:
+    """Of each column's widest cell, its title included."""
+    columns = zip(*([column.title for column in table.columns], *map(_texts, table.rows)), strict=True)
+    return [max(cell_len(_safe(text)) for text in column) for column in columns]
+
+
+def _texts(row: Sequence[Cell]) -> list[str]:
+    return [cell.text for cell in row]
+
+
+def _total(table: Table, widths: list[int], level: int) -> int:
+    """The width of the table with its columns of that level: two places between columns, one at each end."""
+    return sum(width + 2 for column, width in zip(table.columns, widths, strict=True) if column.priority <= level)
+
+
+def _draw(table: Table, level: int, widths: list[int] | None) -> RichTable:
     kept = [index for index, column in enumerate(table.columns) if column.priority <= level]
     drawn = RichTable(
         box=box.SIMPLE_HEAD,
@@ -71,7 +85,7 @@ def _draw(table: Table, level: int) -> RichTable:
         padding=(0, 1, 0, 0),
     )
     for index in kept:
-        _add_column(drawn, table.columns[index])
+        _add_column(drawn, table.columns[index], None if widths is None else widths[index])
     for row in table.rows:
         drawn.add_row(*(_text(row[index]) for index in kept))
     return drawn
@@ -84,9 +98,9 @@ def _caption(table: Table, level: int) -> str:
     return " ".join(part for part in (table.caption, missing) if part)
 
 
-def _add_column(drawn: RichTable, column: Column) -> None:
-    left = column.align == "left"
-    drawn.add_column(Text(_safe(column.title), style="bold"), justify=column.align, no_wrap=not left, overflow="fold")
+def _add_column(drawn: RichTable, column: Column, width: int | None) -> None:
+    left, title = column.align == "left", Text(_safe(column.title), style="bold")
+    drawn.add_column(title, justify=column.align, no_wrap=not left, overflow="fold", width=width)
 
 
 def _text(cell: Cell) -> Text:

@@ -27,6 +27,7 @@ __all__ = ["Aside", "can_fork", "cores", "is_daemon", "shared_room", "together",
 
 # A task is claimed by taking one byte out of a pipe, which only one process can.
 _MOST_TASKS: Final = 256
+_NICE: Final = 10
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -170,6 +171,7 @@ class Aside:
 def _quietly(work: Callable[[], None]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was begun is brought to its end
     with suppress(Exception):
+        os.nice(_NICE)  # what others wait for goes first
         work()
 
 

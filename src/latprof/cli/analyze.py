@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from latprof.stats import Method
 
 __all__ = ["analyze", "quantiles_of"]
+
+# What is needed after all logs are read: loaded while other processes read, and before any of them is copied.
+_LATER: Final = (
+    "latprof.estimate", "latprof.report.words", "latprof.report.several", "latprof.report.history", "numpy.random",
+    "statistics",
+)  # fmt: skip
 
 
 @selects_calls
@@ -69,7 +75,8 @@ def analyze(  # noqa: PLR0913 - one argument per option
         return build_document(analysis, list_problems=problems)
 
     def load_the_rest() -> None:
-        importlib.import_module("latprof.estimate")
+        for name in _LATER:
+            importlib.import_module(name)
         drawing.load(chosen)
 
     document = selection.document(("analyze", repr((keys, quantiles, kind, problems))), made, load_the_rest)

@@ -117,6 +117,11 @@ class Gathering:
         self._pieces, self._store = [], None
         order = _file_order(self._places)
         if order is not None:
+            if not (columns.is_stored or columns.is_picked):
+                # Rows are moved twice more, when copies are dropped and when calls are put in order.
+                from latprof.trace.picked import PickedColumns
+
+                columns = PickedColumns.of_rows([columns])
             columns.keep(order)
         columns.sort_pool()
         if columns.is_stored:

@@ -101,7 +101,7 @@ def progress_bar() -> Iterator[Callable[[int, int], None] | None]:
 
     def show(done: int, total: int) -> None:
         # It runs a thread, and processes that share the work are forked where there is none: before and after.
-        if not progress.live.is_started and done < total:
+        if not progress.live.is_started and not progress.finished:
             progress.start()
         progress.update(task, completed=done, total=total)
         if done >= total:

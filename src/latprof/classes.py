@@ -3,7 +3,7 @@
 The standard decorator writes a text for each method of each class and compiles it, and few of these methods are ever
 called. Here `__init__` is compiled when it is first called, and the others are the same functions for all classes. To
 everybody else a class is the dataclass that it was. What is not handled here goes to the standard decorator: see
-docs/decisions/0029-classes-compiled-late.md.
+docs/decisions/0029-cheap-start-and-end.md.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
@@ -249,6 +248,8 @@ def _problem(path: str, error: OSError) -> Problem:
 
 def _standard_input() -> Source:
     """Standard input kept in a file without a name, because it is looked at before it is read."""
+    import tempfile
+
     kept = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the source
     shutil.copyfileobj(sys.stdin.buffer, kept)
     kept.flush()

@@ -34,7 +34,8 @@ def _defined(name: str) -> set[str]:
     """Public names that a module's own top level defines: classes, functions, constants, types."""
     names: set[str] = set()
     body = ast.parse(_path(name).read_text(encoding="utf-8")).body
-    for node in (*body, *(inner for node in body if isinstance(node, ast.If) for inner in (*node.body, *node.orelse))):
+    conditions = [node for node in body if isinstance(node, ast.If)]
+    for node in (*body, *(inner for found in conditions for inner in (*found.body, *found.orelse))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Assign):

@@ -20,6 +20,7 @@ from latprof.estimate.sample import settled
 from latprof.estimate.shelf import Arrays, Noting, Shelf
 from latprof.parallel import shared_room, together
 from latprof.trace import MIN_DECODE_S, Codes, Estimates, Trace
+from latprof.trace.pool import numbered
 from latprof.trace.stored import Store, StoredArrays, StoredRows, give_back
 
 __all__ = ["Estimation", "estimate"]
@@ -212,11 +213,13 @@ def _factors(trace: Trace, observed: Observed, *, over_time: bool) -> tuple[Fact
     """Trigger, effort with speed mode, and stretch of time, where there are calls enough of several levels."""
     rows = observed.row
     efforts, speeds = trace.codes("effort"), trace.codes("speed_mode")
-    mode = efforts.codes[rows] * (len(speeds.categories) + 1) + speeds.codes[rows]
-    numbers, codes = np.unique(mode, return_inverse=True)
+    # From 0 on: None has the code -1 in both.
+    width = len(speeds.categories) + 1
+    mode = (efforts.codes.take(rows) + 1) * width + speeds.codes.take(rows) + 1
+    numbers, codes = numbered(mode, (len(efforts.categories) + 1) * width)
     names = []
     for item in numbers.tolist():
-        effort, speed = divmod(item + 1, len(speeds.categories) + 1)
+        effort, speed = divmod(item - width, width)
         names.append(f"{_name(efforts, effort) or 'usual'} {_name(speeds, speed - 1) or ''}".strip())
     factors = [
         _factor("trigger", trace.codes("trigger").codes[rows], trace.codes("trigger").categories),

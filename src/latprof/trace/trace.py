@@ -24,7 +24,7 @@ from latprof.model import (
     Call,
     Sighting,
 )
-from latprof.trace.blocks import BlockColumns
+from latprof.trace.blocks import BlockColumns, BlockSizes
 from latprof.trace.columns import COUNTS, INSTANTS, Columns
 from latprof.trace.estimates import Estimates
 from latprof.trace.ids import narrowed
@@ -177,6 +177,10 @@ class Trace:
     def blocks_of(self, rows: Ints | None = None) -> BlockColumns:
         """The blocks of all calls, or of some, as flat columns, for those who compute with them."""
         return self._view.blocks(rows).columns(self._view.columns.pool)
+
+    def sizes_of_blocks(self, rows: Ints) -> BlockSizes:
+        """Types and sizes of the blocks of some calls."""
+        return self._view.sizes_of_blocks(rows)
 
     @derived
     def flags(self) -> Texts:

@@ -226,8 +226,8 @@ def test_without_simdjson(monkeypatch: pytest.MonkeyPatch, fixtures: Path) -> No
     raw = line(user(tool_result()))
     with pytest.raises(alone.Doubt):
         alone.Skimmer(None).line(raw, 1)
-    monkeypatch.setattr(reading, "Skimmer", alone.Skimmer)
-    monkeypatch.setattr(reading, "Doubt", alone.Doubt)
+    monkeypatch.setattr(skim, "Skimmer", alone.Skimmer)
+    monkeypatch.setattr(skim, "Doubt", alone.Doubt)
     assert [decode_lines(Source.from_path(path), compiled=False) for path in paths] == with_it
     assert_alike(raw)
 

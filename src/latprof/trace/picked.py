@@ -389,10 +389,8 @@ class PickedColumns(StoredColumns):
         first, last = self.pick.starts[number : number + 2].tolist()
         rows = self.pick.rows()
         own = None if rows is None else rows[(rows >= first) & (rows < last)] - first
-        if own is not None and len(own) >= len(part) and len(part):
-            present = np.zeros(len(part), dtype=np.bool_)
-            present[own] = True
-            own = None if present.all() else own
+        if own is not None and np.count_nonzero(np.bincount(own)) == len(part):
+            own = None
         if own is None and self.parts.tight[number]:
             return np.arange(len(part.pool))
         flags = np.zeros(len(part.pool) + 1, dtype=np.bool_)

@@ -5,8 +5,8 @@ Tables, headers, JSON keys and the glossary in the docs are made from these decl
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.model import Kind
 from latprof.trace import Trace
+from latprof.trace.lazy import Lazy
 
 __all__ = ["METRICS", "Metric", "metric"]
 
@@ -34,36 +35,38 @@ class Metric:
     unit: str
     lower_is_better: bool | None
     formula: str
-    values: Callable[[Trace], dict[Kind, Floats]]
+    values: Callable[[Trace], Mapping[Kind, Floats]]
     side: Side | None = None
     otel: str | None = None
 
 
-def _exact(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
+def _exact(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
     return lambda trace: {"exact": trace.column(name)}
 
 
-def _exact_or_estimate(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
+def _exact_or_estimate(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
     """Exact where stated; as an estimate every call that a model was fitted to, stated ones included."""
 
-    def values(trace: Trace) -> dict[Kind, Floats]:
-        exact: Floats = getattr(trace, name)
-        if trace.estimates is None:
-            return {"exact": exact}
-        return {"exact": exact, "estimate": trace.estimated(name)}
+    def values(trace: Trace) -> Mapping[Kind, Floats]:
+        def make(kind: str) -> Floats:
+            found: Floats = trace.estimated(name) if kind == "estimate" else getattr(trace, name)
+            return found
+
+        kinds: Any = Lazy(("exact",) if trace.estimates is None else ("exact", "estimate"), make)
+        return cast("Mapping[Kind, Floats]", kinds)
 
     return values
 
 
-def _bound(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
+def _bound(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
     return lambda trace: {"bound": trace.column(name)}
 
 
-def _as_logged(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
+def _as_logged(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
     return lambda trace: {"as_logged": trace.column(name)}
 
 
-def _by_sight(name: str) -> Callable[[Trace], dict[Kind, Floats]]:
+def _by_sight(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
     """Exact where send time and end are stated, else a bound."""
 
     def values(trace: Trace) -> dict[Kind, Floats]:

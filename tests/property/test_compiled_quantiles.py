@@ -113,6 +113,23 @@ def test_an_order_has_equal_values_in_the_order_of_their_rows() -> None:
     assert known.tolist() == [-math.inf, -3.5, -1.0, 0.0, 1e-300, 2.0, 2.0, math.inf]
 
 
+@compiled
+@given(st.integers(0, 10**6), st.integers(0, 900), st.sampled_from([1e-15, 1e-12, 1e-7, 1e-3, 1.0]), st.booleans())
+@example(1, 900, 1e-15, True)
+def test_an_order_is_that_of_all_digits(seed: int, n: int, apart: float, signs: bool) -> None:  # noqa: FBT001
+    """Also of values that differ in their last digits only, and of zeros of both signs."""
+    from latprof.stats import _native_quantiles
+
+    rng = np.random.default_rng(seed)
+    values = np.round(1 + rng.random(n) * apart, rng.integers(0, 17)) * (
+        rng.choice([-1.0, 0.0, 1.0], n) if signs else 1
+    )
+    order, known = _native_quantiles.ordered(values)
+    listed = sorted(range(n), key=lambda row: (values[row], math.copysign(1, values[row]), row))
+    assert order.tolist() == listed
+    assert known.tobytes() == values[listed].tobytes()
+
+
 @given(
     st.integers(0, 10**6),
     st.integers(1, 700),

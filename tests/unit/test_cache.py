@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import stat
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -344,7 +345,7 @@ def test_a_look_of_who_asks_takes_the_place_of_another_one(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("end", [0, 1, 1 << 20, (1 << 20) + 1, 2_500_000, 3_000_000])
 def test_the_beginning_of_a_file_has_its_digest_on_the_way(tmp_path: Path, end: int) -> None:
-    """The same as by itself; each is given once, for the next one is of another time."""
+    """The same as by itself; a second time it is that of the same bytes, as long as the file has as many."""
     path = tmp_path / "log"
     path.write_bytes(bytes(range(250)) * 10_000)
     beginning = Beginning(str(path), end)
@@ -354,8 +355,22 @@ def test_the_beginning_of_a_file_has_its_digest_on_the_way(tmp_path: Path, end: 
     assert beginning.taken() == plain
     assert beginning.pass_over() == whole
     path.write_bytes(b"other")
-    assert beginning.taken() == (plain if end else digest_of(str(path), 0))
-    assert beginning.taken() == digest_of(str(path), end)
+    assert beginning.taken() == plain
+    assert beginning.taken() == (plain if end <= 5 else None)
+
+
+def test_a_longer_beginning_goes_on_from_the_shorter_one(tmp_path: Path) -> None:
+    """What was gone through counts as it was then: another beginning gives another digest than the file's."""
+    path = tmp_path / "log"
+    path.write_bytes(b"one\ntwo\n")
+    beginning = Beginning(str(path), 4)
+    assert beginning.pass_over() == sha256(b"one\ntwo\n").hexdigest()
+    path.write_bytes(b"ONE\ntwo\nthree\n")
+    beginning.end = 8
+    assert beginning.pass_over() == sha256(b"one\ntwo\nthree\n").hexdigest() != digest_of(str(path), 14)
+    assert beginning.taken() == sha256(b"one\ntwo\n").hexdigest()
+    beginning.end = 3
+    assert beginning.taken() == sha256(b"ONE").hexdigest()
 
 
 def test_where_the_folders_are() -> None:

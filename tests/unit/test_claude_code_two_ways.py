@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from latprof.formats import Source
-from latprof.formats.claude_code import FORMAT, Decoded, calls_of, decode_lines, packed, reading, skim, unpacked
+from latprof.formats.claude_code import FORMAT, Decoded, calls_of, decode_lines, packed, skim, unpacked
 from latprof.formats.claude_code.lines import LineKind
 from latprof.formats.claude_code.skim import Doubt, Skimmer
 from latprof.formats.claude_code.stamps import seconds_of
@@ -226,8 +226,8 @@ def test_without_simdjson(monkeypatch: pytest.MonkeyPatch, fixtures: Path) -> No
     raw = line(user(tool_result()))
     with pytest.raises(alone.Doubt):
         alone.Skimmer(None).line(raw, 1)
-    monkeypatch.setattr(reading, "Skimmer", alone.Skimmer)
-    monkeypatch.setattr(reading, "Doubt", alone.Doubt)
+    monkeypatch.setattr(skim, "Skimmer", alone.Skimmer)
+    monkeypatch.setattr(skim, "Doubt", alone.Doubt)
     assert [decode_lines(Source.from_path(path), compiled=False) for path in paths] == with_it
     assert_alike(raw)
 

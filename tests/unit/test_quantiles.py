@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from latprof.stats import quantiles
 from latprof.stats.quantiles import MIN_TAIL_CALLS, min_calls, quantile_interval, student_t_quantile
 
 # Two-sided 95 % and 99 % points of Student's t from the usual printed table.
@@ -185,3 +186,10 @@ def test_the_interval_of_the_median_holds_the_truth_with_fifteen_sessions() -> N
 def test_the_interval_of_a_tail_holds_the_truth_with_fifteen_sessions(probability: float) -> None:
     """Sessions differ strongly, where the module promises 92 to 99 %; 90 % is asked for."""
     assert _misses(probability, 1.0, 0.5, with_sessions=True) <= 0.10
+
+
+def test_the_usual_point_is_that_of_the_standard_library() -> None:
+    """It is written down so that `statistics` need not be loaded."""
+    tail = 2 * (1 - (0.5 + 0.95 / 2))
+    assert tail / 2 == quantiles._TAIL_95
+    assert pytest.approx(NormalDist().inv_cdf(tail / 2), rel=1e-15) == quantiles._NORMAL_95

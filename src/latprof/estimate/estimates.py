@@ -20,6 +20,7 @@ from latprof.estimate.sample import settled
 from latprof.estimate.shelf import Arrays, Noting, Shelf
 from latprof.parallel import shared_room, together
 from latprof.trace import MIN_DECODE_S, Codes, Estimates, Trace
+from latprof.trace.pool import numbered
 from latprof.trace.stored import Store, StoredArrays, StoredRows, give_back
 
 __all__ = ["Estimation", "estimate"]
@@ -46,39 +47,45 @@ class Estimation:
     groups: tuple[Group, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Columns:
-    """What is known of every call of the trace."""
+    """What is known of every call of the trace: values and ends of first tokens, then of speeds."""
 
-    first: Floats
-    first_ends: Floats
-    speed: Floats
-    speed_ends: Floats
+    n: int
+    single: bool
+    made: tuple[Floats, ...] = ()
 
     @classmethod
     def blank(cls, n: int, *, single: bool, shared: bool = False) -> _Columns:
         """Room for n calls; where it is `shared`, copies of this process write into it, too."""
-        kind = np.dtype(np.float32 if single else np.float64)
-        columns = []
-        for width in _WIDTHS:
-            room = shared_room(n * width * kind.itemsize) if shared else None
-            column = np.empty((n, width), kind) if room is None else np.frombuffer(room, kind, n * width)
-            columns.append(column.reshape(n, width))
-            columns[-1].fill(np.nan)
-        return cls(*columns)
+        columns = cls(n, single)
+        if shared:
+            columns.made = tuple(columns.room(width) for width in _WIDTHS)
+        return columns
+
+    def room(self, width: int) -> Floats:
+        """A column in memory that copies of this process share."""
+        kind: np.dtype[Any] = np.dtype(np.float32 if self.single else np.float64)
+        column = np.frombuffer(shared_room(self.n * width * kind.itemsize), kind, self.n * width)
+        column.fill(np.nan)
+        return column.reshape(self.n, width)
 
     def put(self, rows: Ints, tokens: Floats, readings: Readings) -> None:
         """The readings of some calls with so many tokens."""
-        first, speed = readings.first_s, readings.speed_tps
-        self.first[rows], self.first_ends[rows] = first[:, :ATOMS], first[:, ATOMS:]
+        if not self.made:
+            self.made = tuple(column.copy() for column in self.columns())
+        first, first_ends, speeds, speed_ends = self.made
+        speed = readings.speed_tps
+        first[rows], first_ends[rows] = readings.first_s[:, :ATOMS], readings.first_s[:, ATOMS:]
         # Decoding that takes less than this cannot be timed, and its speed means nothing. The values grow.
         median = (speed[:, ATOMS // 2 - 1] + speed[:, ATOMS // 2]) / 2
         long = (tokens - 1) / median >= MIN_DECODE_S
-        self.speed[rows[long]], self.speed_ends[rows[long]] = speed[long, :ATOMS], speed[long, ATOMS:]
+        speeds[rows[long]], speed_ends[rows[long]] = speed[long, :ATOMS], speed[long, ATOMS:]
 
     def columns(self) -> Iterator[Floats]:
-        """Values and ends of first tokens, then of speeds."""
-        yield from (self.first, self.first_ends, self.speed, self.speed_ends)
+        """Each of them; where nothing was put, without any memory."""
+        nothing: Any = np.array(np.nan, dtype=np.float32 if self.single else np.float64)
+        yield from self.made or (np.broadcast_to(nothing, (self.n, width)) for width in _WIDTHS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class _StoredColumns:
 
     def put(self, rows: Ints, tokens: Floats, readings: Readings) -> None:
         """The readings of some calls with so many tokens."""
-        part = _Columns.blank(len(rows), single=self.single)
+        part = _Columns(len(rows), self.single)
         part.put(np.arange(len(rows)), tokens, readings)
         self.parts.append((rows, StoredRows.of(self.store, part.columns())))
 
@@ -206,11 +213,13 @@ def _factors(trace: Trace, observed: Observed, *, over_time: bool) -> tuple[Fact
     """Trigger, effort with speed mode, and stretch of time, where there are calls enough of several levels."""
     rows = observed.row
     efforts, speeds = trace.codes("effort"), trace.codes("speed_mode")
-    mode = efforts.codes[rows] * (len(speeds.categories) + 1) + speeds.codes[rows]
-    numbers, codes = np.unique(mode, return_inverse=True)
+    # From 0 on: None has the code -1 in both.
+    width = len(speeds.categories) + 1
+    mode = (efforts.codes.take(rows) + 1) * width + speeds.codes.take(rows) + 1
+    numbers, codes = numbered(mode, (len(efforts.categories) + 1) * width)
     names = []
     for item in numbers.tolist():
-        effort, speed = divmod(item + 1, len(speeds.categories) + 1)
+        effort, speed = divmod(item - width, width)
         names.append(f"{_name(efforts, effort) or 'usual'} {_name(speeds, speed - 1) or ''}".strip())
     factors = [
         _factor("trigger", trace.codes("trigger").codes[rows], trace.codes("trigger").categories),

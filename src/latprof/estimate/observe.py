@@ -13,6 +13,7 @@ from latprof.estimate.blocks import TEXT, TYPES, BlockTable
 from latprof.estimate.ordered import quantiles
 from latprof.model import BLOCK_TYPES
 from latprof.trace import Trace
+from latprof.trace.pool import numbered
 
 __all__ = ["AGENTS", "Observed", "cut", "observe", "take", "usable"]
 
@@ -79,25 +80,26 @@ def usable(trace: Trace) -> NDArray[np.bool_]:
 
 def observe(trace: Trace, rows: Ints) -> Observed:
     """The observations of the given rows of the trace."""
-    sent = trace.numbers["sent_at"][rows]
+    sent = trace.numbers["sent_at"].take(rows)
     blocks, count = _table(trace, rows)
-    first = trace.numbers["first_block_at"][rows] - sent
-    last = trace.numbers["last_output_at"][rows] - sent
-    known = np.where(trace.first_output_exactly[rows], trace.numbers["first_output_at"][rows] - sent, np.nan)
-    inputs = trace.numbers["input_tokens"][rows]
-    cached = np.nan_to_num(trace.numbers["cache_read_tokens"][rows])
-    labels = np.unique(trace.codes("session_id").codes[rows], return_inverse=True)[1]
+    first = trace.numbers["first_block_at"].take(rows) - sent
+    last = trace.numbers["last_output_at"].take(rows) - sent
+    known = np.where(trace.first_output_exactly.take(rows), trace.numbers["first_output_at"].take(rows) - sent, np.nan)
+    inputs = trace.numbers["input_tokens"].take(rows)
+    cached = _or_nothing(trace.numbers["cache_read_tokens"].take(rows))
+    sessions, names = trace.codes("session_id")
+    labels = numbered(sessions.take(rows) + 1, len(names) + 1)[1]
     return Observed(
         row=rows,
         first_s=np.maximum(first, 1e-3),
         last_s=np.maximum(last, 1e-3),
-        spread=(count > 1) & (last - first >= MIN_SPAN_S) & ~trace.flag("burst")[rows] & (first > 0),
+        spread=(count > 1) & (last - first >= MIN_SPAN_S) & ~trace.flag("burst").take(rows) & (first > 0),
         known_s=np.where(known > 0, known, np.nan),
-        header_s=np.maximum(trace.numbers["headers_at"][rows] - sent, 0.0),
-        tokens=trace.numbers["output_tokens"][rows],
-        uncached=np.nan_to_num(np.maximum(inputs - cached, 0.0)),
-        context=np.nan_to_num(inputs),
-        session=labels.astype(np.int64),
+        header_s=np.maximum(trace.numbers["headers_at"].take(rows) - sent, 0.0),
+        tokens=trace.numbers["output_tokens"].take(rows),
+        uncached=_or_nothing(np.maximum(inputs - cached, 0.0)),
+        context=_or_nothing(inputs),
+        session=labels.astype(np.int64, copy=False),
         sent_at=sent,
         blocks=blocks,
     )
@@ -132,15 +134,22 @@ def _flat(starts: Ints, ends: Ints, rows: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 def _table(trace: Trace, rows: Ints) -> tuple[BlockTable, Ints]:
-    columns = trace.blocks_of(rows)
+    columns = trace.sizes_of_blocks(rows)
     table = BlockTable(
         columns.offsets[:-1],
-        _CODES[columns.type],
-        np.nan_to_num(columns.characters),
-        np.nan_to_num(columns.signature_characters),
+        _CODES.take(columns.type),
+        _or_nothing(columns.characters),
+        _or_nothing(columns.signature_characters),
         columns.tokens,
     )
     return replace(table, signature=_telling(table)), np.diff(columns.offsets)
+
+
+def _or_nothing(counts: Floats) -> Floats:
+    """The same with 0 for what is not known."""
+    if np.isinf(counts).any():
+        return np.nan_to_num(counts)
+    return np.where(np.isnan(counts), 0.0, counts)
 
 
 def _telling(table: BlockTable) -> Floats:

@@ -6,7 +6,6 @@ looks give None for a value that is missing, of the wrong type or not plausible,
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -130,6 +129,8 @@ def table_rows(
     source: Source, problems: list[Problem], *, delimiter: str = ","
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Each row of a table with a header, with its line; rows of another length are problems."""
+    import csv  # few logs are tables
+
     text = whole_text(source, problems).decode("utf-8-sig", errors="replace")
     reader = csv.reader(io.StringIO(text.replace("\x00", "")), delimiter=delimiter)
     header: list[str] | None = None

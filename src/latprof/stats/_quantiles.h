@@ -14,7 +14,7 @@
 #define MARKS 64
 #define PIECE 128
 #define DIGIT_BITS 11
-#define DIGITS 6
+#define DIGITS 3
 #define MIN_TAIL_SESSIONS 5.0
 
 /* The upper point of Student's t at so many degrees of freedom. */
@@ -35,46 +35,91 @@ static inline double of_key(uint64_t key) {
     return value;
 }
 
-/* The rows of the values that are numbers, from the smallest to the largest, equal ones in their order, and these
-   values; how many, or -1 without memory. There is room for all. */
-static int64_t ordered_rows(const double *values, int64_t n, int32_t *order, double *sorted) {
-    int64_t known = 0, size = n ? n : 1;
-    uint64_t *keys = malloc(2 * size * sizeof *keys), *others = keys ? keys + size : NULL;
-    int32_t *rows = malloc(size * sizeof *rows);
-    uint32_t(*counts)[1 << DIGIT_BITS] = calloc(DIGITS, sizeof *counts);
-    if (!keys || !rows || !counts) known = -1;
-    for (int64_t row = 0; row < n && known >= 0; row++) {
-        if (isnan(values[row])) continue;
-        uint64_t key = key_of(values[row]);
-        for (int digit = 0; digit < DIGITS; digit++)
-            counts[digit][key >> digit * DIGIT_BITS & ((1 << DIGIT_BITS) - 1)]++;
-        keys[known] = key;
-        order[known++] = (int32_t)row;
-    }
-    int32_t *from = order, *to = rows;
+/* Puts pairs (upper half of a key, row) in order by their upper halves, digit by digit; gives where they ended up. */
+static uint64_t *pairs_in_order(
+    uint64_t *pairs, uint64_t *others, int64_t known, uint32_t (*counts)[1 << DIGIT_BITS]
+) {
     for (int digit = 0; digit < DIGITS && known > 0; digit++) {
         uint32_t *count = counts[digit], sum = 0;
-        int shift = digit * DIGIT_BITS, mask = (1 << DIGIT_BITS) - 1;
-        if (count[keys[0] >> shift & mask] == (uint64_t)known) continue;
+        int shift = 32 + digit * DIGIT_BITS, mask = (1 << DIGIT_BITS) - 1;
+        if (count[pairs[0] >> shift & mask] == (uint64_t)known) continue;
         for (int value = 0; value <= mask; value++) {
             uint32_t here = count[value];
             count[value] = sum;
             sum += here;
         }
-        for (int64_t place = 0; place < known; place++) {
-            uint32_t next = count[keys[place] >> shift & mask]++;
-            others[next] = keys[place];
-            to[next] = from[place];
-        }
-        uint64_t *swapped = keys;
-        keys = others, others = swapped;
-        int32_t *taken = from;
-        from = to, to = taken;
+        for (int64_t place = 0; place < known; place++) others[count[pairs[place] >> shift & mask]++] = pairs[place];
+        uint64_t *swapped = pairs;
+        pairs = others, others = swapped;
     }
-    if (known > 0 && from != order) memcpy(order, from, known * sizeof *order);
-    for (int64_t place = 0; place < known; place++) sorted[place] = of_key(keys[place]);
-    free(keys < others ? keys : others);
-    free(rows);
+    return pairs;
+}
+
+/* Puts values that are in order by the upper halves of their keys in order by the whole keys, with their rows; false
+   where that takes more than a few steps for each. */
+static int settled(int32_t *order, double *sorted, int64_t known) {
+    int64_t left = 4 * known;
+    for (int64_t place = 1; place < known; place++) {
+        uint64_t key = key_of(sorted[place]);
+        if (key_of(sorted[place - 1]) <= key) continue;
+        double value = sorted[place];
+        int32_t row = order[place];
+        int64_t to = place;
+        for (; to > 0 && key_of(sorted[to - 1]) > key; to--) sorted[to] = sorted[to - 1], order[to] = order[to - 1];
+        sorted[to] = value, order[to] = row;
+        left -= place - to;
+        if (left < 0) return 0;
+    }
+    return 1;
+}
+
+/* By value, then by row: what `qsort` needs. */
+typedef struct {
+    uint64_t key;
+    int64_t row;
+} Keyed;
+
+static int by_key(const void *one, const void *two) {
+    const Keyed *a = one, *b = two;
+    return a->key != b->key ? (a->key < b->key ? -1 : 1) : a->row < b->row ? -1 : a->row > b->row;
+}
+
+/* The same for values of any kind, such as very many that differ in their last digits only. False without memory. */
+static int sorted_slowly(int32_t *order, double *sorted, int64_t known) {
+    Keyed *all = malloc((known ? known : 1) * sizeof *all);
+    for (int64_t place = 0; place < known && all; place++)
+        all[place].key = key_of(sorted[place]), all[place].row = order[place];
+    if (all) qsort(all, known, sizeof *all, by_key);
+    for (int64_t place = 0; place < known && all; place++)
+        sorted[place] = of_key(all[place].key), order[place] = (int32_t)all[place].row;
+    free(all);
+    return all != NULL;
+}
+
+/* The rows of the values that are numbers, from the smallest to the largest, equal ones in their order, and these
+   values; how many, or -1 without memory. There is room for all. Nearly all values differ in the upper halves of their
+   keys, if at all: the order is made by these, and looked through for the others. */
+static int64_t ordered_rows(const double *values, int64_t n, int32_t *order, double *sorted) {
+    int64_t known = 0, size = n ? n : 1;
+    uint64_t *pairs = malloc(2 * size * sizeof *pairs);
+    uint32_t(*counts)[1 << DIGIT_BITS] = calloc(DIGITS, sizeof *counts);
+    if (!pairs || !counts) known = -1;
+    for (int64_t row = 0; row < n && known >= 0; row++) {
+        if (isnan(values[row])) continue;
+        uint64_t upper = key_of(values[row]) >> 32;
+        for (int digit = 0; digit < DIGITS; digit++)
+            counts[digit][upper >> digit * DIGIT_BITS & ((1 << DIGIT_BITS) - 1)]++;
+        pairs[known++] = upper << 32 | (uint32_t)row;
+    }
+    if (known > 0) {
+        uint64_t *found = pairs_in_order(pairs, pairs + size, known, counts);
+        for (int64_t place = 0; place < known; place++) {
+            order[place] = (int32_t)(uint32_t)found[place];
+            sorted[place] = values[order[place]];
+        }
+        if (!settled(order, sorted, known) && !sorted_slowly(order, sorted, known)) known = -1;
+    }
+    free(pairs);
     free(counts);
     return known;
 }

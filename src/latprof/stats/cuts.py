@@ -113,6 +113,8 @@ def quantiles_of_parts(
     values: NDArray[np.floating[Any]], cuts: Sequence[Cut], every: Sequence[Sequence[Part]], asked: Sequence[float]
 ) -> Iterator[_Floats]:
     """Quantiles of all values (n, k) of the rows of each part taken together, in the order of cuts and parts."""
+    if not any(every):
+        return
     numbers = np.zeros(len(values), dtype=np.int64)
     size = 1
     for cut in cuts:

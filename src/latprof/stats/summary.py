@@ -94,9 +94,10 @@ def summaries(
 
     def columns() -> Iterator[Column]:
         for metric in metrics:
-            for kind, values in metric.values(trace).items():
+            values = metric.values(trace)
+            for kind in values:
                 begun.append((metric, kind))
-                yield _drawn(trace, metric) if kind == "estimate" else Column(values)
+                yield _drawn(trace, metric) if kind == "estimate" else Column(values[kind])
 
     for every, centres in parts_of(columns(), cuts, quantiles):
         metric, kind = begun.popleft()
@@ -133,7 +134,7 @@ def _row(metric: Metric, kind: Kind, cut: Cut, part: Part, quantiles: Sequence[f
 
 def _drawn(trace: Trace, metric: Metric) -> Column:
     """One value for each call that has an estimate."""
-    if trace.estimates is None:
+    if trace.estimates is None or trace.estimates.says_nothing(metric.key):
         return Column(np.full(len(trace), np.nan))
     values, rows = trace.estimates.values[metric.key], np.arange(len(trace))
     return Column(values[rows, one_value(rows, values.shape[1])].astype(np.float64), values)

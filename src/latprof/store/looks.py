@@ -12,9 +12,10 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
-from hashlib import blake2b
+from hashlib import blake2b, sha256
+from io import FileIO
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from latprof.classes import dataclass
 from latprof.formats import Source
@@ -34,7 +35,7 @@ __all__ = [
 
 # The coarsest clock of a file system in use is that of FAT, whose times are even seconds.
 _FRESH_S: Final = 2.0
-_PIECE_BYTES: Final = 1 << 20
+_PIECE_BYTES: Final = 1 << 17
 
 Identity = tuple[int, int, int, int, int]
 
@@ -124,21 +125,53 @@ def still(
 
 @dataclass(slots=True)
 class Beginning:
-    """The first `end` bytes of a file, and their digest as of the last time that it was gone through."""
+    """The first `end` bytes of a file, and their digest as of the last time that it was gone through.
+
+    Bytes that were gone through once are not read another time: who goes on from them goes on from what they were.
+    """
 
     path: str
     end: int
     _digest: str | None = None
+    _known: tuple[int, Any] = (0, None)
 
     def pass_over(self) -> str:
         """The digest of the whole file, and on the way that of its beginning; see `_digest`."""
-        whole, self._digest = _digests(self.path, self.end)
-        return whole
+        self._digest = None
+        try:
+            with open(self.path, "rb", buffering=0) as stream:  # noqa: PTH123 - a text already
+                state = self._taken_in(stream)
+                self._digest = None if state is None else state.hexdigest()
+                if state is None:
+                    return _digest(self.path)
+                _feed(stream, state, None)
+        except OSError as error:
+            return type(error).__name__
+        return str(state.hexdigest())
 
     def taken(self) -> str | None:
         """The digest; None where the file does not have as many bytes, or cannot be read. Each is given once."""
-        found, self._digest = self._digest or digest_of(self.path, self.end), None
-        return found
+        found, self._digest = self._digest, None
+        if found is not None:
+            return found
+        try:
+            with open(self.path, "rb", buffering=0) as stream:  # noqa: PTH123
+                state = self._taken_in(stream)
+        except OSError:
+            return None
+        return None if state is None else str(state.hexdigest())
+
+    def _taken_in(self, stream: FileIO) -> Any:
+        """The state of a digest of the beginning, the stream behind it; None where there are not as many bytes."""
+        if os.fstat(stream.fileno()).st_size < self.end:
+            return None
+        at, known = self._known if self._known[0] <= self.end else (0, None)
+        stream.seek(at)
+        state = sha256() if known is None else known.copy()
+        if _feed(stream, state, self.end - at) < self.end - at:
+            return None
+        self._known = self.end, state.copy()
+        return state
 
 
 def watched(path: Path, looks: Looks, clock: Callable[[], float] = time.time) -> Source:
@@ -169,15 +202,7 @@ def has_grown(look: Look) -> bool:
 
 def digest_of(path: str, end: int) -> str | None:
     """The digest of the first `end` bytes of a file; None where it does not have as many, or cannot be read."""
-    state, left = blake2b(digest_size=20), end
-    try:
-        with open(path, "rb") as stream:  # noqa: PTH123
-            while left and (piece := stream.read(min(left, _PIECE_BYTES))):
-                state.update(piece)
-                left -= len(piece)
-    except OSError:
-        return None
-    return None if left else state.hexdigest()
+    return Beginning(path, end).taken()
 
 
 def _look(path: str, now: float, beginning: Beginning | None = None) -> Look:
@@ -206,22 +231,20 @@ def _identity(path: str) -> Identity | None:
 
 def _digest(path: str, beginning: Beginning | None = None) -> str:
     """The digest of a file's content; a text that is no digest where it cannot be read."""
-    return beginning.pass_over() if beginning is not None and beginning.path == path else _digests(path, 0)[0]
+    own = beginning if beginning is not None and beginning.path == path else Beginning(path, 0)
+    return own.pass_over()
 
 
-def _digests(path: str, end: int) -> tuple[str, str | None]:
-    """The same, and the digest of the first `end` bytes, None where there are not as many."""
-    state, left, first = blake2b(digest_size=20), end, None
-    try:
-        with open(path, "rb") as stream:  # noqa: PTH123 - a text already
-            while piece := stream.read(min(left, _PIECE_BYTES) or _PIECE_BYTES):
-                state.update(piece)
-                if left:
-                    left -= len(piece)
-                    first = first if left else state.copy().hexdigest()
-    except OSError as error:
-        return type(error).__name__, None
-    return state.hexdigest(), first
+def _feed(stream: FileIO, state: Any, most: int | None) -> int:
+    """Add so many bytes to a digest, all that come for None; how many there were."""
+    room, count = memoryview(bytearray(_PIECE_BYTES)), 0
+    while most is None or count < most:
+        size = stream.readinto(room if most is None else room[: most - count])
+        if not size:
+            break
+        state.update(room[:size])
+        count += size
+    return count
 
 
 def _names(path: str, names: list[str] | None = None) -> Look:

@@ -23,7 +23,7 @@ from latprof.trace.numbers import (
 )
 from latprof.trace.pool import Codes, Coding, Pool, codes_of, join_codes
 
-__all__ = ["BLOCK_NUMBERS", "INSTANTS", "SIZES", "BlockColumns", "BlockStore"]
+__all__ = ["BLOCK_NUMBERS", "INSTANTS", "SIZES", "BlockColumns", "BlockSizes", "BlockStore"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,6 +61,16 @@ class BlockColumns(NamedTuple):
     tokens: Floats
     signature_characters: Floats
     tool: Codes
+
+
+class BlockSizes(NamedTuple):
+    """Of the blocks of n calls only types and sizes, as `BlockColumns` has them."""
+
+    offsets: Ints
+    type: Ints
+    characters: Floats
+    tokens: Floats
+    signature_characters: Floats
 
 
 @dataclass(slots=True)
@@ -151,15 +161,30 @@ class BlockStore:
         found[some] = self.number("end_at")[offsets[some]]
         return found
 
+    def sizes(self, rows: Ints, pool: Sequence[str]) -> BlockSizes:
+        """Types and sizes of the blocks of some calls as plain arrays."""
+        counts, places = self.places(rows)
+        return BlockSizes(
+            np.concatenate(([0], np.cumsum(counts, dtype=np.int64))),
+            _types(self._codes_of(0, places), pool),
+            *(self._numbers_of(name, places).astype(np.float64, copy=False) for name in SIZES),
+        )
+
+    def _codes_of(self, row: int, places: Ints) -> Coding:
+        """Some codes of one row."""
+        codes: Coding = self.coded[row][places]
+        return codes
+
+    def _numbers_of(self, name: str, places: Ints) -> Numbers:
+        """One number of some blocks."""
+        column = self.numbers.get(name)
+        return np.full(len(places), np.nan) if column is None else column[places]
+
     def columns(self, pool: Sequence[str]) -> BlockColumns:
         """Everything as plain arrays."""
-        types = np.array(
-            [BLOCK_TYPES.index(text) if text in BLOCK_TYPES else 3 for text in pool],
-            dtype=np.int64,
-        )
         return BlockColumns(
             offsets=self.offsets,
-            type=types[self.coded[0]] if self.coded.shape[1] else np.empty(0, dtype=np.int64),
+            type=_types(self.coded[0], pool),
             **{name: self.number(name) for name in BLOCK_NUMBERS},
             tool=codes_of(self.coded[1], pool),
         )
@@ -188,6 +213,12 @@ class BlockStore:
         each = np.repeat(back, self.counts)
         earlier = {name: self.numbers[name] - each for name in INSTANTS if name in self.numbers}
         return BlockStore(self.counts, self.coded, {**self.numbers, **earlier})
+
+
+def _types(codes: Coding, pool: Sequence[str]) -> Ints:
+    """The numbers of types in `BLOCK_TYPES`; that of the last for other texts."""
+    types = np.array([BLOCK_TYPES.index(text) if text in BLOCK_TYPES else 3 for text in pool], dtype=np.int64)
+    return types[codes] if len(codes) else np.empty(0, dtype=np.int64)
 
 
 def _places(starts: Ints, counts: Coding) -> Ints:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class Estimates:
     group: Ints
     errors: dict[str, Floats]
     probabilities: tuple[float, ...]
+    _means: dict[str, Floats] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def select(self, rows: Ints) -> Estimates:
         """The estimates of some calls."""
@@ -48,6 +49,21 @@ class Estimates:
             return self
         values, ends = dict(self.values.items()), dict(self.ends.items())
         return replace(self, values=values, ends=ends)
+
+    def says_nothing(self, metric: str) -> bool:
+        """Whether it is known without a look at each call that no call has values of the metric."""
+        values = self.values
+        return not isinstance(values, StoredArrays) and values[metric].strides[0] == 0 and len(self.group) > 0
+
+    def means(self, metric: str) -> Floats:
+        """The mean of each call's values, (n,); not to be changed."""
+        if self.says_nothing(metric):
+            return np.broadcast_to(np.nan, len(self.group))
+        if isinstance(self.values, StoredArrays):
+            return np.asarray(self.values[metric].mean(axis=1))
+        if metric not in self._means:
+            self._means[metric] = np.asarray(self.values[metric].mean(axis=1))
+        return self._means[metric]
 
     def values_of(self, metric: str, rows: Ints | None = None) -> Floats:
         """The values of all calls, or of some, as an array that may be changed."""

@@ -36,6 +36,7 @@ class _Pick:
     make: Callable[[], Ints | None]
     _rows: Ints | None = None
     _is_made: bool = False
+    _of_later: list[tuple[int, Ints]] | None = None
 
     def rows(self, some: Ints | None = None) -> Ints | None:
         """The numbers of the entries, or of some of them; None for all in their order."""
@@ -46,18 +47,28 @@ class _Pick:
     def of(self, arrays: Sequence[Array], tables: Tables, some: Ints | None = None) -> Array:
         """The entries of these arrays, or some of them; a table says what stands for the codes of an array."""
         rows, first = self.rows(some), arrays[0]
-        if rows is None or (len(arrays) > 1 and 4 * len(rows) > self.starts[-1]):
+        if rows is None or not len(first):
             mapped = [_mapped(array, table) for array, table in zip(arrays, tables, strict=True)]
-            first = mapped[0] if len(mapped) == 1 else np.concatenate(mapped)
-            return first if rows is None else first[rows]
+            whole = mapped[0] if len(mapped) == 1 else np.concatenate(mapped)
+            return whole if rows is None else whole[rows]
         if len(arrays) == 1:
             return _mapped(first[rows], tables[0])
-        own = np.searchsorted(self.starts, rows, "right") - 1
         kinds = {array.dtype if table is None else table.dtype for array, table in zip(arrays, tables, strict=True)}
-        found: Array = np.empty(len(rows), dtype=np.result_type(*kinds))
-        for k, (array, table) in enumerate(zip(arrays, tables, strict=True)):
-            here = np.flatnonzero(own == k)
-            found[here] = _mapped(array[rows[here] - self.starts[k]], table)
+        # Nearly all entries are those of the first array: the others are put in their places.
+        found = _mapped(first.take(rows, mode="clip"), tables[0]).astype(np.result_type(*kinds), copy=False)
+        for k, here in self._later(rows, is_whole=some is None):
+            found[here] = _mapped(arrays[k][rows[here] - self.starts[k]], tables[k])
+        return found
+
+    def _later(self, rows: Ints, *, is_whole: bool) -> list[tuple[int, Ints]]:
+        """Which arrays but the first have any of the entries, and which."""
+        if is_whole and self._of_later is not None:
+            return self._of_later
+        behind = np.flatnonzero(rows >= self.starts[1])
+        own = np.searchsorted(self.starts, rows[behind], "right") - 1
+        found = [(k, behind[own == k]) for k in np.flatnonzero(np.bincount(own)).tolist()]
+        if is_whole:
+            self._of_later = found
         return found
 
 
@@ -378,7 +389,7 @@ class PickedColumns(StoredColumns):
         first, last = self.pick.starts[number : number + 2].tolist()
         rows = self.pick.rows()
         own = None if rows is None else rows[(rows >= first) & (rows < last)] - first
-        if own is not None and len(own) == len(part):
+        if own is not None and np.count_nonzero(np.bincount(own)) == len(part):
             own = None
         if own is None and self.parts.tight[number]:
             return np.arange(len(part.pool))

@@ -87,7 +87,9 @@ def coded(values: Iterable[str | None]) -> Codes:
 
 def codes_of(column: Coding, texts: Sequence[str]) -> Codes:
     """Codes with sorted categories that all occur."""
-    used = np.flatnonzero(np.bincount(column.astype(np.int64) + 1, minlength=len(texts) + 1)[1:])
+    present = np.zeros(len(texts) + 1, dtype=np.bool_)
+    present[column] = True
+    used = np.flatnonzero(present[:-1])
     order = sorted(used.tolist(), key=texts.__getitem__)
     table = np.full(len(texts) + 1, -1, dtype=np.int64)
     table[order] = np.arange(len(order))

@@ -35,6 +35,13 @@ class StoredBlocks(BlockStore):
         coded = np.stack([self.coded.part(row, places) for row in range(len(self.coded))])
         return BlockStore(counts, coded, {name: _part(self.numbers, name, places) for name in self.numbers})
 
+    def _codes_of(self, row: int, places: Ints) -> Coding:
+        codes: Coding = self.coded.part(row, places)
+        return codes
+
+    def _numbers_of(self, name: str, places: Ints) -> Numbers:
+        return _part(self.numbers, name, places) if name in self.numbers else np.full(len(places), np.nan)
+
     def one(self, row: int, pool: Sequence[str]) -> tuple[Block, ...]:
         """The blocks of one call as objects."""
         return tuple(self.take(np.array([row])).flat(pool))

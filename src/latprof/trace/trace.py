@@ -24,7 +24,7 @@ from latprof.model import (
     Call,
     Sighting,
 )
-from latprof.trace.blocks import BlockColumns
+from latprof.trace.blocks import BlockColumns, BlockSizes
 from latprof.trace.columns import COUNTS, INSTANTS, Columns
 from latprof.trace.estimates import Estimates
 from latprof.trace.ids import narrowed
@@ -140,10 +140,8 @@ class Trace:
         return Trace(self._view.moved(back), self.estimates)
 
     def estimated(self, metric: str) -> Floats:
-        """Posterior mean of `ttft_s` or `decode_tps` per call; NaN without an estimate."""
-        if self.estimates is None:
-            return np.full(len(self), np.nan)
-        return np.asarray(self.estimates.values[metric].mean(axis=1))
+        """Posterior mean of `ttft_s` or `decode_tps` per call; NaN without an estimate. Not to be changed."""
+        return np.full(len(self), np.nan) if self.estimates is None else self.estimates.means(metric)
 
     def codes(self, name: str) -> Codes:
         """A text column as codes and sorted categories, for those who group or count by it. Raises KeyError."""
@@ -179,6 +177,10 @@ class Trace:
     def blocks_of(self, rows: Ints | None = None) -> BlockColumns:
         """The blocks of all calls, or of some, as flat columns, for those who compute with them."""
         return self._view.blocks(rows).columns(self._view.columns.pool)
+
+    def sizes_of_blocks(self, rows: Ints) -> BlockSizes:
+        """Types and sizes of the blocks of some calls."""
+        return self._view.sizes_of_blocks(rows)
 
     @derived
     def flags(self) -> Texts:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
-from latprof.trace.blocks import BlockStore
+from latprof.trace.blocks import BlockSizes, BlockStore
 from latprof.trace.columns import CODED, INSTANTS, Columns
 from latprof.trace.pool import Codes, coded, codes_of
 from latprof.trace.stored import are_many
@@ -105,6 +105,10 @@ class View:
         """The blocks of these calls, or of some of them."""
         own = rows if self.rows is None else self.rows if rows is None else self.rows[rows]
         return self.columns.blocks if own is None else self.columns.blocks.take(own)
+
+    def sizes_of_blocks(self, rows: Ints) -> BlockSizes:
+        """Types and sizes of the blocks of some of these calls."""
+        return self.columns.blocks.sizes(rows if self.rows is None else self.rows[rows], self.columns.pool)
 
     def with_texts(self, texts: Mapping[str, Codes]) -> View:
         """The same calls with other texts in some columns."""

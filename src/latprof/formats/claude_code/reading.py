@@ -20,12 +20,8 @@ import orjson
 
 from latprof.classes import dataclass
 from latprof.formats.base import Source
-from latprof.formats.claude_code.calls import call_of
 from latprof.formats.claude_code.lines import BadLine, Line, full_record, line_of
-from latprof.formats.claude_code.pairing import pair
 from latprof.formats.claude_code.parts import Part, Usage
-from latprof.formats.claude_code.skim import Doubt, Skimmer
-from latprof.formats.claude_code.transcript import Transcript
 from latprof.model import Call, Problem
 
 try:
@@ -155,6 +151,11 @@ def calls_of(decoded: Decoded, *, compiled: bool = True) -> Iterator[Call | Prob
         if found is not None:
             yield from found.items()
             return
+    # Where the extensions do it none of these is needed.
+    from latprof.formats.claude_code.calls import call_of
+    from latprof.formats.claude_code.pairing import pair
+    from latprof.formats.claude_code.transcript import Transcript
+
     yield from decoded.problems
     transcript = Transcript.of(decoded.lines)
     answered: set[str] = set(transcript.referenced)
@@ -237,7 +238,7 @@ class _Decoder:
     def __init__(self, decoded: Decoded, kept: Any, *, skim: bool) -> None:
         self._thread = _thread_of(decoded.path)
         self._kept = kept
-        self._skim = Skimmer(self._thread).line
+        self._skim: Any = None
         self._long_bytes = _LONG_BYTES if skim else sys.maxsize
         self._decoded = decoded
 
@@ -273,8 +274,10 @@ class _Decoder:
 
     def _take_whole_lines(self, chunk: bytes, start: int) -> int:
         """Take the lines that lie whole in the chunk; the offset where the last one ends."""
+        from latprof.formats.claude_code.skim import Doubt
+
         view, find, long_bytes = memoryview(chunk), chunk.find, self._long_bytes
-        decoded, thread, skim = self._decoded, self._thread, self._skim
+        decoded, thread, skim = self._decoded, self._thread, self._skimmer()
         lines, loads = decoded.lines, orjson.loads
         number = decoded.count
         while end := find(b"\n", start) + 1:
@@ -362,8 +365,19 @@ class _Decoder:
         except (OverflowError, ValueError) as error:
             raise NoPlaceError from error
 
+    def _skimmer(self) -> Any:
+        """What skims lines of this file; most files have none for it where the extensions are."""
+        if self._skim is None:
+            from latprof.formats.claude_code.skim import Skimmer
+
+            self._skim = Skimmer(self._thread).line
+        return self._skim
+
     def _skimmed(self, raw: bytes | memoryview, number: int) -> Line | None:
+        from latprof.formats.claude_code.skim import Doubt
+
         try:
-            return self._skim(raw, number)
+            found: Line | None = self._skimmer()(raw, number)
         except Doubt:
-            return line_of(full_record(raw), number, self._thread)
+            found = line_of(full_record(raw), number, self._thread)
+        return found

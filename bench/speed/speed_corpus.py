@@ -26,6 +26,8 @@ _WORDS: Final = (
     "index", "column", "row", "—", "value", "type",
 )  # fmt: skip
 _START: Final = 1_772_000_000.0
+# Sessions from this number on are of today.
+_NOW: Final = 100_000
 Record = dict[str, Any]
 
 
@@ -180,13 +182,16 @@ def _make(folder: Path, size_bytes: int, seed: int) -> dict[str, int]:
 
 
 def append(path: Path, size_bytes: int, seed: int) -> int:
-    """Add whole sessions to the end of one file until it has grown by that much; gives the calls added."""
+    """Add whole sessions to the end of one file until it has grown by that much; gives the calls added.
+
+    They are later than all that `make` made, as what is added to a log is.
+    """
     chance = random.Random(seed)  # noqa: S311 - made-up logs
     pool, grown, calls = _pool(chance), 0, 0
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as log:
         while grown < size_bytes:
-            session = _Session(chance, pool, seed)
+            session = _Session(chance, pool, _NOW + seed)
             for line in session.lines():
                 grown += log.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
             calls += session.calls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import fields
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
 from zlib import crc32
@@ -34,7 +35,7 @@ except ImportError:  # not compiled on this machine: the Python code gives the s
 else:
     _compiled = _native_columns
 
-__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "LAYOUT", "NUMBERS", "Columns", "is_compiled", "keys_of"]
+__all__ = ["CODED", "COUNTS", "IDS", "INSTANTS", "LAYOUT", "NUMBERS", "Columns", "is_compiled", "keys_of", "uses_of"]
 
 Ints = NDArray[np.int64]
 Keys = NDArray[np.uint32]
@@ -206,14 +207,13 @@ class Columns:
 
     def sort_pool(self) -> None:
         """Put the texts in use in order, so that equal calls have equal columns however they came together."""
-        used = np.zeros(len(self.pool) + 1, dtype=np.bool_)
-        used[self.codes.ravel()] = used[self.blocks.coded.ravel()] = True
+        used = uses_of(self.pool, self.codes, self.blocks.coded) > 0
         table, self.pool = self._sorted(used)
         self.codes, self.blocks.coded = table[self.codes], table[self.blocks.coded]
 
     def _sorted(self, used: NDArray[np.bool_]) -> tuple[Coding, tuple[str, ...]]:
         """The texts in use in order, and where each text of the pool stands among them; its last entry is for None."""
-        order = sorted(np.flatnonzero(used[:-1]).tolist(), key=self.pool.__getitem__)
+        order = sorted(np.flatnonzero(used[: len(self.pool)]).tolist(), key=self.pool.__getitem__)
         table = np.empty(len(self.pool) + 1, dtype=code_type(len(order) + 1))
         table[order] = np.arange(len(order))
         table[-1] = -1
@@ -292,6 +292,14 @@ def _objects(columns: Columns) -> Iterator[Call]:
 def is_compiled() -> bool:
     """Whether the compiled extension is there."""
     return _compiled is not None
+
+
+def uses_of(pool: Sequence[str], *codes: Coding) -> Ints:
+    """How often each text of the pool occurs in these rows of codes, (texts,)."""
+    counts = np.zeros(len(pool) + 1, dtype=np.int64)
+    for row in chain.from_iterable(codes):
+        counts += np.bincount(row + np.int64(1), minlength=len(counts))
+    return counts[1:]
 
 
 def keys_of(call_ids: Sequence[str]) -> Keys:

@@ -216,6 +216,7 @@ def join_sources(columns: Columns) -> tuple[Columns, int]:
         return columns, 0
     joined = Columns.concat([columns, Columns.of(wholes)])
     joined.keep(target[~dropped])
+    joined.sort_pool()
     return joined, int(dropped.sum())
 
 

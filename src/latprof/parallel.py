@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-__all__ = ["Aside", "can_fork", "cores", "is_daemon", "shared_room", "together", "two_at_a_time"]
+__all__ = [
+    "Aside", "become_helper", "begun", "can_fork", "cores", "is_daemon", "shared_room", "together", "two_at_a_time",
+]  # fmt: skip
 
 # A task is claimed by taking one byte out of a pipe, which only one process can.
 _MOST_TASKS: Final = 256
@@ -54,7 +57,7 @@ def is_daemon() -> bool:
 
 
 def shared_room(size_bytes: int) -> mmap.mmap:
-    """Memory of zeros that this process and its later copies all write into and read from."""
+    """Memory of zeros that this process and its later copies all write into and read from. Raises OSError."""
     import mmap
 
     return mmap.mmap(-1, max(1, size_bytes))
@@ -69,7 +72,10 @@ def together(tasks: Sequence[Task[T]], processes: int) -> list[T]:
     more = min(processes, len(tasks)) - 1
     if more < 1 or len(tasks) > _MOST_TASKS or not can_fork() or is_daemon():
         return [task() for task in tasks]
-    claims, listed = os.pipe()
+    try:
+        claims, listed = os.pipe()
+    except OSError:  # too many files are open
+        return [task() for task in tasks]
     os.write(listed, bytes(range(len(tasks))))
     os.close(listed)
     helpers: list[tuple[BaseProcess, Connection]] = []
@@ -83,7 +89,7 @@ def together(tasks: Sequence[Task[T]], processes: int) -> list[T]:
         os.close(claims)
         for process, connection in helpers:
             connection.close()
-            process.terminate()
+            process.kill()  # no handler of the caller's, which a copy has from its start, can put that off
         for process, _ in helpers:
             process.join()
     return [found[place] if place in found else task() for place, task in enumerate(tasks)]
@@ -97,14 +103,24 @@ def two_at_a_time(work: Callable[[Item], T], items: Iterable[Item], ahead: int) 
     source = iter(items)
     while taken := list(islice(source, ahead)):
         left, found = deque(enumerate(taken)), dict[int, T]()
-        thread = threading.Thread(target=_work_off, args=(work, left, found))
-        thread.start()
+        thread = begun(partial(_work_off, work, left, found))
         try:
             _work_off(work, left, found)
         finally:
             left.clear()
-            thread.join()
+            if thread is not None:
+                thread.join()
         yield from (found[place] if place in found else work(item) for place, item in enumerate(taken))
+
+
+def begun(work: Callable[[], None]) -> threading.Thread | None:
+    """A thread at work; None where no more can be had."""
+    thread = threading.Thread(target=work)
+    try:
+        thread.start()
+    except RuntimeError:
+        return None
+    return thread
 
 
 def _work_off(work: Callable[[Item], T], left: deque[tuple[int, Item]], found: dict[int, T]) -> None:
@@ -126,9 +142,14 @@ def _claimed(tasks: Sequence[Task[T]], claims: int) -> Iterator[tuple[int, T]]:
 
 def _helpers(count: int, tasks: Sequence[Task[T]], claims: int) -> Iterator[tuple[BaseProcess, Connection]]:
     """So many copies at work, or as many as can be had."""
+    ours: list[Connection] = []
     for _ in range(count):
-        here, there = _context().Pipe(duplex=False)
-        process = _context().Process(target=_help, args=(tasks, claims, there), daemon=True)
+        try:
+            here, there = _context().Pipe(duplex=False)
+        except OSError:
+            return
+        ours.append(here)
+        process = _context().Process(target=_help, args=(tasks, claims, there, tuple(ours)), daemon=True)
         try:
             process.start()
         except OSError:
@@ -139,9 +160,20 @@ def _helpers(count: int, tasks: Sequence[Task[T]], claims: int) -> Iterator[tupl
         yield process, here
 
 
-def _help(tasks: Sequence[Task[T]], claims: int, there: Connection) -> None:
-    """What a copy does: tasks as long as there are any, then all that they gave is sent."""
+def become_helper(inherited: Iterable[Connection]) -> None:
+    """What a process that helps does first: it lives and ends by the main process.
+
+    `inherited` are that one's own ends of pipes: a copy that kept them open would never notice its end.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # and no handler that tidies up for the main process runs here
+    for connection in inherited:
+        connection.close()
+
+
+def _help(tasks: Sequence[Task[T]], claims: int, there: Connection, inherited: Sequence[Connection]) -> None:
+    """What a copy does: tasks as long as there are any, then all that they gave is sent."""
+    become_helper(inherited)
     found: list[tuple[int, T]] = []
     with suppress(Exception):  # the main process will do what is missing, and meet the mistake
         found.extend(_claimed(tasks, claims))
@@ -150,12 +182,12 @@ def _help(tasks: Sequence[Task[T]], claims: int, there: Connection) -> None:
 
 
 class Aside:
-    """Work in a copy of this process, of which nothing comes back: this one goes on meanwhile.
+    """Work in a copy of this process, of which only comes back whether it was done: this one goes on meanwhile.
 
     Raises OSError where no copy can be had; ask `can_fork` before.
     """
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], bool]) -> None:
         self._process = _context().Process(target=_quietly, args=(work,))
         self._process.start()
 
@@ -163,16 +195,21 @@ class Aside:
         """Whether it has not ended yet."""
         return bool(self._process.is_alive())
 
-    def wait(self) -> None:
-        """Until it has ended, in whatever way."""
+    def wait(self) -> bool:
+        """Until it has ended, in whatever way; whether the work was done, as it said itself."""
         self._process.join()
+        return bool(self._process.exitcode == 0)
 
 
-def _quietly(work: Callable[[], None]) -> None:
+def _quietly(work: Callable[[], bool]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was begun is brought to its end
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    is_done = False
     with suppress(Exception):
         os.nice(_NICE)  # what others wait for goes first
-        work()
+        is_done = work()
+    if not is_done:
+        raise SystemExit(1)
 
 
 def _context() -> Any:

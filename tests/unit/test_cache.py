@@ -244,6 +244,7 @@ def test_a_copy_that_dies_costs_only_what_it_had(tmp_path: Path, monkeypatch: py
     cache.aside(lambda: os.kill(os.getpid(), signal.SIGKILL))
     put(cache, last=b"z")
     cache.close()
+    assert "could not be written" in cache.note
     again = Cache(tmp_path, b"")
     assert got(again, "first", "last") == [b"x", b"z"]
     assert again.get(b"lost") is None

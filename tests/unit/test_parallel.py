@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from latprof import parallel
-from latprof.parallel import Aside, can_fork, shared_room, together, two_at_a_time
+from latprof.parallel import Aside, begun, can_fork, shared_room, together, two_at_a_time
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 forks = pytest.mark.skipif(sys.platform != "linux", reason="no copies of this process can be had")
@@ -150,19 +152,88 @@ def test_no_copies_beside_another_thread(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @forks
 def test_work_aside_goes_on_by_itself(tmp_path: Path) -> None:
-    """What it changes in memory stays with it; a mistake in it troubles nobody."""
+    """What it changes in memory stays with it."""
     place, seen = tmp_path / "note", []
 
-    def work() -> None:
+    def work() -> bool:
         seen.append(1)
         place.write_text("done")
-        fail()
+        return True
 
     aside = Aside(work)
-    aside.wait()
+    assert aside.wait()
     assert place.read_text() == "done"
     assert not aside.is_at_work()
     assert not seen
+
+
+@forks
+@pytest.mark.parametrize("work", [lambda: False, fail, die])
+def test_work_aside_says_whether_it_was_done(work: Callable[[], bool]) -> None:
+    """It says no itself, meets a mistake, or dies."""
+    assert not Aside(work).wait()
+
+
+ENDED_BY_OTHERS = """
+import os, signal, sys, time
+from latprof.parallel import together
+here = os.getpid()
+def task():
+    if os.getpid() != here:
+        print(os.getpid(), flush=True)
+        return bytes(1_000_000)
+    time.sleep(0.5)  # the copy has begun, and has more to say than a pipe holds
+    os.kill(here, signal.SIGKILL)
+together([task] * 2, 2)
+"""
+
+
+@forks
+def test_no_copy_outlives_a_main_process_that_is_killed() -> None:
+    """It would hold the output open for ever, and who reads that would wait for ever."""
+    command = [sys.executable, "-c", ENDED_BY_OTHERS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    # Whoever reads comes to an end only when nobody has the output open any more.
+    assert done.returncode == -signal.SIGKILL
+    assert int(done.stdout)
+
+
+@forks
+def test_without_pipes_or_threads_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no more of them."""
+
+    def none(*_: Any, **__: Any) -> Any:
+        raise OSError(24, "Too many open files")
+
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    assert begun(print) is None
+    assert list(two_at_a_time(square, range(9), 4)) == [number * number for number in range(9)]
+    monkeypatch.setattr(multiprocessing.get_context("fork"), "Pipe", none)
+    assert set(together([os.getpid] * 5, 3)) == {HERE}
+    monkeypatch.setattr(os, "pipe", none)
+    assert set(together([os.getpid] * 5, 3)) == {HERE}
+
+
+@forks
+def test_copies_end_by_no_handler_of_the_caller(tmp_path: Path) -> None:
+    """A program that tidies up when it is ended must not do so in a copy."""
+    before = signal.signal(signal.SIGTERM, lambda *_: (tmp_path / "tidied").touch())
+    try:
+
+        def task() -> None:
+            if os.getpid() == HERE:
+                raise KeyboardInterrupt
+            while True:
+                signal.pause()
+
+        with pytest.raises(KeyboardInterrupt):
+            together([task] * 4, 3)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not (tmp_path / "tidied").exists()
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 8])

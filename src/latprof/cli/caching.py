@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from latprof.cli import talk
+from latprof.parallel import begun
 
 if TYPE_CHECKING:
+    import threading
+
     from latprof.api import Loaded
     from latprof.ingest import Found
     from latprof.ingest.tags import TagRules
@@ -64,9 +67,9 @@ def kept_document(
         result = document_bytes(document)
         if result is not None:
             recall.put(Recalled(result, loaded.reading, len(loaded.trace)))
-        if loaded.reading.processes > 1:  # much is to be written, which drawing need not wait for
-            _closing.append(threading.Thread(target=_close, args=(cache,)))
-            _closing[-1].start()
+        # Much is to be written where several processes have read, and drawing need not wait for it.
+        if loaded.reading.processes > 1 and (thread := begun(partial(_close, cache))) is not None:
+            _closing.append(thread)
             return document
     _close(cache)
     return document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import field
 from functools import partial
 from itertools import chain
@@ -56,11 +57,10 @@ class _Columns:
     made: tuple[Floats, ...] = ()
 
     @classmethod
-    def blank(cls, n: int, *, single: bool, shared: bool = False) -> _Columns:
-        """Room for n calls; where it is `shared`, copies of this process write into it, too."""
+    def shared(cls, n: int, *, single: bool) -> _Columns:
+        """Room for n calls into which copies of this process write, too. Raises OSError."""
         columns = cls(n, single)
-        if shared:
-            columns.made = tuple(columns.room(width) for width in _WIDTHS)
+        columns.made = tuple(columns.room(width) for width in _WIDTHS)
         return columns
 
     def room(self, width: int) -> Floats:
@@ -122,10 +122,8 @@ def estimate(
     costly steps for the next run; the result is the same with any and with none. So it is with any number of
     `processes` that share the models.
     """
-    n, single, parts = len(trace), len(trace) > _DOUBLE_CALLS, _by_model(trace)
-    # What lies on disk is read at the place where the last read ended, which forked processes would share.
-    processes = 1 if trace.is_large else min(processes, len(parts))
-    columns = _StoredColumns(n, single) if trace.is_large else _Columns.blank(n, single=single, shared=processes > 1)
+    single, parts = len(trace) > _DOUBLE_CALLS, _by_model(trace)
+    columns, processes = _room(trace, min(processes, len(parts)), single=single)
     number = np.full(len(trace), -1, dtype=np.int64)
     ready = usable(trace)
     for place, (_, _, rows) in enumerate(parts):
@@ -142,7 +140,7 @@ def estimate(
                 columns.put(observed.row[where], observed.tokens[where], readings)
         return group
 
-    groups = list(map(read, parts)) if processes == 1 else _shared(parts, read, shelf, processes)
+    groups = list(map(read, parts)) if processes < 2 else _shared(parts, read, shelf, processes)
     if trace.is_large:
         give_back()
     values, ends = _by_metric(columns)
@@ -156,6 +154,19 @@ def estimate(
         probabilities=PROBABILITIES,
     )
     return Estimation(found, tuple(groups))
+
+
+def _room(trace: Trace, processes: int, *, single: bool) -> tuple[_Columns | _StoredColumns, int]:
+    """Room for the estimates, and how many processes can fill it.
+
+    What lies on disk is read at the place where the last read ended, which forked processes would share.
+    """
+    if trace.is_large:
+        return _StoredColumns(len(trace), single), 1
+    if processes > 1:
+        with suppress(OSError):  # no memory that several processes could share
+            return _Columns.shared(len(trace), single=single), processes
+    return _Columns(len(trace), single), 1
 
 
 def _shared(

@@ -6,7 +6,6 @@ send. They get numbers of files and send chunks as bytes. One that dies leaves i
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from latprof.classes import dataclass
 from latprof.formats import formats
 from latprof.ingest.entry import Entry, read_entry
-from latprof.parallel import can_fork, cores, is_daemon
+from latprof.parallel import become_helper, can_fork, cores, is_daemon
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -158,8 +157,11 @@ def _crew(paths: Sequence[str], count: int, *, watching: bool) -> Iterator[list[
     crew: list[_Member] = []
     try:
         for _ in range(count):
-            taken, orders = context.Pipe(duplex=False)
-            answers, given = context.Pipe(duplex=False)
+            try:
+                pipes = [context.Pipe(duplex=False), context.Pipe(duplex=False)]
+            except OSError:  # too many files are open
+                break
+            (taken, orders), (answers, given) = pipes
             _widen(given)
             # Forked processes inherit our ends of all pipes, and would keep them open after our end.
             ours = [orders, answers, *(end for member in crew for end in (member.orders, member.answers))]
@@ -180,7 +182,7 @@ def _crew(paths: Sequence[str], count: int, *, watching: bool) -> Iterator[list[
         for member in crew:
             member.orders.close()
             member.answers.close()
-            member.process.terminate()
+            member.process.kill()
         for member in crew:
             member.process.join()
 
@@ -202,9 +204,7 @@ def _work(
     watching: bool,  # noqa: FBT001 - what a process is started with has no names
 ) -> None:
     """What another process does: read the files it is told the numbers of, until the pipe is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends us
-    for other in inherited:
-        other.close()
+    become_helper(inherited)
     with suppress(EOFError, OSError):
         while True:
             answers.send([(place, _bytes(paths[place], watching=watching)) for place in orders.recv()])

@@ -156,16 +156,17 @@ class Cache:
             work()
         self.flush()
 
-    def _in_copy(self, work: Callable[[], None] | None) -> None:
+    def _in_copy(self, work: Callable[[], None] | None) -> bool:
         self._aside, self._lock = None, threading.Lock()
         if work is not None:
             work()
         self.close()
+        return not self.note
 
     def _wait(self) -> None:
         """Until the copy has written: two at a time would wait for one another, and not for long."""
-        if self._aside is not None:
-            self._aside.wait()
+        if self._aside is not None and not self._aside.wait():
+            self.note = self.note or f"the cache is not used: it could not be written in {self.folder}"
         self._aside = None
 
     def _write(self) -> None:

@@ -16,7 +16,7 @@ import typer.main
 
 from claude_code_lines import Log, text, tool
 from cli_run import Run
-from latprof.cli import app
+from latprof.cli import app, main
 from latprof.report import EXPORT_FORMATS, RENDERERS
 from latprof.stats import BY_KEYS
 
@@ -161,6 +161,21 @@ def test_debug_shows_where_an_error_came_from(run: Run) -> None:
     done = run("--debug", "analyze", "nowhere")
     assert b"Traceback" in done.stderr
     assert b"UsageError" in done.stderr
+
+
+def test_ctrl_c_is_told_in_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """While logs are read, and before any command has begun."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for place in ("latprof.ingest.read.find_or_recall", "latprof.cli.app"):
+        monkeypatch.setattr(place, interrupted)
+        monkeypatch.setattr(sys, "argv", ["latprof", "budget", str(FIXTURES)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 130
+        assert capsys.readouterr().err.splitlines()[-1] == "latprof: stopped."
 
 
 def test_a_full_disk_is_one_sentence(run: Run) -> None:

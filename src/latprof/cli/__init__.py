@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import Annotated, ClassVar, NoReturn
+from typing import Annotated, ClassVar, Final, NoReturn
 
 import typer
 
@@ -15,6 +15,9 @@ from latprof.cli.lazy import LazyGroup
 from latprof.errors import LatprofError
 
 __all__ = ["app", "main"]
+
+
+_INTERRUPTED: Final = 130
 
 
 class _Commands(LazyGroup):
@@ -96,7 +99,7 @@ def main() -> None:
     # third of the time where millions are made. A start alone makes 70,000 that stay.
     gc.set_threshold(200_000, 10, 50)
     try:
-        code = app(prog_name="latprof", standalone_mode=False)
+        code = _run()
         caching.wait()
         talk.say("done")
         sys.exit(code)
@@ -105,7 +108,7 @@ def main() -> None:
             raise
         _fail(str(error), error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        _fail("stopped.", 130)
+        _fail("stopped.", _INTERRUPTED)
     except BrokenPipeError:
         # The reader of the pipe went away (`latprof ... | head`): not an error.
         sys.stderr.close()
@@ -125,6 +128,14 @@ def main() -> None:
             typer.echo(describe())
             sys.exit(2)
         _fail(f"{describe().rstrip('.')}; see latprof --help.", 2)
+
+
+def _run() -> int | None:
+    """The exit code of the command. Raises KeyboardInterrupt where Ctrl-C ended it, of which typer makes a code."""
+    code: int | None = app(prog_name="latprof", standalone_mode=False)
+    if code == _INTERRUPTED:
+        raise KeyboardInterrupt
+    return code
 
 
 def _keep_to_one_thread() -> None:

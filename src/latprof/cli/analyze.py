@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["analyze", "quantiles_of"]
 
-# What is needed after all logs are read: loaded while other processes read, and before any of them is copied.
+# What is needed after all logs are read: loaded while others read, before this process is copied.
 _LATER: Final = (
     "latprof.estimate", "latprof.report.history", "latprof.report.several", "latprof.report.words",
     "latprof.trace.picked", "numpy.random", "statistics",

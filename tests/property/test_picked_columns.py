@@ -18,6 +18,7 @@ from latprof.ingest.merge import Merger
 from latprof.ingest.once import drop_copies, join_sources
 from latprof.model import Call
 from latprof.trace import Columns, Trace
+from latprof.trace.origin import Origin
 from latprof.trace.picked import PickedColumns
 from latprof.trace.stored import Store
 from latprof.trace.stored_columns import StoredColumns
@@ -108,6 +109,28 @@ def test_whatever_is_done_to_them_they_say_the_same(parts: list[list[Call]], don
     assert said(one.take(np.array(rows, dtype=np.int64))) == said(two.take(np.array(rows, dtype=np.int64)))
     assert [repr(call) for call in one.calls()] == [repr(call) for call in two.calls()]
     assert said(one) == said(two)
+
+
+@given(parts=lists, done=steps, are_picked=st.booleans())
+@settings(many, max_examples=40)
+def test_calls_of_a_kept_piece_are_known_wherever_they_go(
+    parts: list[list[Call]], done: list[Step], *, are_picked: bool
+) -> None:
+    """Each stands for itself in the piece, and others for nothing; two pieces together are none."""
+    every = [call for part in parts for call in part]
+    before = [replace(call, stated_id=f"kept {number}") for number, call in enumerate(every)]
+    columns = PickedColumns.of_rows([Columns.of(before)]) if are_picked else Columns.of(before)
+    columns.origin = Origin.whole(b"piece", len(before))
+    for step in done:
+        columns = step(columns)
+    if columns.origin is None:  # plain columns joined with others are new ones
+        assert not are_picked
+        return
+    for text, entry in zip(columns.texts("stated_id"), columns.origin.entries.tolist(), strict=True):
+        assert text == f"kept {entry}" if entry >= 0 else not (text or "").startswith("kept ")
+    other = PickedColumns.of_rows([Columns.of(before)])
+    other.origin = Origin.whole(b"another", len(before))
+    assert Columns.concat([other, columns]).origin is None
 
 
 @given(lists, steps)

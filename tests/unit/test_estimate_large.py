@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,10 +18,12 @@ from latprof.estimate import Estimation, estimate
 from latprof.estimate.calibrate import calibrate
 from latprof.estimate.evidence import COLUMNS, Evidence
 from latprof.estimate.fit import Fit, start
-from latprof.estimate.observe import observe, usable
+from latprof.estimate.observe import Observed, Subject, observe, take, usable
 from latprof.estimate.readings import ATOMS, evidence_of, read
 from latprof.estimate.sample import FIT_CALLS, choose, chunks, settled
-from latprof.trace import Trace
+from latprof.model import Call
+from latprof.trace import Columns, Trace
+from latprof.trace.origin import Origin
 
 Arrays = dict[str, NDArray[Any]]
 Doubles = NDArray[np.float64]
@@ -135,6 +138,84 @@ def test_some_later_calls_leave_the_fit_as_it_is(large: Made) -> None:
     known = short.estimates.values["ttft_s"]
     assert np.array_equal(known, longer.estimates.values["ttft_s"][:size])
     assert same(longer, estimate(Trace.from_calls(large.calls[: size + 20])))
+
+
+def kept_as(calls: list[Call], name: bytes, new: int = 0) -> Trace:
+    """A trace of calls that lie in a kept piece in their order, except for so many that were not there before."""
+    columns = Columns.of(calls)
+    entries = np.arange(len(calls), dtype=np.int32)
+    entries[len(calls) - new :] = -1
+    columns.origin = Origin(name, entries)
+    return Trace.from_columns(columns)
+
+
+def observed_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many calls are observed, each time that some are."""
+    counts: list[int] = []
+    real = Subject.observed
+
+    def counted(self: Subject, places: Any) -> Observed:
+        found = real(self, places)
+        counts.append(len(found))
+        return found
+
+    monkeypatch.setattr(Subject, "observed", counted)
+    return counts
+
+
+def test_calls_of_a_kept_piece_are_not_observed_again(
+    large: Made, plain: Estimation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only those that the model is fitted on, and chunks with new calls; the results are those of a run without."""
+    shelf, counts = Files(), observed_calls(monkeypatch)
+    first = estimate(kept_as(large.calls, b"one"), shelf=shelf)
+    assert sum(counts) > len(large.calls)
+    counts.clear()
+    again = estimate(kept_as(large.calls, b"one"), shelf=shelf)
+    fitted_on = len(choose(np.arange(len(large.calls))).calls)
+    assert counts == [fitted_on]
+    counts.clear()
+    grown = estimate(kept_as(large.calls, b"one", new=3), shelf=shelf)
+    assert fitted_on < sum(counts) < fitted_on + len(large.calls)
+    assert all(same(plain, found) for found in (first, again, grown))
+
+
+def test_another_piece_is_observed_anew_and_found_by_what_is_in_it(
+    large: Made, plain: Estimation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A piece under another name says nothing, even at the same places; its calls are read as before."""
+    shelf, counts = Files(), observed_calls(monkeypatch)
+    estimate(kept_as(large.calls, b"one"), shelf=shelf)
+    counts.clear()
+    moved = estimate(kept_as(large.calls, b"two"), shelf=shelf)
+    assert sum(counts) > len(large.calls)
+    assert shelf.written.count("fit") == 1
+    fewer = estimate(kept_as(large.calls[7:], b"two"), shelf=shelf)
+    assert same(plain, moved)
+    assert same(fewer, estimate(Trace.from_calls(large.calls[7:])))
+
+
+def test_some_calls_are_observed_as_among_all(large: Made) -> None:
+    """Bit for bit, sessions aside; also where the signatures of all calls tell nothing."""
+    flat = [
+        replace(call, blocks=tuple(replace(block, signature_characters=340) for block in call.blocks))
+        for call in large.calls
+    ]
+    for calls in (large.calls, flat):
+        trace = Trace.from_calls(calls)
+        subject = Subject.of(trace, np.flatnonzero(usable(trace)))
+        every, chosen = subject.observed(slice(None)), np.array([5, 3, 700, 4, 1100])
+        for places in (chosen, slice(200, 260)):
+            some, expected = subject.observed(places), take(every, np.arange(len(every))[places])
+            for name in Observed.__slots__:
+                if name not in {"blocks", "session"}:
+                    assert np.array_equal(getattr(some, name), getattr(expected, name), equal_nan=True), name
+            for name in ("type", "characters", "signature", "tokens"):
+                assert np.array_equal(getattr(some.blocks, name), getattr(expected.blocks, name), equal_nan=True)
+        assert subject.spans() == every.spread.sum()
+        assert subject.known() == (~np.isnan(every.known_s)).sum()
+        assert subject.sessions() == every.session.max() + 1
+    assert not subject.is_telling
 
 
 def test_what_differs_is_not_taken_from_the_shelf(large: Made, plain: Estimation) -> None:

@@ -273,8 +273,10 @@ def _selection(  # noqa: PLR0913 - one argument per option
     no_history: NoHistoryOption = False,  # noqa: FBT002
 ) -> Selection:
     """Turn the options' texts into values. Raises UsageError."""
+    from latprof.memory import keep_freed
     from latprof.stats import Filters
 
+    keep_freed()
     if last is not None and since is not None:
         raise UsageError("Give --since or --last, not both.")
     in_force = effective_if_given(config)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.estimate.group import Factor, Group, fit_group, read_group
 from latprof.estimate.model import PROBABILITIES
-from latprof.estimate.observe import AGENTS, Observed, observe, usable
+from latprof.estimate.observe import AGENTS, Subject, usable
 from latprof.estimate.readings import ATOMS, Readings
 from latprof.estimate.sample import settled
 from latprof.estimate.shelf import Arrays, Noting, Shelf
@@ -131,13 +131,14 @@ def estimate(
 
     def read(part: _Part, shelf: Shelf | None = shelf) -> Group:
         agent, model, rows = part
-        observed = observe(trace, rows[ready[rows]])
-        factors = _factors(trace, observed, over_time=over_time)
-        blank = Group(agent, model, len(rows), len(observed), int(observed.session.max(initial=-1)) + 1)
-        group, found = fit_group(blank, observed, factors, seed, shelf)
+        subject = Subject.of(trace, rows[ready[rows]])
+        factors = _factors(trace, subject, over_time=over_time)
+        blank = Group(agent, model, len(rows), len(subject), subject.sessions())
+        group, found = fit_group(blank, subject, factors, seed, shelf)
         if found is not None and found.refused is None:
-            for where, readings in read_group(observed, factors, found, shelf):
-                columns.put(observed.row[where], observed.tokens[where], readings)
+            for where, readings in read_group(group, subject, found, shelf):
+                read_rows = subject.rows[where]
+                columns.put(read_rows, trace.numbers["output_tokens"].take(read_rows), readings)
         return group
 
     groups = list(map(read, parts)) if processes < 2 else _shared(parts, read, shelf, processes)
@@ -220,9 +221,9 @@ def _by_model(trace: Trace) -> list[_Part]:
     return [(*key, rows) for key, rows in found.items()]
 
 
-def _factors(trace: Trace, observed: Observed, *, over_time: bool) -> tuple[Factor, ...]:
+def _factors(trace: Trace, subject: Subject, *, over_time: bool) -> tuple[Factor, ...]:
     """Trigger, effort with speed mode, and stretch of time, where there are calls enough of several levels."""
-    rows = observed.row
+    rows = subject.rows
     efforts, speeds = trace.codes("effort"), trace.codes("speed_mode")
     # From 0 on: None has the code -1 in both.
     width = len(speeds.categories) + 1
@@ -239,7 +240,8 @@ def _factors(trace: Trace, observed: Observed, *, over_time: bool) -> tuple[Fact
     old = settled(len(rows))
     periods = min(old // _PERIOD_CALLS, _MOST_PERIODS) if over_time else 0
     if periods >= 2:
-        place = np.argsort(np.argsort(observed.sent_at, kind="stable"), kind="stable")
+        place = np.empty(len(rows), dtype=np.int64)
+        place[subject.in_time()] = np.arange(len(rows))
         level = np.minimum(place * periods // old, periods - 1)
         factors.append(Factor("time", level, tuple(f"part {k + 1} of {periods}" for k in range(periods))))
     return tuple(factor for factor in factors if len(factor.names) > 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property, partial
 from typing import Final
 
 import numpy as np
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.estimate.calibrate import Calibration
 from latprof.estimate.check import Misfit
+from latprof.estimate.facts import Facts
 from latprof.estimate.likelihood import Parameters
 from latprof.estimate.model import Fitted, Sample, fitted
-from latprof.estimate.observe import Observed, cut, take
+from latprof.estimate.observe import Observed, Subject
 from latprof.estimate.readings import Readings, evidence_of, read
 from latprof.estimate.sample import Choice, choose, chunks
 from latprof.estimate.shelf import Shelf, digest, fitted_from, kept, readings_from, saved
@@ -63,11 +65,10 @@ class Group:
     speed_error: Floats | None = None
 
 
-def described(group: Group, observed: Observed, factors: tuple[Factor, ...]) -> Group:
+def described(group: Group, subject: Subject, factors: tuple[Factor, ...]) -> Group:
     """The group with its counts, refused where they are too few."""
-    known = int((~np.isnan(observed.known_s)).sum())
-    group = replace(group, spans=int(observed.spread.sum()), known=known, factors=factors)
-    return replace(group, refused=_too_few(group, len(observed)))
+    group = replace(group, spans=subject.spans(), known=subject.known(), factors=factors)
+    return replace(group, refused=_too_few(group, len(subject)))
 
 
 def _too_few(group: Group, n: int) -> str | None:
@@ -79,13 +80,13 @@ def _too_few(group: Group, n: int) -> str | None:
 
 
 def fit_group(
-    group: Group, observed: Observed, factors: tuple[Factor, ...], seed: int, shelf: Shelf | None = None
+    group: Group, subject: Subject, factors: tuple[Factor, ...], seed: int, shelf: Shelf | None = None
 ) -> tuple[Group, Fitted | None]:
     """Fit one model's calls. A group that cannot be read well comes back refused."""
-    group = described(group, observed, factors)
+    group = described(group, subject, factors)
     if group.refused is not None:
         return group, None
-    sample = _sample(observed, choose(np.argsort(observed.sent_at, kind="stable")), factors, seed)
+    sample = _sample(subject, choose(subject.in_time()), factors, seed)
     found = kept(shelf, lambda: ("fit", _name(sample)), lambda: fitted(sample), saved, fitted_from)
     group = replace(
         group,
@@ -101,40 +102,49 @@ def _name(sample: Sample) -> str:
     return digest(replace(sample, observed=facts))
 
 
-def _sample(observed: Observed, choice: Choice, factors: tuple[Factor, ...], seed: int) -> Sample:
+def _sample(subject: Subject, choice: Choice, factors: tuple[Factor, ...], seed: int) -> Sample:
     return Sample(
-        take(observed, choice.calls),
+        subject.observed(choice.calls),
         choice.fitted,
         tuple(factor.level[choice.calls] for factor in factors),
         tuple(len(factor.names) for factor in factors),
-        len(choice.fitted) < len(observed),
+        len(choice.fitted) < len(subject),
         seed,
     )
 
 
 def read_group(
-    observed: Observed, factors: tuple[Factor, ...], found: Fitted, shelf: Shelf | None = None
+    group: Group, subject: Subject, found: Fitted, shelf: Shelf | None = None
 ) -> Iterator[tuple[slice, Readings]]:
     """The posterior of every call, chunk by chunk: each depends on its own calls and the fitted model alone."""
-    model = digest(found) if shelf is not None else ""
-    for begin, end in chunks(observed.sent_at):
-        part = _Part(cut(observed, begin, end), tuple(factor.level[begin:end] for factor in factors), found, model)
-        yield slice(begin, end), kept(shelf, part.key, part.readings, saved, readings_from)
+    facts = None if shelf is None else Facts.of(subject, shelf, group.agent, group.model)
+    model = "" if shelf is None else digest(found)
+    for begin, end in chunks(subject.sent_at):
+        part = _Part(subject, begin, end, tuple(factor.level[begin:end] for factor in group.factors), found)
+        yield slice(begin, end), kept(shelf, partial(part.key, facts, model), part.readings, saved, readings_from)
+    if facts is not None:
+        facts.keep()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Part:
-    """A chunk of a group's calls; `model` names the fitted model."""
+    """A chunk of a group's calls."""
 
-    observed: Observed
+    subject: Subject
+    begin: int
+    end: int
     levels: tuple[Ints, ...]
     found: Fitted
-    model: str
 
-    def key(self) -> tuple[str, str]:
-        """Everything that the readings depend on; where the calls stand in the trace is not part of it."""
-        facts = replace(self.observed, row=np.empty(0, dtype=np.int64), session=np.empty(0, dtype=np.int64))
-        return "read", digest((facts, self.levels, self.model))
+    @cached_property
+    def observed(self) -> Observed:
+        """The observations of the calls."""
+        return self.subject.observed(slice(self.begin, self.end))
+
+    def key(self, facts: Facts | None, model: str) -> tuple[str, str]:
+        """Everything that the readings depend on; `model` names the fitted model."""
+        name = "" if facts is None else facts.name(self.begin, self.end, lambda: self.observed)
+        return "read", digest((name, self.levels, model))
 
     def readings(self) -> Readings:
         """The posterior of the calls."""

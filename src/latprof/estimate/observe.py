@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -15,7 +14,7 @@ from latprof.model import BLOCK_TYPES
 from latprof.trace import Trace
 from latprof.trace.pool import numbered
 
-__all__ = ["AGENTS", "Observed", "cut", "observe", "take", "usable"]
+__all__ = ["AGENTS", "Observed", "Subject", "observe", "take", "usable"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -78,31 +77,91 @@ def usable(trace: Trace) -> NDArray[np.bool_]:
     )
 
 
+@dataclass(slots=True)
+class Subject:
+    """The calls of one model, by their rows in the trace; observed are only those that are asked for.
+
+    `sent_at` are their send times.
+    """
+
+    trace: Trace
+    rows: Ints
+    sent_at: Floats
+    _is_telling: bool | None = None
+
+    @classmethod
+    def of(cls, trace: Trace, rows: Ints) -> Subject:
+        """These calls."""
+        return cls(trace, rows, trace.numbers["sent_at"].take(rows))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def in_time(self) -> Ints:
+        """The places of the calls in the order of time; most often they are in it."""
+        if (self.sent_at[1:] >= self.sent_at[:-1]).all():
+            return np.arange(len(self))
+        return np.argsort(self.sent_at, kind="stable")
+
+    def sessions(self) -> int:
+        """How many sessions the calls are of."""
+        return int(np.count_nonzero(np.bincount(self.trace.codes("session_id").codes.take(self.rows) + 1)))
+
+    def spans(self) -> int:
+        """Of how many calls the time between blocks can be used."""
+        trace, rows = self.trace, self.rows
+        first, last = (trace.numbers[name].take(rows) - self.sent_at for name in ("first_block_at", "last_output_at"))
+        return int(_spread(trace, rows, first, last, trace.counts_of_blocks(rows)).sum())
+
+    def known(self) -> int:
+        """Of how many calls the first token is stated."""
+        some = np.flatnonzero(self.trace.first_output_exactly.take(self.rows))
+        return int((self.trace.numbers["first_output_at"].take(self.rows[some]) > self.sent_at[some]).sum())
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the lengths of signatures tell of thinking that is shown beside them."""
+        if self._is_telling is None:
+            names = ("characters", "signature_characters")
+            self._is_telling = _is_telling(*self.trace.some_sizes_of_blocks(self.rows, names))
+        return self._is_telling
+
+    def observed(self, places: Ints | slice) -> Observed:
+        """The observations of some of the calls."""
+        trace, rows = self.trace, self.rows[places]
+        sent = self.sent_at[places]
+        blocks, count = _table(trace, rows, is_telling=self.is_telling)
+        first = trace.numbers["first_block_at"].take(rows) - sent
+        last = trace.numbers["last_output_at"].take(rows) - sent
+        stated = trace.first_output_exactly.take(rows)
+        known = np.where(stated, trace.numbers["first_output_at"].take(rows) - sent, np.nan)
+        inputs = trace.numbers["input_tokens"].take(rows)
+        cached = _or_nothing(trace.numbers["cache_read_tokens"].take(rows))
+        sessions, names = trace.codes("session_id")
+        labels = numbered(sessions.take(rows) + 1, len(names) + 1)[1]
+        return Observed(
+            row=rows,
+            first_s=np.maximum(first, 1e-3),
+            last_s=np.maximum(last, 1e-3),
+            spread=_spread(trace, rows, first, last, count),
+            known_s=np.where(known > 0, known, np.nan),
+            header_s=np.maximum(trace.numbers["headers_at"].take(rows) - sent, 0.0),
+            tokens=trace.numbers["output_tokens"].take(rows),
+            uncached=_or_nothing(np.maximum(inputs - cached, 0.0)),
+            context=_or_nothing(inputs),
+            session=labels.astype(np.int64, copy=False),
+            sent_at=sent,
+            blocks=blocks,
+        )
+
+
 def observe(trace: Trace, rows: Ints) -> Observed:
-    """The observations of the given rows of the trace."""
-    sent = trace.numbers["sent_at"].take(rows)
-    blocks, count = _table(trace, rows)
-    first = trace.numbers["first_block_at"].take(rows) - sent
-    last = trace.numbers["last_output_at"].take(rows) - sent
-    known = np.where(trace.first_output_exactly.take(rows), trace.numbers["first_output_at"].take(rows) - sent, np.nan)
-    inputs = trace.numbers["input_tokens"].take(rows)
-    cached = _or_nothing(trace.numbers["cache_read_tokens"].take(rows))
-    sessions, names = trace.codes("session_id")
-    labels = numbered(sessions.take(rows) + 1, len(names) + 1)[1]
-    return Observed(
-        row=rows,
-        first_s=np.maximum(first, 1e-3),
-        last_s=np.maximum(last, 1e-3),
-        spread=(count > 1) & (last - first >= MIN_SPAN_S) & ~trace.flag("burst").take(rows) & (first > 0),
-        known_s=np.where(known > 0, known, np.nan),
-        header_s=np.maximum(trace.numbers["headers_at"].take(rows) - sent, 0.0),
-        tokens=trace.numbers["output_tokens"].take(rows),
-        uncached=_or_nothing(np.maximum(inputs - cached, 0.0)),
-        context=_or_nothing(inputs),
-        session=labels.astype(np.int64, copy=False),
-        sent_at=sent,
-        blocks=blocks,
-    )
+    """The observations of the given rows of the trace, all of one model."""
+    return Subject.of(trace, rows).observed(slice(None))
+
+
+def _spread(trace: Trace, rows: Ints, first: Floats, last: Floats, count: Ints) -> NDArray[np.bool_]:
+    return np.asarray((count > 1) & (last - first >= MIN_SPAN_S) & ~trace.flag("burst").take(rows) & (first > 0))
 
 
 def take(observed: Observed, rows: Ints) -> Observed:
@@ -114,18 +173,6 @@ def take(observed: Observed, rows: Ints) -> Observed:
     return Observed(**columns, blocks=blocks)
 
 
-def cut(observed: Observed, begin: int, end: int) -> Observed:
-    """The observations of calls next to each other, without a copy."""
-    starts = observed.blocks.start
-    first = int(starts[begin]) if begin < end else 0
-    last = int(starts[end]) if end < len(starts) else len(observed.blocks.type)
-    columns = {name: getattr(observed.blocks, name)[first:last] for name in _OF_BLOCKS}
-    blocks = BlockTable(starts[begin:end] - first, **columns)
-    return Observed(
-        **{name: getattr(observed, name)[begin:end] for name in observed.__slots__ if name != "blocks"}, blocks=blocks
-    )
-
-
 def _flat(starts: Ints, ends: Ints, rows: Ints) -> tuple[Ints, Ints, Ints]:
     """The blocks of some calls one after the other, where each call begins among them, and its number of blocks."""
     counts = ends[rows] - starts[rows]
@@ -133,16 +180,14 @@ def _flat(starts: Ints, ends: Ints, rows: Ints) -> tuple[Ints, Ints, Ints]:
     return np.repeat(starts[rows] - begin, counts) + np.arange(counts.sum()), begin, counts
 
 
-def _table(trace: Trace, rows: Ints) -> tuple[BlockTable, Ints]:
+def _table(trace: Trace, rows: Ints, *, is_telling: bool) -> tuple[BlockTable, Ints]:
     columns = trace.sizes_of_blocks(rows)
-    table = BlockTable(
-        columns.offsets[:-1],
-        _CODES.take(columns.type),
-        _or_nothing(columns.characters),
-        _or_nothing(columns.signature_characters),
-        columns.tokens,
-    )
-    return replace(table, signature=_telling(table)), np.diff(columns.offsets)
+    characters, signature = _or_nothing(columns.characters), _or_nothing(columns.signature_characters)
+    if not is_telling:
+        signature = np.where((characters > 0) & (signature > 0), 0.0, signature)
+    types = _CODES.take(columns.type)
+    table = BlockTable(columns.offsets[:-1], types, characters, signature, columns.tokens)
+    return table, np.diff(columns.offsets)
 
 
 def _or_nothing(counts: Floats) -> Floats:
@@ -152,14 +197,14 @@ def _or_nothing(counts: Floats) -> Floats:
     return np.where(np.isnan(counts), 0.0, counts)
 
 
-def _telling(table: BlockTable) -> Floats:
-    """Characters of the signatures, 0 where the thinking is shown and the signatures are all about as long.
+def _is_telling(characters: Floats, signature: Floats) -> bool:
+    """Whether signatures beside shown thinking are of different lengths, or too few to tell.
 
     Signatures of Claude models grow with the thinking; those that a gateway fills in do not, and would hide
     what the shown characters tell.
     """
-    shown = (table.characters > 0) & (table.signature > 0)
+    shown = (characters > 0) & (signature > 0)
     if np.count_nonzero(shown) < _FEW_SIGNATURES:
-        return table.signature
-    low, high = quantiles(table.signature[shown], (0.1, 0.9)).tolist()
-    return table.signature if high > _SAME_LENGTH * low else np.where(shown, 0.0, table.signature)
+        return True
+    low, high = quantiles(signature[shown], (0.1, 0.9)).tolist()
+    return bool(high > _SAME_LENGTH * low)

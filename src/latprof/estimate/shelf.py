@@ -22,7 +22,9 @@ from latprof.estimate.mixture import Mixture
 from latprof.estimate.model import Fitted
 from latprof.estimate.readings import Readings
 
-__all__ = ["METHOD", "Arrays", "Noting", "Shelf", "digest", "fitted_from", "kept", "readings_from", "saved"]
+__all__ = [
+    "METHOD", "Arrays", "Noting", "Shelf", "digest", "fitted_from", "full_name", "kept", "readings_from", "saved",
+]  # fmt: skip
 
 Arrays = dict[str, NDArray[Any]]
 Shelf = MutableMapping[str, Arrays]
@@ -66,7 +68,7 @@ def kept(
     """The step's result from the shelf, or made and put there."""
     if shelf is None:
         return make()
-    name = f"{METHOD}-{np.__version__}-{'-'.join(key())}"
+    name = full_name(*key())
     arrays = shelf.get(name)
     if arrays is not None:
         return load(arrays)
@@ -75,18 +77,23 @@ def kept(
     return result
 
 
+def full_name(step: str, digest_of: str) -> str:
+    """The key of what a step makes of inputs with this digest."""
+    return f"{METHOD}-{np.__version__}-{step}-{digest_of}"
+
+
 def digest(value: object) -> str:
     """A name for a value made of arrays, numbers, texts, tuples and dataclasses: equal values, equal names."""
-    state = hashlib.blake2b(digest_size=20)
+    state = hashlib.sha256()  # processors have instructions for it
     _feed(state, value)
     return state.hexdigest()
 
 
-def _feed(state: hashlib.blake2b, value: object) -> None:
+def _feed(state: Any, value: object) -> None:
     """Every part with its kind and size before it, so that no two different values read the same."""
     if isinstance(value, np.ndarray):
         state.update(f"{value.dtype.str}{value.shape}".encode())
-        state.update(np.ascontiguousarray(value).tobytes())
+        state.update(np.ascontiguousarray(value).data)
     elif is_dataclass(value):
         state.update(f"{type(value).__name__}(".encode())
         for item in fields(value):

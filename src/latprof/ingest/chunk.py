@@ -7,7 +7,8 @@ next multiple of 8 bytes on the arrays that the header names, little-endian, eac
 The header holds `path`, `state`, `reader`, `problems` ([kind, path, line, detail]), `pool` (the texts that codes
 count in), `coded` (the names of the text columns, in their order), and `arrays` ([name, type, count]):
 `codes` (text columns, one after the other), `keys`, `number:NAME`, `id:NAME` (bytes of each, -1 for None),
-`text:NAME` (these bytes), `block.counts`, `block.codes` (types, then names), `block.number:NAME`.
+`text:NAME` (these bytes), `block.counts`, `block.codes` (types, then names), `block.number:NAME`; where it was counted
+`uses` (how often the calls have each text of the pool).
 """
 
 from __future__ import annotations
@@ -40,18 +41,24 @@ State = Literal["closed", "empty", "unknown", "log"]
 
 @dataclass(slots=True)
 class Chunk:
-    """The calls of one file, the problems met in it, and what it is; `reader` is the name of the format."""
+    """The calls of one file, the problems met in it, and what it is; `reader` is the name of the format.
+
+    `uses` counts how often the calls have each text of their pool (texts,), where somebody did.
+    """
 
     path: str
     state: State
     columns: Columns
     problems: list[Problem] = field(default_factory=list)
     reader: str = ""
+    uses: NDArray[np.int64] | None = None
 
     def to_bytes(self) -> bytes:
         """The chunk as the bytes that the module's docstring describes."""
         columns = self.columns.plain()
         arrays = list(_arrays(columns))
+        if self.uses is not None:
+            arrays.append(("uses", self.uses))
         header = json.dumps(
             {
                 "path": self.path,
@@ -89,7 +96,8 @@ class Chunk:
             raise ValueError("a chunk with other columns")
         arrays = dict(_read_arrays(data, header["arrays"], _PREFIX.size + size))
         problems = [Problem(*item) for item in header["problems"]]
-        return cls(header["path"], header["state"], _columns(tuple(header["pool"]), arrays), problems, header["reader"])
+        columns = _columns(tuple(header["pool"]), arrays)
+        return cls(header["path"], header["state"], columns, problems, header["reader"], arrays.get("uses"))
 
 
 def _arrays(columns: Columns) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -26,6 +26,8 @@ from latprof.model import Problem
 from latprof.store.cache import Cache
 from latprof.store.looks import Identity, Look, has_grown, still
 from latprof.trace import Columns
+from latprof.trace.columns import uses_of
+from latprof.trace.origin import Origin
 from latprof.trace.picked import PickedColumns
 
 __all__ = ["Keeper"]
@@ -112,17 +114,24 @@ class Keeper:
 
         With `aside` a copy of this process does it, which has them as they are now, and writes all that waits.
         """
-        if aside and not columns.is_stored:
-            self.cache.aside(lambda: self._keep_set(columns))
-        else:
-            self._keep_set(columns)
-
-    def _keep_set(self, columns: Columns) -> None:
         places = sorted(self._meta)
         total = sum(self._meta[place].rows for place in places)
         is_stale = self._changed_rows > _STALE_ROWS * total or self._changed_files > _STALE_FILES or self._is_news
-        if not is_stale or len(places) < _FEW_FILES or total != len(columns):
-            return
+        is_due = is_stale and len(places) >= _FEW_FILES and total == len(columns)
+        if is_due and not columns.is_stored:
+            # They have most likely changed, and any new name will do.
+            columns.origin = Origin.whole(self.cache.name("columns", os.urandom(20)), total)
+
+        def work() -> None:
+            if is_due:
+                self._keep_set(places, columns)
+
+        if aside and not columns.is_stored:
+            self.cache.aside(work)
+        else:
+            work()
+
+    def _keep_set(self, places: Sequence[int], columns: Columns) -> None:
         bodies = [(name.hex(), files) for name, files in self._keep_pieces(places, columns)]
         listed = [
             [
@@ -145,9 +154,10 @@ class Keeper:
             piece = columns.take(np.arange(first, first + count)) if columns.is_stored else columns.plain()
             if columns.is_picked:
                 piece.sort_pool()
-            data = Chunk("", "log", piece).to_bytes()
-            # Of many pieces most stay as they are; a single one has most likely changed, and any new name will do.
-            name = self.cache.name("columns", data if columns.is_stored else os.urandom(20))
+            uses = None if columns.is_stored else uses_of(piece.pool, piece.codes, piece.blocks.coded)
+            data = Chunk("", "log", piece, uses=uses).to_bytes()
+            # Of many pieces most stay as they are.
+            name = self.cache.name("columns", data) if columns.origin is None else columns.origin.name
             self.cache.put("pieces" if columns.is_stored else "columns", name, data)
             yield name, number + 1 - files
             first, files, count = first + count, number + 1, 0
@@ -184,19 +194,21 @@ class Keeper:
         wanted, taken = {self.found.paths[place]: place for place in places}, set()
         for body, count in bodies:
             own, files = files[:count], files[count:]
-            if (columns := self._piece(body, is_only=len(bodies) == 1)) is not None:
+            if (columns := self._piece(body)) is not None:
                 taken |= self._use(wanted, own, columns, gathering)
         return [place for place in places if place not in taken]
 
-    def _piece(self, body: str, *, is_only: bool) -> Columns | None:
+    def _piece(self, body: str) -> Columns | None:
         data = self.cache.get(bytes.fromhex(body))
         try:
             if data is None:
                 return None
-            # What was kept in one piece has no texts but those of its calls.
-            return PickedColumns.of_rows([Chunk.from_bytes(data, is_checked=True).columns], tight=[is_only])
+            chunk = Chunk.from_bytes(data, is_checked=True)
         except ValueError:
             return None
+        columns = PickedColumns.of_rows([chunk.columns], uses=[chunk.uses])
+        columns.origin = Origin.whole(bytes.fromhex(body), len(columns))
+        return columns
 
     def _use(
         self, wanted: Mapping[str, int], files: list[list[Any]], columns: Columns, gathering: Gathering

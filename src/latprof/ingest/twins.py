@@ -16,7 +16,7 @@ __all__ = ["Groups", "rows_alike", "told_alike"]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-# Keys are told apart by so many of their bits before the few that are left are put in order.
+# Keys that occur once are told from the others by so many of their bits, before the few that are left are put in order.
 _BITS: Final = 18
 # Who owns a call is decided apart from what is told.
 _OWN: Final = frozenset({"session_id", "engineer", "host"})
@@ -59,8 +59,11 @@ class Groups(NamedTuple):
 
 def rows_alike(keys: NDArray[np.uint32]) -> Groups:
     """Rows whose keys are equal."""
-    short = (keys >> np.uint32(32 - _BITS)).astype(np.int64)
-    some = np.flatnonzero((np.bincount(short, minlength=1) > 1)[short]) if len(keys) else np.empty(0, dtype=np.int64)
+    ordered = np.sort(keys)
+    several = ordered[1:][ordered[1:] == ordered[:-1]]
+    likely = np.zeros(1 << _BITS, dtype=np.bool_)
+    likely[several >> np.uint32(32 - _BITS)] = True
+    some = np.flatnonzero(likely[keys >> np.uint32(32 - _BITS)]) if len(several) else np.empty(0, dtype=np.int64)
     rows = some[np.argsort(keys[some], kind="stable")]
     ordered = keys[rows]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(rows) else rows

@@ -170,6 +170,11 @@ class BlockStore:
             *(self._numbers_of(name, places).astype(np.float64, copy=False) for name in SIZES),
         )
 
+    def some_sizes(self, rows: Ints, names: Sequence[str]) -> list[Floats]:
+        """Some of these sizes; NaN for None."""
+        places = self.places(rows)[1]
+        return [self._numbers_of(name, places).astype(np.float64, copy=False) for name in names]
+
     def _codes_of(self, row: int, places: Ints) -> Coding:
         """Some codes of one row."""
         codes: Coding = self.coded[row][places]

@@ -26,6 +26,7 @@ from latprof.trace.numbers import (
     numbers_of,
     whole_of,
 )
+from latprof.trace.origin import Origin
 from latprof.trace.pool import Coding, Pool, code_type, join_codes
 
 try:
@@ -73,7 +74,8 @@ class Columns:
 
     `codes` (texts of few values, n) counts in `pool`, -1 stands for None; its rows are those of `CODED`, where
     `flags` are joined by blanks and `reader` names the format that told the call. `numbers` and `ids` leave out
-    a column that is None everywhere. `keys` (n,) are checksums of the call ids: equal ids have equal ones.
+    a column that is None everywhere. `keys` (n,) are checksums of the call ids: equal ids have equal ones. Calls that
+    were read in an earlier run may have an `origin`.
     """
 
     pool: tuple[str, ...]
@@ -82,6 +84,7 @@ class Columns:
     ids: MutableMapping[str, Ids]
     keys: Keys
     blocks: BlockStore
+    origin: Origin | None = None
 
     @classmethod
     def of(cls, calls: Sequence[Call], reader: str = "") -> Columns:
@@ -199,6 +202,7 @@ class Columns:
     def keep(self, rows: Ints) -> None:
         """Keep only the calls of these rows, in this order."""
         self.codes, self.keys = self.codes[:, rows], self.keys[rows]
+        self.origin = None if self.origin is None else self.origin.take(rows)
         for name in self.numbers:
             self.numbers[name] = self.numbers[name][rows]
         for name in self.ids:

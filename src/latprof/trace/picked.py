@@ -18,6 +18,7 @@ from latprof.trace.blocks import BLOCK_NUMBERS, BlockStore
 from latprof.trace.by_name import ByName
 from latprof.trace.columns import CODED, IDS, NUMBERS, Columns, uses_of
 from latprof.trace.ids import Ids
+from latprof.trace.origin import Origin
 from latprof.trace.pool import Pool, code_type
 from latprof.trace.stored_columns import StoredBlocks, StoredColumns
 
@@ -205,10 +206,13 @@ class _Ids(ByName[Ids]):
 
 @dataclass(slots=True)
 class _Parts:
-    """Columns in memory that stand in a row, as they came; `tight` are such of which each text is in use."""
+    """Columns in memory that stand in a row, as they came.
+
+    `uses` says how often the calls of each have each of its texts (texts,); None where that was not counted.
+    """
 
     parts: list[Columns]
-    tight: list[bool]
+    uses: list[Ints | None]
 
     def starts(self, sizes: Sequence[int]) -> Ints:
         return np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
@@ -238,40 +242,55 @@ def _filled(columns: Sequence[Array | None], sizes: Sequence[int]) -> list[Array
     ]
 
 
+def _counted(counts: Array) -> BlockStore:
+    """So many blocks of each call, without what is in them."""
+    return BlockStore(counts, np.empty((2, 0), dtype=np.int8), {})
+
+
 def _names(mappings: Sequence[Mapping[str, Any]], order: Sequence[str]) -> dict[str, None]:
     return dict.fromkeys(name for name in order if any(name in mapping for mapping in mappings))
 
 
 @dataclass(slots=True)
 class _PickedBlocks(StoredBlocks):
-    """Blocks of which only the number of each call's is put together."""
+    """Blocks of which only the number of each call's is put together.
+
+    `whole` counts the blocks of all calls of the parts.
+    """
+
+    whole: Any = None
 
     @classmethod
-    def of_rows(cls, held: _Parts, tables: Tables, rows: Ints | None) -> _PickedBlocks:
+    def of_rows(cls, held: _Parts, tables: Tables, calls: _Pick) -> _PickedBlocks:
         """The blocks of these calls."""
-        counts = np.concatenate([part.blocks.counts for part in held.parts])
-        pick = _Pick(held.starts([part.blocks.coded.shape[1] for part in held.parts]), lambda: None)
+        whole = _counted(np.concatenate([part.blocks.counts for part in held.parts]))
+        starts = held.starts([part.blocks.coded.shape[1] for part in held.parts])
         names = _names([part.blocks.numbers for part in held.parts], BLOCK_NUMBERS)
-        whole = cls(counts, _Codes(pick, held.block_codes, tables, 2), _Arrays(pick, held.block_numbers, names))
-        if rows is not None:
-            whole.keep(rows)
-        return whole
+        rows = calls.rows()
+        pick = _Pick(starts, lambda: None if rows is None else whole.places(rows)[1])
+        return cls(
+            whole.counts if rows is None else whole.counts[rows],
+            _Codes(pick, held.block_codes, tables, 2),
+            _Arrays(pick, held.block_numbers, names),
+            whole=whole,
+        )
 
-    def keep(self, rows: Ints) -> None:
-        """Keep only the blocks of these calls, in this order."""
-        before, counted = self.coded.pick, BlockStore(self.counts, np.empty((2, 0), dtype=np.int8), {})
-        pick = _Pick(before.starts, lambda: before.rows(counted.places(rows)[1]))
-        self.coded.keep(pick, lambda: counted.places(rows)[1])
+    def keep_calls(self, calls: _Pick, rows: Ints) -> None:
+        """Keep only the blocks of these calls, in this order, which are those rows of the calls before."""
+        whole, before = self.whole, _counted(self.counts)
+        # Calls are picked several times before any block is asked for: its place follows from the last time alone.
+        pick = _Pick(self.coded.pick.starts, lambda: whole.places(calls.rows())[1])
+        self.coded.keep(pick, lambda: before.places(rows)[1])
         numbers: Any = self.numbers
         numbers.keep(pick)
         self.counts, self._offsets = self.counts[rows], None
 
 
-def _taken_apart(part: Columns) -> tuple[list[Columns], list[bool], Ints | None]:
-    """The plain columns that a part is made of, whether they are tight, and its rows of these."""
+def _taken_apart(part: Columns) -> tuple[list[Columns], list[Ints | None], Ints | None]:
+    """The plain columns that a part is made of, the uses of their texts, and its rows of these."""
     if isinstance(part, PickedColumns) and not part.codes.own:
-        return part.parts.parts, part.parts.tight, part.pick.rows()
-    return [part.plain()], [False], None
+        return part.parts.parts, part.parts.uses, part.pick.rows()
+    return [part.plain()], [None], None
 
 
 @dataclass(slots=True)
@@ -283,13 +302,13 @@ class PickedColumns(StoredColumns):
 
     @classmethod
     def of_rows(
-        cls, parts: Sequence[Columns], rows: Ints | None = None, tight: Sequence[bool] | None = None
+        cls, parts: Sequence[Columns], rows: Ints | None = None, uses: Sequence[Ints | None] | None = None
     ) -> PickedColumns:
         """The calls of these rows of plain columns, one part after the other; all calls for None.
 
-        Of parts that are `tight` it is known that calls have each of their texts.
+        `uses` says of parts how often their calls have each of their texts, where that is known.
         """
-        held = _Parts(list(parts), [False] * len(parts) if tight is None else list(tight))
+        held = _Parts(list(parts), [None] * len(parts) if uses is None else list(uses))
         pool = Pool()
         listed = [pool.table(part.pool) for part in parts]
         kind = code_type(len(pool.numbers))
@@ -303,9 +322,9 @@ class PickedColumns(StoredColumns):
             _Arrays(pick, held.numbers, _names([part.numbers for part in parts], NUMBERS)),
             _Ids(pick, held.ids, _names([part.ids for part in parts], IDS)),
             keys if rows is None else keys[rows],
-            _PickedBlocks.of_rows(held, tables, rows),
-            held,
-            pick,
+            _PickedBlocks.of_rows(held, tables, pick),
+            parts=held,
+            pick=pick,
         )
 
     @property
@@ -321,27 +340,31 @@ class PickedColumns(StoredColumns):
     def joined(self, parts: Sequence[Columns]) -> Columns:
         """All calls of the parts in a row, still to be picked."""
         held: list[Columns] = []
-        tight: list[bool] = []
+        uses: list[Ints | None] = []
         rows: list[Ints] = []
         for part in parts:
             start = sum(map(len, held))
-            inner, inner_tight, picked = _taken_apart(part)
+            inner, inner_uses, picked = _taken_apart(part)
             held += inner
-            tight += inner_tight
+            uses += inner_uses
             rows.append(start + (np.arange(len(part)) if picked is None else picked))
-        return PickedColumns.of_rows(held, np.concatenate(rows), tight)
+        whole = PickedColumns.of_rows(held, np.concatenate(rows), uses)
+        whole.origin = Origin.joined([part.origin for part in parts], list(map(len, parts)))
+        return whole
 
     def keep(self, rows: Ints) -> None:
         """Keep only the calls of these rows, in this order."""
         before = self.pick
         self.pick = _Pick(before.starts, lambda: before.rows(rows))
         self.keys = self.keys[rows]
+        self.origin = None if self.origin is None else self.origin.take(rows)
         self.codes.keep(self.pick, lambda: rows)
         numbers: Any = self.numbers
         ids: Any = self.ids
         numbers.keep(self.pick)
         ids.pick = self.pick
-        self.blocks.keep(rows)
+        blocks: Any = self.blocks
+        blocks.keep_calls(self.pick, rows)
 
     def take(self, rows: Ints) -> Columns:
         """The calls of these rows, in this order, in memory."""
@@ -392,9 +415,11 @@ class PickedColumns(StoredColumns):
         if rows is not None:
             left[rows[(rows >= first) & (rows < last)] - first] = True
         gone = np.flatnonzero(~left)
-        if not len(gone) and self.parts.tight[number]:
-            return np.arange(len(part.pool))
         # Most often few calls are gone, and to count all is quicker than to pick those that are left.
         some = gone if (few := 2 * len(gone) < len(part)) else np.flatnonzero(left)
         counts = uses_of(part.pool, part.codes[:, some], part.blocks.take(some).coded)
-        return np.flatnonzero(uses_of(part.pool, part.codes, part.blocks.coded) - counts if few else counts)
+        if not few:
+            return np.flatnonzero(counts)
+        known = self.parts.uses[number]
+        every = uses_of(part.pool, part.codes, part.blocks.coded) if known is None else known
+        return np.flatnonzero(every - counts)

@@ -87,6 +87,9 @@ def coded(values: Iterable[str | None]) -> Codes:
 
 def codes_of(column: Coding, texts: Sequence[str]) -> Codes:
     """Codes with sorted categories that all occur."""
+    if len(column) and (column == column[0]).all():  # most columns, and quickly seen
+        only = int(column[0])
+        return Codes(np.full(len(column), min(only, 0), dtype=np.int64), () if only < 0 else (texts[only],))
     present = np.zeros(len(texts) + 1, dtype=np.bool_)
     present[column] = True
     used = np.flatnonzero(present[:-1])

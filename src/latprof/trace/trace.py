@@ -29,6 +29,7 @@ from latprof.trace.columns import COUNTS, INSTANTS, Columns
 from latprof.trace.estimates import Estimates
 from latprof.trace.ids import narrowed
 from latprof.trace.lazy import Blocks, Lazy, derived
+from latprof.trace.origin import Origin
 from latprof.trace.pool import Codes, renamed
 from latprof.trace.view import DURATION_DIGITS, View, order_in_time
 
@@ -103,6 +104,10 @@ class Trace:
     def keys(self) -> NDArray[np.uint32]:
         """Checksums of the ids of the calls, (n,): equal ids have equal ones."""
         return self._view.keys()
+
+    def origin(self, rows: Ints) -> Origin | None:
+        """Where some of the calls come from; None where that would not say all that logs told of them."""
+        return self._view.origin(rows)
 
     def held(self) -> Trace:
         """The same calls in memory, for those who go through them one by one; very many calls else lie on disk."""
@@ -181,6 +186,14 @@ class Trace:
     def sizes_of_blocks(self, rows: Ints) -> BlockSizes:
         """Types and sizes of the blocks of some calls."""
         return self._view.sizes_of_blocks(rows)
+
+    def some_sizes_of_blocks(self, rows: Ints, names: Sequence[str]) -> list[Floats]:
+        """Some of these sizes, NaN where one is not known, (blocks of the calls,) each."""
+        return self._view.some_sizes_of_blocks(rows, names)
+
+    def counts_of_blocks(self, rows: Ints) -> Ints:
+        """How many blocks some calls have."""
+        return self._view.counts_of_blocks(rows)
 
     @derived
     def flags(self) -> Texts:

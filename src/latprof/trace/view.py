@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.trace.blocks import BlockSizes, BlockStore
 from latprof.trace.columns import CODED, INSTANTS, Columns
+from latprof.trace.origin import Origin
 from latprof.trace.pool import Codes, coded, codes_of
 from latprof.trace.stored import are_many
 
@@ -68,6 +69,13 @@ class View:
         """The checksums of the ids of the calls."""
         return self.columns.keys if self.rows is None else self.columns.keys[self.rows]
 
+    def origin(self, rows: Ints) -> Origin | None:
+        """Where some of these calls come from; None where more than projects was changed since."""
+        found = self.columns.origin
+        if found is None or self.numbers or self.texts.keys() - {"project"}:
+            return None
+        return found.take(rows if self.rows is None else self.rows[rows])
+
     def codes(self, name: str) -> Codes:
         """A text column as codes; only the session is never unknown, it may be nameless."""
         if name in self.texts:
@@ -110,6 +118,15 @@ class View:
         """Types and sizes of the blocks of some of these calls."""
         return self.columns.blocks.sizes(rows if self.rows is None else self.rows[rows], self.columns.pool)
 
+    def some_sizes_of_blocks(self, rows: Ints, names: Sequence[str]) -> list[Floats]:
+        """Some sizes of the blocks of some of these calls."""
+        return self.columns.blocks.some_sizes(rows if self.rows is None else self.rows[rows], names)
+
+    def counts_of_blocks(self, rows: Ints) -> Ints:
+        """How many blocks some of these calls have."""
+        counts = self.columns.blocks.counts.take(rows if self.rows is None else self.rows[rows])
+        return counts.astype(np.int64)
+
     def with_texts(self, texts: Mapping[str, Codes]) -> View:
         """The same calls with other texts in some columns."""
         return replace(self, texts={**self.texts, **texts})
@@ -133,7 +150,8 @@ def order_in_time(columns: Columns) -> Ints | None:
     at = np.where(np.isnan(sent), last, sent)
     at[np.isnan(at)] = np.inf
     order = np.argsort(at, kind="stable")
-    same = np.flatnonzero(at[order][1:] == at[order][:-1])
+    ordered = at.take(order)
+    same = np.flatnonzero(ordered[1:] == ordered[:-1])
     if len(same):
         tied = np.flatnonzero(np.bincount(np.concatenate((same, same + 1)), minlength=len(order)))
         rows = order[tied]
@@ -148,11 +166,13 @@ def _tools_span_s(store: BlockStore, pool: Sequence[str], stated: Floats) -> Flo
     end, result = store.number("end_at"), store.number("result_at")
     asking = [code for code, text in enumerate(pool) if text in _ASKING_TOOLS]
     some = ~np.isnan(end) & ~np.isnan(result) & ~np.isin(store.coded[1], asking)
-    owner = np.repeat(np.arange(len(stated)), store.counts)[some]
-    last, first = np.full(len(stated), -np.inf), np.full(len(stated), np.inf)
-    np.maximum.at(last, owner, result[some])
-    np.minimum.at(first, owner, end[some])
-    span = last - first
+    # Those of a call stand next to each other.
+    starts = np.concatenate(([0], np.cumsum(some))).take(store.offsets)
+    calls = np.flatnonzero(np.diff(starts))
+    first, last = starts[calls], np.flatnonzero(some)
+    span = np.full(len(stated), np.nan)
+    if len(calls):
+        span[calls] = np.maximum.reduceat(result.take(last), first) - np.minimum.reduceat(end.take(last), first)
     found: Floats = np.where(np.isnan(stated), np.where(span >= 0, span, np.nan), stated)
     rounded: Floats = np.round(found, DURATION_DIGITS)
     return rounded

@@ -149,8 +149,6 @@ def analyze(
     per both, each with the agent before it where there are several. Raises UsageError for an unknown key.
     """
     from latprof.report.document import Analysis
-    from latprof.report.history import history_notes
-    from latprof.report.several import several_notes
     from latprof.report.words import describe
 
     unknown = [key for key in by if key not in BY_KEYS]
@@ -172,16 +170,26 @@ def analyze(
         until=_extreme(trace, "last_output_at", np.nanmax),
         quantiles=tuple(quantiles),
         summaries=shown,
-        notes=(
-            *describe(trace, middle, waiting(trace), loaded.groups),
-            *several_notes(reading),
-            *history_notes(trace, reading.remembered, tz),
-        ),
+        notes=(*describe(trace, middle, waiting(trace), loaded.groups), *_notes_on_reading(trace, reading, tz)),
         tz=tz,
         problem_list=tuple(reading.problems),
         method=method,
         groups=loaded.groups,
     )
+
+
+def _notes_on_reading(trace: Trace, reading: Reading, tz: tzinfo) -> list[str]:
+    """What is to be said of calls that several people handed in, and of the history; mostly nothing."""
+    notes: list[str] = []
+    if reading.of_several.calls:
+        from latprof.report.several import several_notes
+
+        notes += several_notes(reading)
+    if len(reading.remembered.keys) or reading.remembered.trouble:
+        from latprof.report.history import history_notes
+
+        notes += history_notes(trace, reading.remembered, tz)
+    return notes
 
 
 def with_estimates(loaded: Loaded) -> Loaded:

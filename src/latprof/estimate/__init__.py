@@ -1,12 +1,19 @@
-"""True times where a log holds only the ends of blocks: a statistical reading of many calls together."""
+"""True times where a log holds only the ends of blocks: a statistical reading of many calls together.
+
+What tells about single calls and their groups is loaded when it is first used.
+"""
 
 from __future__ import annotations
 
-from latprof.estimate.account import Account, BlockReading, Figure, Reading, account, call_reading
+from typing import TYPE_CHECKING, Any, Final
+
 from latprof.estimate.estimates import Estimation, estimate
-from latprof.estimate.fit import POOLING_CALLS
 from latprof.estimate.group import Group
+from latprof.estimate.likelihood import POOLING_CALLS
 from latprof.estimate.shelf import Shelf
+
+if TYPE_CHECKING:
+    from latprof.estimate.accounts import Account, BlockReading, Figure, Reading, account, call_reading
 
 __all__ = [
     "POOLING_CALLS",
@@ -21,3 +28,13 @@ __all__ = [
     "call_reading",
     "estimate",
 ]
+
+_OF_ACCOUNTS: Final = frozenset({"Account", "BlockReading", "Figure", "Reading", "account", "call_reading"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_ACCOUNTS:
+        raise AttributeError(f"module 'latprof.estimate' has no attribute {name!r}")
+    from latprof.estimate import accounts
+
+    return getattr(accounts, name)

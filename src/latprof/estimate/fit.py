@@ -15,13 +15,13 @@ from latprof.classes import dataclass
 from latprof.estimate import backend
 from latprof.estimate.cells import LEAST_MASS, Cells
 from latprof.estimate.evidence import Evidence
-from latprof.estimate.likelihood import Parameters, Shapes, shifts, sizes
+from latprof.estimate.likelihood import POOLING_CALLS, Parameters, Shapes, shifts, sizes
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.ordered import quantiles
 from latprof.estimate.sums import Step
 from latprof.estimate.table import LOG_MIDDLES
 
-__all__ = ["GRID_CELLS", "POOLING_CALLS", "Fit", "fit", "refit", "start"]
+__all__ = ["GRID_CELLS", "Fit", "fit", "refit", "start"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -47,8 +47,6 @@ _SEARCHED: Final = (
     ("wobble", 0.02, 0.02, 0.5, 1.0),
     ("free_tokens", 10.0, 0.0, 120.0, 60.0),
 )
-# A level of n calls takes n / (n + this) of its own effect.
-POOLING_CALLS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from latprof.estimate.mixture import Mixture
 from latprof.estimate.table import LOG_EDGES, highest, straight
 
 __all__ = [
+    "POOLING_CALLS",
     "Parameters",
     "Shapes",
     "costs",
@@ -42,6 +43,8 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
+# A level of n calls takes n / (n + this) of its own effect.
+POOLING_CALLS: Final = 20.0
 _TINY: Final = 1e-12
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,14 @@ from latprof.classes import dataclass
 from latprof.estimate.calibrate import Calibration, calibrate, calibrate_on
 from latprof.estimate.check import Misfit, misfit, places
 from latprof.estimate.evidence import Evidence
-from latprof.estimate.fit import Fit, fit, refit, start
 from latprof.estimate.likelihood import Parameters
 from latprof.estimate.observe import Observed, take
 from latprof.estimate.ordered import quantiles
 from latprof.estimate.readings import ATOMS, evidence_of, read
+
+# Most runs find their fits in the cache.
+if TYPE_CHECKING:
+    from latprof.estimate.fit import Fit
 
 __all__ = ["PROBABILITIES", "Fitted", "Sample", "fitted"]
 
@@ -67,6 +70,8 @@ class Fitted:
 
 def fitted(sample: Sample) -> Fitted:
     """Fit the sample; depends on nothing else, and is the same on every machine and at every run."""
+    from latprof.estimate.fit import fit, start
+
     observed, chosen = sample.observed, sample.fitted
     calibration = calibrate(observed.blocks, observed.tokens)
     if not calibration.fitted:
@@ -113,6 +118,8 @@ def _refit(
     part: Observed, features: Floats, levels: tuple[Ints, ...], keep: NDArray[np.bool_], best: Fit, sample: Sample
 ) -> tuple[Calibration, Fit]:
     """The fit without one fold, calibration included, begun at the full fit."""
+    from latprof.estimate.fit import refit
+
     rows = np.flatnonzero(keep)
     kept = take(part, rows)
     calibration = calibrate_on(features[:, rows], kept.tokens)

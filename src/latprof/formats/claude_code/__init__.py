@@ -15,7 +15,7 @@ import orjson
 
 from latprof.formats.base import Format, Grown, Source, Told
 from latprof.formats.claude_code.reading import Decoded, calls_of, decode_lines, packed, unpacked
-from latprof.formats.claude_code.tail import standings
+from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
 __all__ = ["FORMAT", "Decoded", "calls_of", "decode_lines", "packed", "unpacked"]
@@ -97,6 +97,13 @@ def _resume(source: Source, begun: bytes) -> Grown:
     return Grown(items, decoded.end, lambda: _packed(decoded, kept.rows(decoded.count)), told)
 
 
+def _tail(source: Source) -> tuple[Standing, ...]:
+    """What is going on at the end, which only live views ask for."""
+    from latprof.formats.claude_code.tail import standings
+
+    return standings(source)
+
+
 def _packed(decoded: Decoded, rows: Sequence[tuple[Any, ...]]) -> bytes:
     """What complete lines say."""
     problems = [(item.kind, item.line, item.detail) for item in decoded.complete().problems]
@@ -141,7 +148,7 @@ FORMAT = Format(
     read=_read,
     evidence="recorded",
     since={"ttft_s": "2.1.300", "decode_tps": "2.1.287", "reasoning_tokens": "2.1.250"},
-    tail=standings,
+    tail=_tail,
     resume=_resume,
     columns=_columns,
 )

@@ -14,7 +14,6 @@ import orjson
 from latprof.classes import dataclass
 from latprof.formats.claude_code.parts import Part, part_of
 from latprof.formats.claude_code.stamps import seconds_of
-from latprof.formats.records import finite_or_none, whole_or_none
 
 __all__ = ["USER_KINDS", "BadLine", "Line", "LineKind", "full_record", "line_of"]
 
@@ -90,6 +89,8 @@ def full_record(raw: bytes | memoryview) -> dict[str, Any]:
 
 def _decode_leniently(raw: bytes) -> Any:
     """A second try: lone surrogates and wrong bytes become replacement marks, numbers beyond all floats None."""
+    from latprof.formats.records import finite_or_none, whole_or_none  # few logs have such a line
+
     text = raw.decode("utf-8-sig", errors="replace")
     try:
         record = json.loads(text, strict=False, parse_float=finite_or_none, parse_int=whole_or_none)

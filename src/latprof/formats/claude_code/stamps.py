@@ -15,7 +15,8 @@ _LATEST_S: Final = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _LENGTH: Final = 24
 _MOST_MINUTES: Final = 50_000
 _SECOND_MS: Final = {f"{second:02d}.": second * 1000 for second in range(60)}
-_MS: Final = {f"{ms:03d}Z": ms for ms in range(1000)}
+# Each is written down when it is first seen: to write all thousand takes half a millisecond of every start.
+_ms: dict[str, int] = {}
 _minute_ms: dict[str, int] = {}
 
 
@@ -24,7 +25,9 @@ def seconds_of(stamp: object) -> float | None:
     if not isinstance(stamp, str):
         return None
     if len(stamp) == _LENGTH:
-        second_ms, ms = _SECOND_MS.get(stamp[17:20]), _MS.get(stamp[20:])
+        second_ms, ms = _SECOND_MS.get(stamp[17:20]), _ms.get(stamp[20:])
+        if ms is None:
+            ms = _ms_of(stamp[20:])
         if second_ms is not None and ms is not None:
             minute_ms = _minute_ms.get(stamp[:17])
             if minute_ms is None:
@@ -33,6 +36,15 @@ def seconds_of(stamp: object) -> float | None:
                 # Both ways round the same quotient once, so that they agree to the last bit.
                 return (minute_ms + second_ms + ms) / 1000
     return _any_iso(stamp)
+
+
+def _ms_of(text: str) -> int | None:
+    """Of three digits and a Z the number, kept for later; None for any other four characters."""
+    digits = text[:3]
+    if text[3] != "Z" or not digits.isascii() or not digits.isdigit():
+        return None
+    ms = _ms[text] = int(digits)
+    return ms
 
 
 def _first_seen(stamp: str) -> int | None:

@@ -20,6 +20,7 @@ from latprof.ingest.chunk import Chunk
 from latprof.ingest.one_file import Begun, read_source
 from latprof.model import Problem
 from latprof.store.looks import Beginning, Look, Looks, watched
+from latprof.store.plain import packed, unpacked
 
 __all__ = ["Entry", "looks_from", "read_entry", "read_grown"]
 
@@ -41,7 +42,7 @@ class Entry:
     def to_bytes(self) -> bytes:
         """The entry as the bytes that the module's docstring describes."""
         if self._data is None:
-            parts = (json.dumps(self.looks).encode(), self.chunk.to_bytes(), self.begun)
+            parts = (packed(self.looks), self.chunk.to_bytes(), self.begun)
             self._data = _PREFIX.pack(*map(len, parts)) + b"".join(parts)
         return self._data
 
@@ -52,7 +53,7 @@ class Entry:
             raise ValueError("an entry is cut off")
         sizes = _PREFIX.unpack_from(data)
         first, second = _PREFIX.size + sizes[0], _PREFIX.size + sizes[0] + sizes[1]
-        looks = json.loads(data[_PREFIX.size : first])
+        looks = unpacked(data[_PREFIX.size : first])
         chunk = Chunk.from_bytes(data[first:second])
         return cls(chunk, None if looks is None else looks_from(looks), data[second:], data)
 

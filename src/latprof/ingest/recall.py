@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from latprof.ingest.tags import TagRules
 from latprof.model import Problem
 from latprof.store.cache import Cache
 from latprof.store.looks import still
+from latprof.store.plain import packed, unpacked
 
 __all__ = ["Recall", "Recalled"]
 
@@ -60,7 +60,7 @@ class Recall:
         if data is None:
             return None
         header, _, result = data.partition(b"\n")
-        facts = json.loads(header)
+        facts = unpacked(header)
         current = still(looks_from(facts["looks"]), seen=self.found.identities())
         if current is None:
             return None
@@ -86,4 +86,4 @@ class Recall:
             "formats": dict(reading.formats),
             "calls": recalled.calls,
         }
-        self.cache.put("result", self.name, json.dumps(facts).encode() + b"\n" + recalled.result)
+        self.cache.put("result", self.name, packed(facts) + b"\n" + recalled.result)

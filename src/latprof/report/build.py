@@ -9,7 +9,7 @@ from typing import Final
 from latprof.metrics import metric
 from latprof.model import PROBLEMS
 from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table, heading
-from latprof.report.machine import analysis_data, analysis_grid
+from latprof.report.machine import analysis_data, analysis_grid, rounded
 from latprof.stats import Method, MetricRow, Summary, best_rows
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
 
@@ -54,7 +54,9 @@ def build_document(analysis: Analysis, *, list_problems: bool = False) -> Docume
     sections.append(Section("In words", (*(Note(text) for text in analysis.notes), *legend)))
     if analysis.problems:
         sections.append(problem_section(analysis, list_problems=list_problems))
-    return Document(analysis_title(analysis), tuple(sections), analysis_data(analysis), analysis_grid(analysis))
+    rows = rounded(analysis)
+    data, grid = analysis_data(analysis, rows), analysis_grid(analysis, rows)
+    return Document(analysis_title(analysis), tuple(sections), data, grid)
 
 
 def table_sections(analysis: Analysis) -> tuple[Section, ...]:

@@ -1,11 +1,15 @@
-"""A document as bytes and back, to be kept between runs: plain JSON, nothing that could run."""
+"""A document as bytes and back, to be kept between runs: plain JSON, nothing that could run.
+
+The rows of its grid stand in a line of their own. Numbers in `data` that are not finite come back as None, as which
+JSON shows them anyway.
+"""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from latprof.report.document import Cell, Column, Document, Grid, Note, Plot, Section, Table
+from latprof.store.plain import packed, unpacked
 
 __all__ = ["document_bytes", "document_from"]
 
@@ -14,22 +18,24 @@ def document_bytes(document: Document) -> bytes | None:
     """The document as JSON; None where it holds what JSON cannot give back: plots, and data of other types."""
     if any(isinstance(item, Plot) for section in document.sections for item in section.items):
         return None
-    grid = {"columns": document.grid.columns, "rows": document.grid.rows}
     sections = [[section.title, [_item(item) for item in section.items]] for section in document.sections]
     try:
-        return json.dumps([document.title, sections, document.data, grid], separators=(",", ":")).encode()
+        body = packed([document.title, sections, document.data, document.grid.columns])
+        rows = packed(document.grid.rows, unknown=sum(row.count(None) for row in document.grid.rows))
     except (TypeError, ValueError):
         return None
+    return body + b"\n" + rows
 
 
 def document_from(data: bytes) -> Document:
     """The document of these bytes."""
-    title, sections, machine, grid = json.loads(data)
+    body, _, rows = data.partition(b"\n")
+    title, sections, machine, columns = unpacked(body)
     return Document(
         title,
         tuple(Section(name, tuple(map(_restored, items))) for name, items in sections),
         machine,
-        Grid(tuple(grid["columns"]), tuple(map(tuple, grid["rows"]))),
+        Grid(tuple(columns), tuple(map(tuple, unpacked(rows)))),
     )
 
 

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from latprof.metrics import metric
 from latprof.report.document import Analysis, Grid
 from latprof.stats import MetricRow
 from latprof.units import format_instant
 
-__all__ = ["analysis_data", "analysis_grid"]
+__all__ = ["Rounded", "analysis_data", "analysis_grid", "rounded"]
 
 _ALL: Final = "(all)"
 _UNKNOWN: Final = "(unknown)"
 _DIGITS: Final = 6
 
 
-def analysis_data(analysis: Analysis) -> dict[str, Any]:
-    """What `analyze --json` prints."""
+class Rounded(NamedTuple):
+    """A row of an analysis with its percentiles and the ends of their intervals as programs get them."""
+
+    row: MetricRow
+    quantiles: dict[float, float | None]
+    ends: dict[float, list[float | None]]
+
+
+def rounded(analysis: Analysis) -> list[Rounded]:
+    """All rows of an analysis: rounding takes longer than all else that is done to them, and is done once."""
+    return [
+        Rounded(
+            row,
+            {q: None if value is None else round(value, _DIGITS) for q, value in row.quantiles.items()},
+            {q: [None if end is None else round(end, _DIGITS) for end in ends] for q, ends in row.intervals.items()},
+        )
+        for summary in analysis.summaries
+        for row in summary.rows
+    ]
+
+
+def analysis_data(analysis: Analysis, rows: Sequence[Rounded] | None = None) -> dict[str, Any]:
+    """What `analyze --json` prints; `rows` are those that `rounded` gives."""
+    names = {q: f"{q:g}" for q in analysis.quantiles}
     return {
         "schema_version": 1,
         "files": analysis.files,
@@ -27,12 +49,13 @@ def analysis_data(analysis: Analysis) -> dict[str, Any]:
         "problems": analysis.problems,
         "since": format_instant(analysis.since, analysis.tz),
         "until": format_instant(analysis.until, analysis.tz),
-        "metrics": [_metric(row) for summary in analysis.summaries for row in summary.rows],
+        "metrics": [_metric(item, names) for item in (rounded(analysis) if rows is None else rows)],
         "notes": list(analysis.notes),
     }
 
 
-def _metric(row: MetricRow) -> dict[str, Any]:
+def _metric(item: Rounded, names: Mapping[float, str]) -> dict[str, Any]:
+    row = item.row
     return {
         "metric": row.metric,
         "unit": row.unit,
@@ -40,31 +63,28 @@ def _metric(row: MetricRow) -> dict[str, Any]:
         "kind": row.kind,
         "side": metric(row.metric).side if row.kind == "bound" else None,
         "n": row.n,
-        "borrowed": _rounded(row.borrowed),
+        "borrowed": None if row.borrowed is None else round(row.borrowed, _DIGITS),
         "coverage": round(row.coverage, _DIGITS),
         "sessions": row.sessions,
-        "quantiles": {f"{q:g}": _rounded(value) for q, value in row.quantiles.items()},
-        "intervals": {f"{q:g}": [_rounded(end) for end in ends] for q, ends in row.intervals.items()},
-        "refused": {f"{q:g}": why for q, why in row.refused.items()},
+        "quantiles": {names[q]: value for q, value in item.quantiles.items()},
+        "intervals": {names[q]: ends for q, ends in item.ends.items()},
+        "refused": {names[q]: why for q, why in row.refused.items()},
     }
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, _DIGITS)
-
-
-def analysis_grid(analysis: Analysis) -> Grid:
-    """One row per metric, kind and group, all grouping keys as columns."""
+def analysis_grid(analysis: Analysis, rows: Sequence[Rounded] | None = None) -> Grid:
+    """One row per metric, kind and group, all grouping keys as columns; `rows` are those that `rounded` gives."""
     keys = list(dict.fromkeys(key for summary in analysis.summaries for key in summary.by))
     names = [f"p{q * 100:g}" for q in analysis.quantiles]
     ends = [f"{name}_{end}" for name in names for end in ("low", "high")]
     columns = ("metric", "unit", *keys, "kind", "n", "coverage", "sessions", *names, *ends)
-    rows = (_row(row, keys, analysis.quantiles) for summary in analysis.summaries for row in summary.rows)
-    return Grid(columns, tuple(rows))
+    every = rounded(analysis) if rows is None else rows
+    return Grid(columns, tuple(_row(item, keys, analysis.quantiles) for item in every))
 
 
-def _row(row: MetricRow, keys: Sequence[str], quantiles: Sequence[float]) -> tuple[str | int | float | None, ...]:
+def _row(item: Rounded, keys: Sequence[str], quantiles: Sequence[float]) -> tuple[str | int | float | None, ...]:
+    row = item.row
     groups = [(row.group[key] or _UNKNOWN) if key in row.group else _ALL for key in keys]
-    values = [_rounded(row.quantiles[q]) for q in quantiles]
-    ends = [_rounded(end) for q in quantiles for end in row.intervals[q]]
+    values = [item.quantiles[q] for q in quantiles]
+    ends = [end for q in quantiles for end in item.ends[q]]
     return (row.metric, row.unit, *groups, row.kind, row.n, float(f"{row.coverage:.6g}"), row.sessions, *values, *ends)

@@ -202,7 +202,8 @@ def with_estimates(loaded: Loaded) -> Loaded:
     if loaded.cache is not None:
         from latprof.store.shelf import CacheShelf
 
-        loaded.cache.rest()
+        if loaded.reading.processes > 1:
+            loaded.cache.rest()
         shelf = CacheShelf(loaded.cache)
     found = estimate(loaded.trace, shelf=shelf, processes=loaded.reading.processes)
     return replace(loaded, trace=loaded.trace.with_estimates(found.estimates), groups=found.groups)

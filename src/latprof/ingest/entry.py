@@ -22,7 +22,7 @@ from latprof.model import Problem
 from latprof.store.looks import Beginning, Look, Looks, watched
 from latprof.store.plain import packed, unpacked
 
-__all__ = ["Entry", "looks_from", "read_entry", "read_grown"]
+__all__ = ["Entry", "look_from", "looks_from", "read_entry", "read_grown"]
 
 _PREFIX: Final = struct.Struct("<III")
 # Failures of reading that are the content's fault, and come again as long as it is the same.
@@ -60,10 +60,13 @@ class Entry:
 
 def looks_from(listed: Sequence[Sequence[Any]]) -> tuple[Look, ...]:
     """Looks as JSON gives them back."""
-    return tuple(
-        Look(path, None if identity is None else tuple(identity), digest, is_folder)
-        for path, identity, digest, is_folder in listed
-    )
+    return tuple(map(look_from, listed))
+
+
+def look_from(listed: Sequence[Any]) -> Look:
+    """One of them."""
+    path, identity, digest, is_folder = listed
+    return Look(path, None if identity is None else tuple(identity), digest, is_folder)
 
 
 def read_entry(path: str, known: Sequence[Format], *, watching: bool) -> Entry:

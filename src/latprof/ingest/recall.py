@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from latprof.classes import dataclass
-from latprof.ingest.entry import looks_from
+from latprof.ingest.entry import look_from
 from latprof.ingest.find import Found
 from latprof.ingest.read import Reading
 from latprof.ingest.tags import TagRules
@@ -46,10 +47,13 @@ class Recall:
     @property
     def name(self) -> bytes:
         """The name under which it is kept; the same while the files only change."""
-        listed = zip(self.found.paths, self.found.named, self.found.tags, strict=True)
-        files = [f"{path}\0{named}\0{tags}" for path, named, tags in listed]
-        problems = [repr(problem) for problem in self.found.problems]
-        parts = (os.getcwd(), str(Path.home()), repr(self.rules), *self.question, "", *files, "", *problems)  # noqa: PTH109
+        found = self.found
+        tags = {item: repr(item) for item in set(found.tags)}
+        # No path has a zero byte, and no `repr` has one.
+        listed = zip(found.paths, map(repr, found.named), map(tags.__getitem__, found.tags), strict=True)
+        files = "\0".join(chain.from_iterable(listed))
+        problems = [repr(problem) for problem in found.problems]
+        parts = (os.getcwd(), str(Path.home()), repr(self.rules), *self.question, "", files, "", *problems)  # noqa: PTH109
         return self.cache.name("result", *(part.encode("utf-8", "surrogatepass") for part in parts))
 
     def get(self) -> Recalled | None:
@@ -61,7 +65,7 @@ class Recall:
             return None
         header, _, result = data.partition(b"\n")
         facts = unpacked(header)
-        current = still(looks_from(facts["looks"]), seen=self.found.identities())
+        current = still(map(look_from, facts["looks"]), seen=self.found.identities())
         if current is None:
             return None
         reading = Reading(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 from datetime import UTC, tzinfo
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -166,8 +166,8 @@ def analyze(
         calls=len(trace),
         agents=tuple(sorted({str(agent) for agent in trace.counts("agent")})),
         problems=reading.problem_counts(),
-        since=_extreme(trace, "sent_at", np.nanmin),
-        until=_extreme(trace, "last_output_at", np.nanmax),
+        since=_extreme(trace, "sent_at", np.fmin.reduce),
+        until=_extreme(trace, "last_output_at", np.fmax.reduce),
         quantiles=tuple(quantiles),
         summaries=shown,
         notes=(*describe(trace, middle, waiting(trace), loaded.groups), *_notes_on_reading(trace, reading, tz)),
@@ -325,6 +325,6 @@ def _unasked(trace: Trace) -> tuple[tuple[str, ...], ...]:
     return tuple(("agent", *keys) for keys in DEFAULT_GROUPINGS)
 
 
-def _extreme(trace: Trace, column: str, choose: Callable[..., np.float64]) -> float | None:
-    values = trace.column(column)
-    return None if np.isnan(values).all() else float(choose(values))
+def _extreme(trace: Trace, column: str, choose: Callable[..., Any]) -> float | None:
+    found = float(choose(trace.column(column), initial=np.nan))
+    return None if np.isnan(found) else found

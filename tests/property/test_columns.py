@@ -23,7 +23,8 @@ from latprof.ingest.tags import NO_TAGS, TagRules
 from latprof.model import BLOCK_TYPES, Block, Call, Problem
 from latprof.store.cache import Cache
 from latprof.trace import Columns, Trace
-from latprof.trace.columns import is_compiled
+from latprof.trace.columns import is_compiled, uses_of
+from latprof.trace.picked import PickedColumns
 
 
 @given(st.lists(calls, max_size=6), st.lists(problems, max_size=3), known_texts)
@@ -34,6 +35,27 @@ def test_calls_come_back_from_a_chunk_as_they_were(items: list[Call], found: lis
     assert [repr(call) for call in chunk.columns.calls()] == [repr(call) for call in items]
     assert (chunk.problems, chunk.reader, chunk.path, chunk.state) == (found, reader, "a.jsonl", "log")
     assert chunk.columns.call_ids() == [call.call_id for call in items]
+
+
+@given(st.lists(calls, max_size=6), st.integers(1, 3), st.data())
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_calls_of_a_terse_chunk_are_the_same(items: list[Call], times: int, data: Any) -> None:
+    """Picked as they are in a run, all of them and some, and by themselves; also where columns have one value only."""
+    before = Columns.of(items * times)
+    before.sort_pool()
+    chunk = Chunk.from_bytes(Chunk("", "log", before).to_bytes(terse=True))
+    assert chunk.uses is not None
+    assert chunk.uses.tolist() == uses_of(before.pool, before.codes, before.blocks.coded).tolist()
+    columns = PickedColumns.of_rows([chunk.columns], uses=[chunk.uses])
+    assert said(columns.plain()) == said(before)
+    rows = np.array(data.draw(st.lists(st.integers(0, max(len(before) - 1, 0)), max_size=5)), dtype=np.int64)
+    if len(before):
+        assert said(chunk.columns.take(rows)) == said(before.take(rows))
+        columns.keep(rows)
+        expected = before.take(rows)
+        for sorted_columns in (columns, expected):
+            sorted_columns.sort_pool()
+        assert said(columns.plain()) == said(expected)
 
 
 def said(columns: Columns) -> tuple[object, ...]:

@@ -7,15 +7,17 @@ next multiple of 8 bytes on the arrays that the header names, little-endian, eac
 The header holds `path`, `state`, `reader`, `problems` ([kind, path, line, detail]), `pool` (the texts that codes
 count in), `coded` (the names of the text columns, in their order), and `arrays` ([name, type, count]):
 `codes` (text columns, one after the other), `keys`, `number:NAME`, `id:NAME` (bytes of each, -1 for None),
-`text:NAME` (these bytes), `block.counts`, `block.codes` (types, then names), `block.number:NAME`; where it was counted
-`uses` (how often the calls have each text of the pool).
+`text:NAME` (these bytes), `block.counts`, `block.codes` (types, then names), `block.number:NAME`.
+
+A chunk may be `terse`, as one of very many calls is kept: then `code:NAME` stand for `codes`, an array of equal values
+is there once, for which its entry has a fourth item, 1; and `uses` says how often the calls have each text of the pool.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from typing import Any, Final, Literal
 from zlib import crc32
@@ -26,8 +28,9 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.model import Problem
 from latprof.trace.blocks import BlockStore
-from latprof.trace.columns import CODED, Columns
+from latprof.trace.columns import CODED, Columns, uses_of
 from latprof.trace.ids import Ids
+from latprof.trace.pool import CodeRows
 
 __all__ = ["VERSION", "Chunk", "State"]
 
@@ -43,7 +46,7 @@ State = Literal["closed", "empty", "unknown", "log"]
 class Chunk:
     """The calls of one file, the problems met in it, and what it is; `reader` is the name of the format.
 
-    `uses` counts how often the calls have each text of their pool (texts,), where somebody did.
+    `uses` counts how often the calls have each text of their pool (texts,); only a terse chunk comes back with it.
     """
 
     path: str
@@ -53,12 +56,13 @@ class Chunk:
     reader: str = ""
     uses: NDArray[np.int64] | None = None
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, *, terse: bool = False) -> bytes:
         """The chunk as the bytes that the module's docstring describes."""
         columns = self.columns.plain()
         arrays = list(_arrays(columns))
-        if self.uses is not None:
-            arrays.append(("uses", self.uses))
+        entries = [[name, array.dtype.newbyteorder("<").str, array.size] for name, array in arrays]
+        if terse:
+            arrays, entries = _terse(columns, arrays)
         header = json.dumps(
             {
                 "path": self.path,
@@ -67,7 +71,7 @@ class Chunk:
                 "problems": [[item.kind, item.path, item.line, item.detail] for item in self.problems],
                 "pool": columns.pool,
                 "coded": CODED,
-                "arrays": [[name, array.dtype.newbyteorder("<").str, array.size] for name, array in arrays],
+                "arrays": entries,
             },
             separators=(",", ":"),
         ).encode("ascii")
@@ -114,21 +118,40 @@ def _arrays(columns: Columns) -> Iterator[tuple[str, NDArray[Any]]]:
         yield f"block.number:{name}", column
 
 
+def _terse(
+    columns: Columns, arrays: Sequence[tuple[str, NDArray[Any]]]
+) -> tuple[list[tuple[str, NDArray[Any]]], list[list[Any]]]:
+    """What is written of them in a terse chunk, and their entries in the header."""
+    texts = [(f"code:{name}", row) for name, row in zip(CODED, columns.codes, strict=True)]
+    uses = ("uses", uses_of(columns.pool, columns.codes, columns.blocks.coded))
+    written, entries = [], []
+    for name, array in (*texts, *arrays[1:], uses):
+        flat = np.ascontiguousarray(array).reshape(-1)
+        bits = flat.view(f"u{flat.dtype.itemsize}")
+        is_one = len(bits) > 1 and not name.startswith(("text:", "uses")) and bool((bits == bits[0]).all())
+        written.append((name, flat[:1] if is_one else flat))
+        entries.append([name, flat.dtype.newbyteorder("<").str, flat.size, *([1] if is_one else [])])
+    return written, entries
+
+
 def _read_arrays(data: bytes, listed: list[Any], end: int) -> Iterator[tuple[str, NDArray[Any]]]:
-    for name, kind, count in listed:
+    for name, kind, count, *there in listed:
         start = end + -end % 8
         dtype = np.dtype(kind)
-        yield name, np.frombuffer(data, dtype, count, start)
-        end = start + count * dtype.itemsize
+        size = there[0] if there else count
+        array: Any = np.frombuffer(data, dtype, size, start)
+        yield name, np.broadcast_to(array[0], count) if there else array
+        end = start + size * dtype.itemsize
 
 
 def _columns(pool: tuple[str, ...], arrays: dict[str, NDArray[Any]]) -> Columns:
     def below(prefix: str) -> dict[str, NDArray[Any]]:
         return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
+    texts: Any = CodeRows(list(below("code:").values()))
     return Columns(
         pool,
-        arrays["codes"].reshape(len(CODED), -1),
+        arrays["codes"].reshape(len(CODED), -1) if "codes" in arrays else texts,
         below("number:"),
         {name: Ids(arrays[f"text:{name}"].data, lengths) for name, lengths in below("id:").items()},
         arrays["keys"],

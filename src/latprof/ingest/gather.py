@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import field
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from latprof.trace import Columns
 from latprof.trace.pool import Pool
 from latprof.trace.stored import Store, are_many, give_back
 
-__all__ = ["Gathering", "KeptFile", "tagged"]
+__all__ = ["Gathering", "KeptFile", "rows_of_spans", "tagged"]
 
 # So many calls or files are made one piece before more are taken in: few pieces cost little memory.
 _CALLS: Final = 8192
@@ -134,9 +135,21 @@ def _file_order(places: list[tuple[int, int]]) -> NDArray[np.int64] | None:
     files = [place for place, _ in places]
     if files == sorted(files):
         return None
-    ends = np.cumsum([count for _, count in places], dtype=np.int64).tolist()
+    ends = list(accumulate(count for _, count in places))
     spans = sorted((place, end - count, end) for (place, count), end in zip(places, ends, strict=True))
-    return np.concatenate([np.arange(start, end, dtype=np.int64) for _, start, end in spans])
+    return rows_of_spans((start, end) for _, start, end in spans)
+
+
+def rows_of_spans(spans: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
+    """The rows from one up to another, one span after the other; most spans go on where the one before ends."""
+    long: list[tuple[int, int]] = []
+    first = last = 0
+    for start, end in spans:
+        if start != last:
+            long.append((first, last))
+            first = start
+        last = end
+    return np.concatenate([np.arange(*span, dtype=np.int64) for span in (*long, (first, last))])
 
 
 def tagged(columns: Columns, rules: TagRules, tags: Tags) -> None:

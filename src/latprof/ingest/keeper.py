@@ -20,13 +20,12 @@ from latprof.formats import formats
 from latprof.ingest.chunk import Chunk
 from latprof.ingest.entry import Entry, looks_from, read_grown
 from latprof.ingest.find import Found
-from latprof.ingest.gather import Gathering, KeptFile
+from latprof.ingest.gather import Gathering, KeptFile, rows_of_spans
 from latprof.ingest.tags import TagRules
 from latprof.model import Problem
 from latprof.store.cache import Cache
 from latprof.store.looks import Identity, Look, has_grown, still
 from latprof.trace import Columns
-from latprof.trace.columns import uses_of
 from latprof.trace.origin import Origin
 from latprof.trace.picked import PickedColumns
 
@@ -154,8 +153,7 @@ class Keeper:
             piece = columns.take(np.arange(first, first + count)) if columns.is_stored else columns.plain()
             if columns.is_picked:
                 piece.sort_pool()
-            uses = None if columns.is_stored else uses_of(piece.pool, piece.codes, piece.blocks.coded)
-            data = Chunk("", "log", piece, uses=uses).to_bytes()
+            data = Chunk("", "log", piece).to_bytes(terse=not columns.is_stored)
             # Of many pieces most stay as they are.
             name = self.cache.name("columns", data) if columns.origin is None else columns.origin.name
             self.cache.put("pieces" if columns.is_stored else "columns", name, data)
@@ -234,7 +232,7 @@ class Keeper:
             chosen.append(kept)
             spans.append((end - count, end))
         if sum(kept.rows for kept in chosen) != len(columns):
-            columns.keep(np.concatenate([np.empty(0, dtype=np.int64), *(np.arange(*span) for span in spans)]))
+            columns.keep(rows_of_spans(spans))
         gathering.add_kept(chosen, columns, self.found.named)
         return {kept.place for kept in chosen}
 

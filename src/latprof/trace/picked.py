@@ -53,10 +53,10 @@ class _Pick:
             whole = mapped[0] if len(mapped) == 1 else np.concatenate(mapped)
             return whole if rows is None else whole[rows]
         if len(arrays) == 1:
-            return _mapped(first[rows], tables[0])
+            return _mapped(_taken(first, rows), tables[0])
         kinds = {array.dtype if table is None else table.dtype for array, table in zip(arrays, tables, strict=True)}
         # Nearly all entries are those of the first array: the others are put in their places.
-        found = _mapped(first.take(rows, mode="clip"), tables[0]).astype(np.result_type(*kinds), copy=False)
+        found = _mapped(_taken(first, rows), tables[0]).astype(np.result_type(*kinds), copy=False)
         for k, here in self._later(rows, is_whole=some is None):
             found[here] = _mapped(arrays[k][rows[here] - self.starts[k]], tables[k])
         return found
@@ -71,6 +71,11 @@ class _Pick:
         if is_whole:
             self._of_later = found
         return found
+
+
+def _taken(array: Array, rows: Ints) -> Array:
+    """The entries of these rows, something for rows that are beyond; one value may stand for all."""
+    return array.take(rows, mode="clip") if array.strides[0] else np.full(len(rows), array[0])
 
 
 def _mapped(codes: Array, table: Array | None) -> Array:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
 
-__all__ = ["Codes", "Coding", "Pool", "code_type", "coded", "codes_of", "join_codes", "numbered", "renamed"]
+__all__ = ["CodeRows", "Codes", "Coding", "Pool", "code_type", "coded", "codes_of", "join_codes", "numbered", "renamed"]
 
 _MOST: Final = tuple((kind, int(np.iinfo(kind).max)) for kind in (np.int8, np.int16, np.int32))
 
@@ -25,11 +25,37 @@ _MOST_PLACES: Final = 65_536
 class Codes(NamedTuple):
     """A text column of few values: `categories[codes[row]]` is the text of a row, code -1 stands for None.
 
-    The categories are sorted and all occur.
+    The categories are sorted and all occur. Codes are not to be changed.
     """
 
     codes: Ints
     categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRows:
+    """Codes of several text columns as one row of codes each, which need not lie in one piece of memory.
+
+    They are asked as an array (columns, rows) is: for a column, or for some rows of all columns.
+    """
+
+    rows: list[Coding]
+
+    @overload
+    def __getitem__(self, asked: int) -> Coding: ...
+    @overload
+    def __getitem__(self, asked: tuple[slice, Ints]) -> Coding: ...
+    def __getitem__(self, asked: int | tuple[slice, Ints]) -> Coding:
+        """The codes of a column, or of some rows of a range of columns."""
+        if isinstance(asked, int):
+            return self.rows[asked]
+        return np.stack([row[asked[1]] for row in self.rows[asked[0]]])
+
+    def __iter__(self) -> Iterator[Coding]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 @dataclass(slots=True)
@@ -89,7 +115,8 @@ def codes_of(column: Coding, texts: Sequence[str]) -> Codes:
     """Codes with sorted categories that all occur."""
     if len(column) and (column == column[0]).all():  # most columns, and quickly seen
         only = int(column[0])
-        return Codes(np.full(len(column), min(only, 0), dtype=np.int64), () if only < 0 else (texts[only],))
+        one: Any = np.broadcast_to(np.int64(min(only, 0)), len(column))  # takes no memory
+        return Codes(one, () if only < 0 else (texts[only],))
     present = np.zeros(len(texts) + 1, dtype=np.bool_)
     present[column] = True
     used = np.flatnonzero(present[:-1])

@@ -165,9 +165,13 @@ def _tools_span_s(store: BlockStore, pool: Sequence[str], stated: Floats) -> Flo
     """From the end of the first tool call to the last result, s; tools that ask a person are left out."""
     end, result = store.number("end_at"), store.number("result_at")
     asking = [code for code, text in enumerate(pool) if text in _ASKING_TOOLS]
-    some = ~np.isnan(end) & ~np.isnan(result) & ~np.isin(store.coded[1], asking)
+    some = ~np.isnan(end) & ~np.isnan(result)
+    if asking:
+        some &= ~np.isin(store.coded[1], asking)
     # Those of a call stand next to each other.
-    starts = np.concatenate(([0], np.cumsum(some))).take(store.offsets)
+    before = np.zeros(len(some) + 1, dtype=np.int32)
+    np.cumsum(some, out=before[1:])
+    starts = before.take(store.offsets)
     calls = np.flatnonzero(np.diff(starts))
     first, last = starts[calls], np.flatnonzero(some)
     span = np.full(len(stated), np.nan)

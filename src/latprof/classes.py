@@ -1,7 +1,7 @@
 """`dataclass` as the standard library has it, at a fifth of its price for a start of the program.
 
 The standard decorator writes a text for each method of each class and compiles it, and few of these methods are ever
-called. Here `__init__` is compiled when it is first called, and the others are the same functions for all classes. To
+called. Here `__init__` is compiled when it is called often, and the others are the same functions for all classes. To
 everybody else a class is the dataclass that it was. What is not handled here goes to the standard decorator: see
 docs/decisions/0029-cheap-start-and-end.md.
 """
@@ -12,6 +12,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, FrozenInstanceError
+from functools import partial
 from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,8 @@ _HANDLED: Final = frozenset({"eq", "frozen", "kw_only", "slots"})
 _MADE: Final = frozenset(
     {"__delattr__", "__eq__", "__getstate__", "__hash__", "__init__", "__repr__", "__setattr__", "__setstate__"}
 )
+# To compile the method takes as long as to fill 40 objects without it.
+_FILLED: Final = 10
 
 
 def _decorate(cls: type | None = None, /, **options: bool) -> Any:
@@ -157,17 +160,66 @@ def _setstate() -> Any:
 
 
 class _Later:
-    """Stands for `__init__` until somebody asks for it: whoever does gets the method, and the class keeps it."""
+    """Stands for `__init__` until somebody asks for it: whoever does gets the method, and the class keeps it.
 
-    __slots__ = ("_owner",)
+    The first few objects are filled without it: two of three classes have no more in most runs.
+    """
+
+    __slots__ = ("_left", "_owner", "_plan")
 
     def __init__(self, owner: Any) -> None:
-        self._owner = owner
+        self._owner, self._left = owner, _FILLED
+        self._plan: Any = None
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        method = _init(self._owner)
-        self._owner.__init__ = method
-        return method.__get__(instance, owner)
+        if instance is None or not self._left:
+            return self.method().__get__(instance, owner)
+        self._left -= 1
+        self._plan = self._plan or _plan(self._owner)
+        return partial(_fill, self, self._plan, instance)
+
+    def method(self) -> Any:
+        """The method, which takes the place of this."""
+        method = self._owner.__init__ = _init(self._owner)
+        return method
+
+
+def _plan(cls: Any) -> tuple[Any, ...]:
+    """What filling an object needs: names of parameters by place, of all, of those without a default; then the fields.
+
+    Of a field its name, its default and what makes one; then what sets fields, and whether more is to be done.
+    """
+    its = dataclasses.fields(cls)
+    # Without slots, the default is the class's attribute.
+    is_set = [item for item in its if item.init or item.default_factory is not MISSING or "__slots__" in vars(cls)]
+    return (
+        [item.name for item in its if item.init and not item.kw_only],
+        {item.name for item in its if item.init},
+        {item.name for item in its if item.init and item.default is MISSING and item.default_factory is MISSING},
+        [(item.name, item.default, item.default_factory) for item in is_set],
+        object.__setattr__ if cls.__dataclass_params__.frozen else setattr,
+        hasattr(cls, "__post_init__"),
+    )
+
+
+def _fill(later: _Later, plan: tuple[Any, ...], its: Any, /, *given: Any, **named: Any) -> None:
+    """What the method would do with one object; wrong parameters are left to it."""
+    places, known, needed, fields, put, is_more = plan
+    values = dict(zip(places, given, strict=False))
+    if len(given) > len(places) or not values.keys().isdisjoint(named) or not needed <= values.keys() | named <= known:
+        later.method()(its, *given, **named)
+        return
+    values.update(named)
+    for name, default, factory in fields:
+        value = values.get(name, _FACTORY)
+        if value is not _FACTORY:
+            put(its, name, value)
+        elif factory is not MISSING:
+            put(its, name, factory())
+        elif default is not MISSING:
+            put(its, name, default)
+    if is_more:
+        its.__post_init__()
 
 
 class _Factory:

@@ -148,6 +148,65 @@ def test_a_signature_can_be_read_before_the_first_object() -> None:
     assert inspect.isfunction(vars(Fresh)["__init__"])
 
 
+@pytest.mark.parametrize("options", [{"slots": True}, {"frozen": True}, {"frozen": True, "slots": True}, {}])
+def test_the_first_objects_are_as_the_later_ones(options: dict[str, bool]) -> None:
+    """The first ones are filled without the method that is compiled for the others."""
+    made: list[Any] = []
+
+    class Fresh:
+        """Of each kind of field one; `self` is one, too."""
+
+        self: int
+        b: list[int] = field(default_factory=list)
+        c: str = field(default="c", kw_only=True)
+        d: int = field(default=4, init=False)
+        e: list[int] = field(default_factory=lambda: [5], init=False)
+
+        def __post_init__(self) -> None:
+            made.append(self)
+
+    fresh: Any = dataclass(**options)(Fresh)
+    objects = [fresh(1, c="x") for _ in range(30)]
+    assert {repr(item) for item in objects} == {f"{fresh.__qualname__}(self=1, b=[], c='x', d=4, e=[5])"}
+    assert list(map(id, made)) == list(map(id, objects))
+    assert len({id(item.b) for item in objects}) == len({id(item.e) for item in objects}) == 30
+    assert fresh(self=2, b=[3]) == fresh(2, [3])
+
+
+@pytest.mark.parametrize("calls_before", [0, 1, 30])
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [((), {}), ((1, 2, 3), {}), ((1,), {"a": 2}), ((1,), {"d": 2}), ((), {"b": 2}), ((1, 2), {"b": 2, "x": 1})],
+)
+def test_no_object_comes_of_a_wrong_call(calls_before: int, given: tuple[int, ...], named: dict[str, int]) -> None:
+    """What is missing, too much, twice or unknown is told in the same words, first or later."""
+
+    @dataclass(slots=True)
+    class Fresh:
+        """Two parameters."""
+
+        a: int
+        b: int = 2
+        d: int = field(default=0, init=False)
+
+    @dataclasses.dataclass
+    class Usual:
+        """The same."""
+
+        a: int
+        b: int = 2
+        d: int = field(default=0, init=False)
+
+    fresh: Any = Fresh
+    for _ in range(calls_before):
+        fresh(1)
+    with pytest.raises(TypeError) as usual:
+        Usual(*given, **named)
+    with pytest.raises(TypeError) as found:
+        fresh(*given, **named)
+    assert str(found.value) == str(usual.value).replace("Usual", "Fresh")
+
+
 def test_a_wrong_call_is_told_as_ever() -> None:
     """By the name of the class and the argument."""
     make: Any = Tally

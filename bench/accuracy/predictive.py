@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from latprof.estimate import estimate
 from latprof.estimate.evidence import Evidence
-from latprof.estimate.likelihood import Parameters, shifts, sizes
+from latprof.estimate.likelihood import shifts, sizes
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.observe import observe, usable
 from latprof.estimate.readings import evidence_of
+from latprof.estimate.values import Parameters
 from latprof.ingest import read_inputs
 from latprof.trace import Trace
 

@@ -19,8 +19,9 @@ from latprof.estimate.calibrate import calibrate
 from latprof.estimate.evidence import COLUMNS, Evidence
 from latprof.estimate.fit import Fit, start
 from latprof.estimate.observe import Observed, Subject, observe, take, usable
-from latprof.estimate.readings import ATOMS, evidence_of, read
+from latprof.estimate.readings import evidence_of, read
 from latprof.estimate.sample import FIT_CALLS, choose, chunks, settled
+from latprof.estimate.values import ATOMS
 from latprof.model import Call
 from latprof.trace import Columns, Trace
 from latprof.trace.origin import Origin

@@ -20,8 +20,8 @@ __all__ = ["analyze", "quantiles_of"]
 
 # What is needed after all logs are read: loaded while others read, before this process is copied.
 _LATER: Final = (
-    "latprof.estimate", "latprof.estimate.fit", "latprof.report.words", "latprof.trace.picked", "numpy.random",
-    "statistics",
+    "latprof.estimate", "latprof.estimate.fit", "latprof.estimate.model", "latprof.report.words",
+    "latprof.trace.picked", "numpy.random", "statistics",
 )  # fmt: skip
 
 

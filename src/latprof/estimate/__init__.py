@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from latprof.estimate.estimates import Estimation, estimate
 from latprof.estimate.group import Group
-from latprof.estimate.likelihood import POOLING_CALLS
 from latprof.estimate.shelf import Shelf
+from latprof.estimate.values import POOLING_CALLS
 
 if TYPE_CHECKING:
     from latprof.estimate.accounts import Account, BlockReading, Figure, Reading, account, call_reading

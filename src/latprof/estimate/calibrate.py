@@ -22,56 +22,23 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.estimate.backend import descend
 from latprof.estimate.blocks import (
-    SHOWN,
-    SIGNATURE,
-    TEXT_SIZE,
     THINKING,
-    TOOL_SIZE,
     TYPES,
     BlockTable,
 )
+from latprof.estimate.values import USUAL, Calibration
 
-__all__ = ["Calibration", "Shares", "calibrate", "calibrate_on", "spread"]
+__all__ = ["Shares", "calibrate", "calibrate_on", "spread"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# Usual ratios of Claude models, for what a model's own calls do not show; with a wide error.
-_USUAL: Final = np.array([-60.0, 3.0, 65.0, 1 / 3.9, 1 / 3.9, 1 / 2.9, 1 / 2.5])
 _USUAL_ERROR: Final = 0.35
 _MIN_CALLS: Final = 30
 _MIN_ERROR: Final = 0.03
 _ROUNDS: Final = 10
 _HUBER: Final = 1.5
 _FLOOR_TOKENS: Final = 8.0
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Tokens per block and per character of a model; `error` is the relative standard deviation of a block's count.
-
-    `fitted` is False where there were too few calls, and usual values stand in.
-    """
-
-    coefficients: Floats
-    error: float
-    n: int
-    fitted: bool
-
-    def tokens_per_block(self, block_type: str) -> float:
-        """Tokens of every block of the type beside its characters."""
-        return float(self.coefficients[TYPES.index(block_type)])
-
-    def characters_per_token(self, block_type: str) -> float | None:
-        """Characters of the log per token; None if it cannot be told.
-
-        For thinking those of the signature, or those shown where no signature tells anything.
-        """
-        # What was not fitted still has its usual value.
-        signed, shown = self.coefficients[[SIGNATURE, SHOWN]] != _USUAL[[SIGNATURE, SHOWN]]
-        thinking = SHOWN if shown and not signed else SIGNATURE
-        slope = float(self.coefficients[(thinking, TEXT_SIZE, TOOL_SIZE)[TYPES.index(block_type)]])
-        return 1 / slope if slope > 1e-3 else None
 
 
 def calibrate(blocks: BlockTable, totals: Floats) -> Calibration:
@@ -82,12 +49,12 @@ def calibrate(blocks: BlockTable, totals: Floats) -> Calibration:
 def calibrate_on(rows: Floats, totals: Floats) -> Calibration:
     """The same on calls' features, which several fits may share."""
     if len(totals) < _MIN_CALLS:
-        return Calibration(_USUAL.copy(), _USUAL_ERROR, len(totals), fitted=False)
+        return Calibration(USUAL.copy(), _USUAL_ERROR, len(totals), fitted=False)
     shown = (rows > 0).sum(axis=1) >= min(_MIN_CALLS, len(totals)) // 3
     columns = np.flatnonzero(shown)
     floor = np.where(columns == THINKING, -150.0, 0.0)
-    theta, factor, error = _USUAL[columns], np.ones(len(totals)), _USUAL_ERROR
-    target, matrix = totals - _USUAL[~shown] @ rows[~shown], rows[columns]
+    theta, factor, error = USUAL[columns], np.ones(len(totals)), _USUAL_ERROR
+    target, matrix = totals - USUAL[~shown] @ rows[~shown], rows[columns]
     told = theta @ matrix
     for _ in range(_ROUNDS):
         scale = np.sqrt(factor) / np.maximum(told, _FLOOR_TOKENS)
@@ -96,7 +63,7 @@ def calibrate_on(rows: Floats, totals: Floats) -> Calibration:
         relative = np.abs(target - told) / np.maximum(told, _FLOOR_TOKENS)
         error = max(1.4826 * _middle(relative), _MIN_ERROR)
         factor = np.minimum(1.0, _HUBER * error / np.maximum(relative, 1e-9))
-    coefficients = _USUAL.copy()
+    coefficients = USUAL.copy()
     coefficients[columns] = theta
     return Calibration(coefficients, float(error), len(totals), fitted=True)
 

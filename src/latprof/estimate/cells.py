@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.estimate import backend
 from latprof.estimate.evidence import Evidence
-from latprof.estimate.likelihood import Parameters, Shapes, costs, effects, of_context
+from latprof.estimate.likelihood import Shapes, costs, effects, of_context
 from latprof.estimate.sums import NUMBERS, Problem, Step
 from latprof.estimate.table import LOG_MIDDLES, straight
+from latprof.estimate.values import Parameters
 
 __all__ = ["LEAST_MASS", "STAMP_S", "Cells"]
 

@@ -12,31 +12,16 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.classes import dataclass
 from latprof.estimate.cells import STAMP_S
 from latprof.estimate.evidence import Evidence
-from latprof.estimate.likelihood import Parameters, Shapes, shifts, sizes
+from latprof.estimate.likelihood import Shapes, shifts, sizes
 from latprof.estimate.table import lines_of, value_at
+from latprof.estimate.values import Misfit, Parameters
 
-__all__ = ["Misfit", "misfit", "places"]
+__all__ = ["misfit", "places"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """Largest distance of held-out places from uniform (0 to 1), and what such a sample reaches by chance."""
-
-    name: str
-    n: int
-    distance: float
-    allowed: float
-
-    @property
-    def fits(self) -> bool:
-        """Whether the distance is within what is allowed."""
-        return self.distance <= self.allowed
 
 
 def places(evidence: Evidence, parameters: Parameters, grid: Floats) -> dict[str, Floats]:

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from latprof.classes import dataclass
 from latprof.estimate.group import Factor, Group, fit_group, read_group
-from latprof.estimate.model import PROBABILITIES
 from latprof.estimate.observe import AGENTS, Subject, usable
-from latprof.estimate.readings import ATOMS, Readings
 from latprof.estimate.sample import settled
 from latprof.estimate.shelf import Arrays, Noting, Shelf
+from latprof.estimate.values import ATOMS, PROBABILITIES, Readings
 from latprof.parallel import shared_room, together
 from latprof.trace import MIN_DECODE_S, Codes, Estimates, Trace
 from latprof.trace.pool import numbered

@@ -15,11 +15,12 @@ from latprof.classes import dataclass
 from latprof.estimate import backend
 from latprof.estimate.cells import LEAST_MASS, Cells
 from latprof.estimate.evidence import Evidence
-from latprof.estimate.likelihood import POOLING_CALLS, Parameters, Shapes, shifts, sizes
+from latprof.estimate.likelihood import Shapes, shifts, sizes
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.ordered import quantiles
 from latprof.estimate.sums import Step
 from latprof.estimate.table import LOG_MIDDLES
+from latprof.estimate.values import POOLING_CALLS, Parameters
 
 __all__ = ["GRID_CELLS", "Fit", "fit", "refit", "start"]
 

@@ -11,15 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
-from latprof.estimate.calibrate import Calibration
-from latprof.estimate.check import Misfit
 from latprof.estimate.facts import Facts
-from latprof.estimate.likelihood import Parameters
-from latprof.estimate.model import Fitted, Sample, fitted
 from latprof.estimate.observe import Observed, Subject
-from latprof.estimate.readings import Readings, evidence_of, read
 from latprof.estimate.sample import Choice, choose, chunks
 from latprof.estimate.shelf import Shelf, digest, fitted_from, kept, readings_from, saved
+from latprof.estimate.values import Calibration, Fitted, Misfit, Parameters, Readings, Sample
 
 __all__ = ["Factor", "Group", "described", "fit_group", "read_group"]
 
@@ -87,12 +83,18 @@ def fit_group(
     if group.refused is not None:
         return group, None
     sample = _sample(subject, choose(subject.in_time()), factors, seed)
-    found = kept(shelf, lambda: ("fit", _name(sample)), lambda: fitted(sample), saved, fitted_from)
+    found = kept(shelf, lambda: ("fit", _name(sample)), lambda: _fitted(sample), saved, fitted_from)
     group = replace(
         group,
         **{name: getattr(found, name) for name in found.__slots__ if name != "grid"},
     )
     return group, found
+
+
+def _fitted(sample: Sample) -> Fitted:
+    from latprof.estimate.model import fitted  # most runs find their fits in the cache, and need none of this
+
+    return fitted(sample)
 
 
 def _name(sample: Sample) -> str:
@@ -148,6 +150,8 @@ class _Part:
 
     def readings(self) -> Readings:
         """The posterior of the calls."""
+        from latprof.estimate.readings import evidence_of, read
+
         if self.found.parameters is None or self.found.grid is None:
             raise ValueError("a refused fit reads no calls")
         evidence = evidence_of(self.observed, self.found.calibration, self.levels)

@@ -17,20 +17,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
 from latprof.estimate.evidence import Evidence, Sizes, sizes_of
-from latprof.estimate.mixture import Mixture
 from latprof.estimate.table import LOG_EDGES, highest, straight
+from latprof.estimate.values import Parameters
 
 __all__ = [
-    "POOLING_CALLS",
-    "Parameters",
     "Shapes",
     "costs",
     "effects",
@@ -43,43 +40,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-# A level of n calls takes n / (n + this) of its own effect.
-POOLING_CALLS: Final = 20.0
 _TINY: Final = 1e-12
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """All that is fitted for one model of one agent.
-
-    `type_log` is the log speed of thinking and text against tool arguments; `beta_s` the seconds
-    per 100,000 uncached input tokens, `gamma` the loss of log speed per 100,000 of all input;
-    `wobble` the relative deviation of speed inside a call. The effects are per factor and level.
-    """
-
-    first: Mixture
-    speed: Mixture
-    type_log: Floats
-    beta_s: float = 0.0
-    gamma: float = 0.0
-    wobble: float = 0.1
-    free_tokens: float = 0.0
-    first_effects: tuple[Floats, ...] = field(default=())
-    speed_effects: tuple[Floats, ...] = field(default=())
-
-    @property
-    def numbers(self) -> dict[str, float]:
-        """All but shapes and effects; 'type_0' and 'type_1' are the parts of `type_log`."""
-        thinking, text = self.type_log.tolist()
-        return {
-            "type_0": thinking, "type_1": text, "beta_s": self.beta_s, "gamma": self.gamma, "wobble": self.wobble,
-            "free_tokens": self.free_tokens,
-        }  # fmt: skip
-
-    def with_numbers(self, numbers: Mapping[str, float]) -> Parameters:
-        """A copy with these numbers, all of them."""
-        others: Any = {name: value for name, value in numbers.items() if not name.startswith("type_")}
-        return replace(self, type_log=np.array([numbers["type_0"], numbers["type_1"]]), **others)
 
 
 def costs(numbers: Mapping[str, float]) -> Singles:

@@ -6,31 +6,32 @@ and the speed. The fit is EM (Dempster, Laird and Rubin, JRSS B 39, 1977).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
-from latprof.estimate import backend
 
 __all__ = ["Mixture"]
 
 Floats = NDArray[np.float64]
 _ROOT_TAU: Final = float(np.sqrt(2 * np.pi))
 _MOST_WIDTH: Final = 0.9
-# Standard normal distribution on a table: numpy has no error function.
-_TABLE_X: Final = np.linspace(-6.0, 6.0, 2401)
+# Standard normal distribution on a table from here to as far on the other side: numpy has no error function.
+_LOWEST: Final = -6.0
+_TABLE_SIZE: Final = 2401
 
 
-def _normal_table() -> Floats:
-    density = np.exp(-0.5 * _TABLE_X**2)
+@cache
+def _normal_table() -> tuple[Floats, float]:
+    """The distribution with its steps (table, 2), and how many of these there are for one unit."""
+    x = np.linspace(_LOWEST, -_LOWEST, _TABLE_SIZE)
+    density = np.exp(-0.5 * x**2)
     total = np.concatenate(([0.0], np.cumsum((density[1:] + density[:-1]) / 2)))
-    return np.asarray(total / total[-1])
-
-
-_TABLE: Final = np.column_stack((_normal_table(), np.append(np.diff(_normal_table()), 0.0)))
-_TABLE_STEPS: Final = float((len(_TABLE_X) - 1) / (_TABLE_X[-1] - _TABLE_X[0]))
+    table = np.asarray(total / total[-1])
+    return np.column_stack((table, np.append(np.diff(table), 0.0))), float((len(x) - 1) / (x[-1] - x[0]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,16 @@ class Mixture:
 
     def cumulative(self, z: Floats) -> Floats:
         """Share of the distribution below the logarithms `z`, (n,)."""
-        begin = float(_TABLE_X[0]) * _TABLE_STEPS
-        return backend.cumulative(
-            self.share, self.centre, _TABLE_STEPS / self.width, _TABLE, begin, np.ascontiguousarray(z)
-        )
+        from latprof.estimate import backend  # what is kept is shown without it
+
+        table, steps = _normal_table()
+        begin = float(_LOWEST) * steps
+        return backend.cumulative(self.share, self.centre, steps / self.width, table, begin, np.ascontiguousarray(z))
 
     def refitted(self, z: Floats, mass: Floats, *, least_width: float, rounds: int = 1) -> Mixture:
         """EM steps on a histogram with `mass` at the logarithms `z`."""
+        from latprof.estimate import backend
+
         used = mass > 0
         if not used.any():
             return self

@@ -8,64 +8,28 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.classes import dataclass
-from latprof.estimate.calibrate import Calibration, calibrate, calibrate_on
-from latprof.estimate.check import Misfit, misfit, places
+from latprof.estimate.calibrate import calibrate, calibrate_on
+from latprof.estimate.check import misfit, places
 from latprof.estimate.evidence import Evidence
-from latprof.estimate.likelihood import Parameters
 from latprof.estimate.observe import Observed, take
 from latprof.estimate.ordered import quantiles
-from latprof.estimate.readings import ATOMS, evidence_of, read
+from latprof.estimate.readings import evidence_of, read
+from latprof.estimate.values import ATOMS, PROBABILITIES, Calibration, Fitted, Misfit, Sample
 
 # Most runs find their fits in the cache.
 if TYPE_CHECKING:
     from latprof.estimate.fit import Fit
 
-__all__ = ["PROBABILITIES", "Fitted", "Sample", "fitted"]
+__all__ = ["fitted"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-PROBABILITIES: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 _FOLDS: Final = 8
 _MISFIT: Final = 0.10
 _ROUGH: Final = 3
 # Of groups of 50 calls, those with a larger standard error hold nearly all that miss by more than 15 %.
 _MOST_ERROR: Final = 0.08
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """All that a group's model depends on.
-
-    `observed` are calls whose block sizes are told from their tokens, `fitted` those of them (positions)
-    that the model is fitted on. `levels` holds each factor's level per call, `counts` how many levels a
-    factor has. `part` says that the group has more calls than these, so that less work is done for the same errors.
-    """
-
-    observed: Observed
-    fitted: Ints
-    levels: tuple[Ints, ...]
-    counts: tuple[int, ...]
-    part: bool
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """A group's model: parameters with the grid of log d0, checks and errors; `refused` says why it is not used.
-
-    Names as in `Group`.
-    """
-
-    calibration: Calibration
-    fitted_on: int
-    refused: str | None = None
-    parameters: Parameters | None = None
-    grid: Floats | None = None
-    checks: tuple[Misfit, ...] = ()
-    first_error: Floats | None = None
-    speed_error: Floats | None = None
 
 
 def fitted(sample: Sample) -> Fitted:

@@ -7,40 +7,24 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.classes import dataclass
 from latprof.estimate.blocks import TOOL
-from latprof.estimate.calibrate import Calibration, spread
+from latprof.estimate.calibrate import spread
 from latprof.estimate.cells import Cells
 from latprof.estimate.evidence import COLUMNS, Evidence
-from latprof.estimate.likelihood import Parameters, Shapes, shifts, sizes
+from latprof.estimate.likelihood import Shapes, shifts, sizes
 from latprof.estimate.observe import Observed
+from latprof.estimate.values import ATOMS, Calibration, Parameters, Readings
 
-__all__ = ["ATOMS", "Readings", "evidence_of", "read"]
+__all__ = ["evidence_of", "read"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-# Values that stand for each call's posterior, of equal weight.
-ATOMS: Final = 12
 _ENDS: Final = (0.025, 0.975)
 _LEVELS: Final = np.concatenate([(np.arange(ATOMS) + 0.5) / ATOMS, _ENDS])
 _RISING: Final = np.sort(_LEVELS).astype(np.float32)
 _PLACES: Final = np.argsort(np.argsort(_LEVELS))
-
-
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """The posterior of each call, s and tok/s: (n, ATOMS + 2).
-
-    Values of equal weight from small to large, then the ends of the 95 % interval.
-    """
-
-    first_s: Singles
-    speed_tps: Singles
-
-    def __len__(self) -> int:
-        return len(self.first_s)
 
 
 def evidence_of(observed: Observed, calibration: Calibration, levels: tuple[Ints, ...]) -> Evidence:

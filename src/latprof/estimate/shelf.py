@@ -15,12 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
-from latprof.estimate.calibrate import Calibration
-from latprof.estimate.check import Misfit
-from latprof.estimate.likelihood import Parameters
 from latprof.estimate.mixture import Mixture
-from latprof.estimate.model import Fitted
-from latprof.estimate.readings import Readings
+from latprof.estimate.values import Calibration, Fitted, Misfit, Parameters, Readings
 
 __all__ = [
     "METHOD", "Arrays", "Noting", "Shelf", "digest", "fitted_from", "full_name", "kept", "readings_from", "saved",

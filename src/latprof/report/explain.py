@@ -9,9 +9,8 @@ import numpy as np
 
 from latprof.classes import dataclass
 from latprof.estimate import POOLING_CALLS, Account, Group, Reading
-from latprof.estimate.calibrate import Calibration
-from latprof.estimate.likelihood import Parameters
 from latprof.estimate.mixture import Mixture
+from latprof.estimate.values import Calibration, Parameters
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
 from latprof.stats import MetricRow, Summary
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value

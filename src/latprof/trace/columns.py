@@ -249,9 +249,10 @@ class Columns:
         return column if rows is None else column[rows]
 
     def number(self, name: str, rows: Ints | None = None) -> NDArray[np.float64]:
-        """One number of every call, or of some; NaN for None."""
+        """One number of every call, or of some; NaN for None. Not to be changed."""
         if name not in self.numbers:
-            return np.full(len(self) if rows is None else len(rows), np.nan)
+            nothing: NDArray[np.float64] = np.broadcast_to(np.float64(np.nan), len(self) if rows is None else len(rows))
+            return nothing  # takes no memory
         column = self.numbers[name] if rows is None else self._numbers_of(name, rows)
         return column.astype(np.float64, copy=False)
 

@@ -14,7 +14,10 @@ SOURCES = {
     f"{READER}/_native_calls.pyx": TABLE,
     f"{TRACE}/_native_columns.pyx": SLOTS,
     f"{ESTIMATE}/_native_sums.pyx": tuple(f"{ESTIMATE}/{name}.h" for name in ("_sums", "_plain", "_exact")),
-    f"{STATS}/_native_quantiles.pyx": tuple(f"{STATS}/{name}.h" for name in ("_quantiles", "_parts")),
+    f"{STATS}/_native_quantiles.pyx": (
+        *(f"{STATS}/{name}.h" for name in ("_quantiles", "_group", "_order", "_parts")),
+        f"{ESTIMATE}/_exact.h",
+    ),
 }
 # Sums must be those of the Python code to the last bit: no multiplication fused with an addition. The others only let
 # the compiler take several calls at once. Microsoft's compiler keeps to the order as it is.

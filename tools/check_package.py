@@ -19,7 +19,8 @@ COMPILED = (
 HEADERS = (
     *(f"formats/claude_code/_{name}.h" for name in ("json", "record", "table", "index", "pairs", "calls")),
     *("formats/claude_code/_native.pxd", "trace/_slots.h", "trace/_slots.pxd"),
-    *("estimate/_sums.h", "estimate/_plain.h", "estimate/_exact.h", "stats/_quantiles.h"),
+    *("estimate/_sums.h", "estimate/_plain.h", "estimate/_exact.h"),
+    *(f"stats/_{name}.h" for name in ("quantiles", "group", "order", "parts")),
 )
 IN_SDIST = (
     *("README.md", "LICENSE", "CHANGELOG.md", "justfile", "setup.py"),

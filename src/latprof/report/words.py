@@ -225,11 +225,10 @@ def _true(trace: Trace, name: str, chosen: NDArray[np.bool_], unit: str) -> str:
     estimates = trace.estimates
     if estimates is None:
         return _plain(exact, unit)
-    rows = np.flatnonzero(chosen)
     if np.isnan(exact).all() and isinstance(estimates.values, dict):
-        middle = quantiles_of_rows(estimates.values[name], rows.astype(np.int32), (0.5,))
+        middle = quantiles_of_rows(estimates.values[name], chosen, (0.5,))
         return f"{format_value(float(middle[0]), unit)} {unit}"
-    values = estimates.values_of(name, rows)
+    values = estimates.values_of(name, np.flatnonzero(chosen))
     return _plain(values if np.isnan(exact).all() else np.where(np.isnan(exact), values, exact), unit)
 
 

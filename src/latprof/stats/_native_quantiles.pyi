@@ -1,25 +1,33 @@
 from numpy import float32, float64, int32, int64
 from numpy.typing import NDArray
 
-__all__ = ["LAYOUT", "figures", "ordered", "quantiles_of_parts"]
+__all__ = ["LAYOUT", "Groups", "quantiles_of_rows"]
 
 LAYOUT: int
 
-def ordered(values: NDArray[float64]) -> tuple[NDArray[int32], NDArray[float64]]: ...
-def figures(
-    order: NDArray[int32],
-    values: NDArray[float64],
-    pair: NDArray[int32],
-    starts: NDArray[int64],
-    asked: NDArray[float64],
-    least: NDArray[int64],
-    points: NDArray[float64],
-) -> tuple[NDArray[int32], NDArray[int64], NDArray[int64], NDArray[float64]]: ...
-def quantiles_of_parts(
-    values: NDArray[float32],
-    rows: NDArray[int32] | None,
-    fine: NDArray[int32] | None,
-    starts: NDArray[int64],
-    members: NDArray[int32],
-    asked: NDArray[float64],
+class Groups:
+    def __init__(
+        self,
+        cell: NDArray[int32],
+        sizes: NDArray[int32],
+        pairs: NDArray[int32],
+        starts: NDArray[int64],
+        begins: NDArray[int64],
+    ) -> None: ...
+    def measured(
+        self, values: NDArray[float64], asked: NDArray[float64], least: NDArray[int64], points: NDArray[float64]
+    ) -> tuple[NDArray[int64], NDArray[int64], NDArray[float64]]: ...
+    def ordered(self, values: NDArray[float64]) -> tuple[NDArray[int32], NDArray[float64]]: ...
+    def quantiles(
+        self,
+        known: NDArray[float64],
+        values: NDArray[float32],
+        small: NDArray[int32],
+        starts: NDArray[int64],
+        members: NDArray[int32],
+        asked: NDArray[float64],
+    ) -> NDArray[float64]: ...
+
+def quantiles_of_rows(
+    values: NDArray[float32], chosen: NDArray[int32], asked: NDArray[float64]
 ) -> NDArray[float64]: ...

@@ -4,9 +4,17 @@
 #ifndef LATPROF_PARTS_H
 #define LATPROF_PARTS_H
 
-#include "_quantiles.h"
+#include "_group.h"
 
-#define BINS (1 << 13)
+/* Values are counted in at most so many steps of equal width, and the last bits of those in one step by so many. */
+#define STEPS (1 << 10)
+#define LOW_BITS 10
+/* A value that is twice as large has a key that is so much larger. */
+#define OCTAVE (1u << 23)
+/* Values of which the keys are made together; a row has no more. */
+#define AT_ONCE 1024
+/* One value of each row says where the quantiles of all lie, give or take so many standard errors. */
+#define ERRORS 4.0
 
 static inline uint32_t short_key(float value) {
     uint32_t bits;
@@ -22,185 +30,298 @@ static inline double of_short_key(uint32_t key) {
     return value;
 }
 
-/* The same rows in their order where they are a large part of `all`: memory is faster read in its order. */
-static int32_t *in_order(const int32_t *rows, int64_t n, int64_t all) {
-    int32_t *listed = malloc((n ? n : 1) * sizeof *listed);
-    uint8_t *chosen = 8 * n > all ? calloc(all, 1) : NULL;
-    if (listed && chosen) {
-        int64_t next = 0;
-        for (int64_t i = 0; i < n; i++) chosen[rows[i]] += chosen[rows[i]] < 255;
-        for (int64_t row = 0; row < all; row++)
-            for (uint8_t times = chosen[row]; times && next < n; times--) listed[next++] = (int32_t)row;
-        if (next < n) memcpy(listed, rows, n * sizeof *listed); /* some row more than 255 times */
-    } else if (listed)
-        memcpy(listed, rows, n * sizeof *listed);
-    free(chosen);
-    return listed;
-}
+/* What is asked: quantiles of all `width` values of the rows of each part taken together. `of_row` is the small group of
+   each row, -1 where it is in none, and a part is some of these: its `members` begin at `starts`. */
+typedef struct {
+    const float *values;
+    const int32_t *of_row;
+    const int64_t *starts;
+    const int32_t *members;
+    const double *asked;
+    int64_t n, width, groups, parts, quantiles;
+} Question;
 
-/* Keys that have their upper 13 bits in common, in several runs. */
+/* The step of a rank of a part, and how many of the part's values lie before that step. */
+typedef struct {
+    int64_t step, ahead;
+} Found;
+
+/* Keys that lie next to each other. */
 typedef struct {
     const uint32_t *keys;
     int64_t n;
 } Run;
 
-/* The key of a rank among all of some runs: the lower 19 bits are counted in two steps. */
-static uint32_t key_at(const Run *runs, int64_t count, int64_t rank) {
-    uint32_t middle[1024] = {0}, low[512] = {0}, first = 0, sub, last;
-    for (int64_t k = 0; k < count; k++)
-        for (int64_t i = 0; i < runs[k].n; i++) middle[runs[k].keys[i] >> 9 & 1023]++;
-    for (sub = 0; rank >= middle[sub]; sub++) rank -= middle[sub];
-    for (int64_t k = 0; k < count; k++)
-        for (int64_t i = 0; i < runs[k].n; i++)
-            if ((runs[k].keys[i] >> 9 & 1023) == sub) low[runs[k].keys[i] & 511]++;
-    for (last = 0; rank >= low[last]; last++) rank -= low[last];
-    for (int64_t k = 0; k < count && !first; k++)
-        if (runs[k].n) first = runs[k].keys[0] >> 19 << 19 | sub << 9 | last;
-    return first;
-}
-
-/* One bin that holds a rank of a part: how many of the part's values, of a `total`, lie before it. */
+/* A box is a step of a small group, or what lies beyond the last one: `counts` how many values it has, `needed` whether they are kept. What is kept goes to
+   `kept`, row by row up to the `ends`; then to `sorted`, box by box from `begins`. `found` has two ranks for each
+   quantile of each part, `totals` its values. */
 typedef struct {
-    int64_t bin, ahead, total;
-} Wanted;
+    uint32_t base;
+    int shift;
+    int64_t steps, boxes;
+    uint32_t *counts, *others, *sums, *kept, *sorted;
+    uint8_t *needed;
+    int64_t *begins, *totals;
+    int32_t *ends;
+    Found *found;
+    Run *runs;
+} Survey;
 
-/* All that `quantiles_of_parts` works with: the values (`width` for each row), the rows in question (NULL: all) and the
-   small group of each row (NULL: all are of one); a cell is a bin of a small group. */
-typedef struct {
-    const float *values;
-    int64_t width, n, cells;
-    int32_t *rows;
-    const int32_t *fine;
-    uint32_t *counts, *sums, *kept;
-    int64_t *next;
-    uint8_t *step;
-    Wanted *wanted;
-    Run *listed;
-} Work;
-
-static int room_for_work(Work *work, int64_t groups, int64_t wanted) {
-    work->cells = groups * BINS;
-    work->counts = calloc(2 * work->cells, sizeof *work->counts);
-    work->sums = malloc(BINS * sizeof *work->sums);
-    work->next = malloc(work->cells * sizeof *work->next);
-    work->step = calloc(work->cells, 1);
-    work->wanted = malloc(wanted * sizeof *work->wanted);
-    work->listed = malloc(groups * sizeof *work->listed);
-    return work->counts && work->sums && work->next && work->step && work->wanted && work->listed;
-}
-
-static void count_values(Work *work) {
-    for (int64_t i = 0; i < work->n; i++) {
-        int64_t at = work->rows ? work->rows[i] : i, j = 0;
-        const float *row = work->values + at * work->width;
-        /* Two counts in turn: values that follow each other are alike, and would wait for one another. */
-        uint32_t *even = work->counts + (work->fine ? work->fine[at] * (int64_t)BINS : 0), *odd = even + work->cells;
-        for (; j + 2 <= work->width; j += 2) {
-            even[short_key(row[j]) >> 19]++;
-            odd[short_key(row[j + 1]) >> 19]++;
+/* How the keys of the rows in question become steps: by all of their values; or by the first and the last of each row, and
+   so much beyond, which nearly always is enough where rows are nearly in order. */
+static void span(const Question *asked, Survey *survey, int all) {
+    uint32_t low = UINT32_MAX, high = 0;
+    int64_t apart = all || asked->width < 2 ? 1 : asked->width - 1;
+    for (int64_t row = 0; row < asked->n; row++) {
+        const float *values = asked->values + row * asked->width;
+        if (asked->of_row[row] < 0) continue;
+        for (int64_t j = 0; j < asked->width; j += apart) {
+            uint32_t key = short_key(values[j]);
+            low = key < low ? key : low;
+            high = key > high ? key : high;
         }
-        if (j < work->width) even[short_key(row[j]) >> 19]++;
     }
-    for (int64_t cell = 0; cell < work->cells; cell++) work->counts[cell] += work->counts[work->cells + cell];
+    if (!all && low <= high) {
+        low = low > OCTAVE ? low - OCTAVE : 0;
+        high = high < UINT32_MAX - OCTAVE ? high + OCTAVE : UINT32_MAX;
+    }
+    survey->base = low, survey->shift = 0;
+    high = high > low ? high - low : 0;
+    while (high >> survey->shift >= STEPS) survey->shift++;
+    survey->steps = (high >> survey->shift) + 1;
+    survey->boxes = survey->steps + 1;
 }
 
-/* Which bins hold the ranks of a part, whose groups are `members`. */
-static void find_wanted(
-    Work *work, const int32_t *members, int64_t count, const double *asked, int64_t quantiles, Wanted *wanted
+/* The step of a key; the last one for keys that are out of reach. */
+static inline uint32_t nearest_step(const Survey *survey, uint32_t key) {
+    uint32_t step = (key - survey->base) >> survey->shift;
+    return step < survey->steps ? step : (uint32_t)survey->steps - 1;
+}
+
+/* Counts one value of each row. */
+static void count_some(const Question *asked, Survey *survey) {
+    int64_t turn = 0;
+    for (int64_t row = 0; row < asked->n; row++) {
+        int32_t group = asked->of_row[row];
+        turn = turn + 5 < asked->width ? turn + 5 : (turn + 5) % asked->width;
+        if (group < 0) continue;
+        uint32_t key = short_key(asked->values[row * asked->width + turn]);
+        survey->counts[group * survey->boxes + nearest_step(survey, key)]++;
+    }
+}
+
+/* The keys of values that lie next to each other, and their steps; keys that are out of reach get one beyond the last. */
+FOR_EACH_PROCESSOR static void steps_of(
+    const float *values, int64_t n, uint32_t base, int shift, uint32_t beyond, uint32_t *keys, uint32_t *steps
 ) {
-    int64_t total = 0, sum = 0, bin = 0;
-    double part;
-    memset(work->sums, 0, BINS * sizeof *work->sums);
-    for (int64_t m = 0; m < count; m++)
-        for (int64_t b = 0; b < BINS; b++) work->sums[b] += work->counts[members[m] * (int64_t)BINS + b];
-    for (int64_t b = 0; b < BINS; b++) total += work->sums[b];
-    wanted[0].total = total;
-    if (!total) return;
-    for (int64_t k = 0; k < 2 * quantiles; k++) {
-        int64_t place = place_of(asked[k / 2], total, &part) + k % 2;
-        if (place >= total) place = total - 1;
-        if (place < sum) bin = sum = 0;
-        while (place >= sum + work->sums[bin]) sum += work->sums[bin++];
-        wanted[k].bin = bin, wanted[k].ahead = sum, wanted[k].total = total;
-        for (int64_t m = 0; m < count; m++) work->step[members[m] * (int64_t)BINS + bin] = 1;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t key = short_key(values[i]), step = (key - base) >> shift;
+        keys[i] = key;
+        steps[i] = step < beyond ? step : beyond;
     }
 }
 
-/* Sets aside the values of the bins that are needed, those of a cell next to each other. False without memory. */
-static int set_aside(Work *work) {
-    int64_t room = 0;
-    for (int64_t cell = 0; cell < work->cells; cell++) {
-        work->next[cell] = room;
-        if (work->step[cell]) room += work->counts[cell];
-    }
-    for (int64_t cell = 0; cell < work->cells; cell++)
-        if (!work->step[cell]) work->next[cell] = room;
-    work->kept = malloc((room + 1) * sizeof *work->kept);
-    if (!work->kept) return 0;
-    for (int64_t i = 0; i < work->n; i++) {
-        int64_t at = work->rows ? work->rows[i] : i, base = work->fine ? work->fine[at] * (int64_t)BINS : 0;
-        const float *row = work->values + at * work->width;
-        /* Without a choice, which could not be foreseen: what is not needed goes to one place beyond all others. */
-        for (int64_t j = 0; j < work->width; j++) {
-            uint32_t key = short_key(row[j]);
-            int64_t cell = base + (key >> 19);
-            work->kept[work->next[cell]] = key;
-            work->next[cell] += work->step[cell];
+/* Counts all values, and keeps those of the boxes that are needed. False where one was out of reach. */
+static int count_all(const Question *asked, Survey *survey) {
+    int64_t next = 0, width = asked->width, rows = AT_ONCE / width;
+    uint32_t *kept = survey->kept, short_keys[AT_ONCE], short_steps[AT_ONCE], *keys = short_keys, *steps = short_steps;
+    memset(survey->counts, 0, 2 * asked->groups * survey->boxes * sizeof *survey->counts);
+    survey->others = survey->counts + asked->groups * survey->boxes;
+    for (int64_t row = 0; row < asked->n; row++) {
+        int64_t many = row % rows ? 0 : asked->n - row < rows ? asked->n - row : rows;
+        int32_t group = asked->of_row[row];
+        if (many) {
+            keys = short_keys, steps = short_steps;
+            steps_of(
+                asked->values + row * width, many * width, survey->base, survey->shift, (uint32_t)survey->steps, keys, steps
+            );
         }
+        if (group >= 0) {
+            /* Two counts in turn: values that follow each other are alike, and would wait for one another. */
+            uint32_t *counts = survey->counts + group * survey->boxes, *others = survey->others + group * survey->boxes;
+            const uint8_t *needed = survey->needed + group * survey->boxes;
+            int64_t j = 0;
+            for (; j + 2 <= width; j += 2) {
+                counts[steps[j]]++, others[steps[j + 1]]++;
+                /* Without a choice, which could not be foreseen: the next one takes the place of what is not needed. */
+                kept[next] = keys[j];
+                next += needed[steps[j]];
+                kept[next] = keys[j + 1];
+                next += needed[steps[j + 1]];
+            }
+            if (j < width) {
+                counts[steps[j]]++;
+                kept[next] = keys[j];
+                next += needed[steps[j]];
+            }
+        }
+        keys += width, steps += width;
+        survey->ends[row] = (int32_t)next;
     }
+    for (int64_t box = 0; box < asked->groups * survey->boxes; box++) survey->counts[box] += survey->others[box];
+    for (int64_t group = 0; group < asked->groups; group++)
+        if (survey->counts[group * survey->boxes + survey->steps]) return 0;
     return 1;
 }
 
-static double value_at(Work *work, const int32_t *members, int64_t count, const Wanted *wanted, int64_t place) {
-    for (int64_t m = 0; m < count; m++) {
-        int64_t cell = members[m] * (int64_t)BINS + wanted->bin;
-        /* The values of the cell were put before where the next one would go. */
-        work->listed[m].n = work->counts[cell];
-        work->listed[m].keys = work->kept + work->next[cell] - work->counts[cell];
+/* How many values a part has in each step, which become the `sums`; and how many it has. */
+static int64_t add_up(const Question *asked, Survey *survey, int64_t part) {
+    int64_t total = 0;
+    memset(survey->sums, 0, survey->steps * sizeof *survey->sums);
+    for (int64_t m = asked->starts[part]; m < asked->starts[part + 1]; m++) {
+        const uint32_t *counts = survey->counts + asked->members[m] * survey->boxes;
+        for (int64_t step = 0; step < survey->steps; step++) survey->sums[step] += counts[step];
     }
-    return of_short_key(key_at(work->listed, count, place - wanted->ahead));
+    for (int64_t step = 0; step < survey->steps; step++) total += survey->sums[step];
+    return total;
 }
 
-static double quantile_at(Work *work, const int32_t *members, int64_t count, const Wanted *wanted, double p) {
-    double part;
-    int64_t total = wanted->total, place = total ? place_of(p, total, &part) : 0;
-    if (!total) return NAN;
-    double low = value_at(work, members, count, wanted, place);
-    return between(low, value_at(work, members, count, wanted + 1, place + 1 < total ? place + 1 : total - 1), part);
+static Found step_of(const Survey *survey, int64_t rank) {
+    Found found = {0, 0};
+    while (rank >= found.ahead + survey->sums[found.step]) found.ahead += survey->sums[found.step++];
+    return found;
 }
 
-/* Quantiles of all `width` values of the rows of each part taken together; `unordered` may be NULL for all rows.
-   `fine` is the small group of each row (NULL: all are of one), and a part is some of these: its `members` begin at
-   `starts`. All values are gone through twice, however many parts there are: to count them by their upper 13 bits, and
-   to set aside those near a quantile. `found` has the quantiles of each part, NaN for a part without values. False
-   without memory. */
-static int quantiles_of_parts(
-    const float *values, int64_t all, int64_t width, const int32_t *unordered, int64_t n, const int32_t *fine,
-    int64_t groups, const int64_t *starts, const int32_t *members, int64_t parts, const double *asked,
-    int64_t quantiles, double *found
-) {
-    Work work = {.values = values, .width = width, .n = n, .fine = fine};
-    work.rows = unordered ? in_order(unordered, n, all) : NULL;
-    int done = room_for_work(&work, groups, 2 * parts * quantiles) && (work.rows || !unordered);
-    if (done) {
-        count_values(&work);
-        for (int64_t part = 0; part < parts; part++)
-            find_wanted(
-                &work, members + starts[part], starts[part + 1] - starts[part], asked, quantiles,
-                work.wanted + 2 * part * quantiles
-            );
-        done = set_aside(&work);
-    }
-    for (int64_t part = 0; part < parts && done; part++)
-        for (int64_t k = 0; k < quantiles; k++) {
-            Wanted *wanted = work.wanted + 2 * part * quantiles;
-            if (wanted->total) wanted += 2 * k;
-            found[part * quantiles + k] = quantile_at(
-                &work, members + starts[part], starts[part + 1] - starts[part], wanted, asked[k]
-            );
+/* Says that steps of a part are needed; how many of its boxes were not before. */
+static int64_t need(const Question *asked, Survey *survey, int64_t part, int64_t from, int64_t to) {
+    int64_t more = 0;
+    for (int64_t m = asked->starts[part]; m < asked->starts[part + 1]; m++)
+        for (int64_t step = from; step <= to; step++) {
+            uint8_t *needed = survey->needed + asked->members[m] * survey->boxes + step;
+            more += !*needed;
+            *needed = 1;
         }
-    free(work.rows), free(work.counts), free(work.sums), free(work.next), free(work.step), free(work.wanted);
-    free(work.listed), free(work.kept);
+    return more;
+}
+
+/* Which boxes will be needed, by one value of each row. */
+static void foresee(const Question *asked, Survey *survey) {
+    count_some(asked, survey);
+    for (int64_t part = 0; part < asked->parts; part++) {
+        int64_t total = add_up(asked, survey, part);
+        for (int64_t k = 0; k < asked->quantiles && total; k++) {
+            double p = asked->asked[k], reach = ERRORS * sqrt((double)total * p * (1 - p)) + 2;
+            double low = p * (double)(total - 1) - reach, high = p * (double)(total - 1) + reach;
+            int64_t last = high < (double)(total - 1) ? (int64_t)high : total - 1;
+            need(asked, survey, part, step_of(survey, low > 0 ? (int64_t)low : 0).step, step_of(survey, last).step);
+        }
+    }
+}
+
+/* Finds the steps of all ranks; how many boxes are needed that were not before. */
+static int64_t find_steps(const Question *asked, Survey *survey) {
+    int64_t more = 0;
+    double share;
+    for (int64_t part = 0; part < asked->parts; part++) {
+        int64_t total = survey->totals[part] = add_up(asked, survey, part);
+        for (int64_t k = 0; k < 2 * asked->quantiles && total; k++) {
+            int64_t place = place_of(asked->asked[k / 2], total, &share) + k % 2;
+            Found found = step_of(survey, place < total ? place : total - 1);
+            survey->found[2 * part * asked->quantiles + k] = found;
+            more += need(asked, survey, part, found.step, found.step);
+        }
+    }
+    return more;
+}
+
+/* Puts what was kept next to each other, box by box. False without memory. */
+static int sort_kept(const Question *asked, Survey *survey) {
+    int64_t sum = 0, boxes = asked->groups * survey->boxes, next = 0;
+    for (int64_t box = 0; box < boxes; box++) {
+        survey->begins[box] = sum;
+        if (survey->needed[box]) sum += survey->counts[box];
+    }
+    survey->sorted = malloc((sum + 1) * sizeof *survey->sorted);
+    for (int64_t row = 0; row < asked->n && survey->sorted; row++) {
+        int64_t *begins = survey->begins + (asked->of_row[row] < 0 ? 0 : asked->of_row[row] * survey->boxes);
+        for (; next < survey->ends[row]; next++) {
+            uint32_t key = survey->kept[next];
+            survey->sorted[begins[(key - survey->base) >> survey->shift]++] = key;
+        }
+    }
+    return survey->sorted != NULL;
+}
+
+/* The key of a rank among all of some runs, which have all but their last `bits` bits in common. */
+static uint32_t key_at(const Run *runs, int64_t count, int64_t rank, uint32_t base, int bits) {
+    uint32_t prefix = 0;
+    for (int left = bits; left > 0;) {
+        int here = left < LOW_BITS ? left : LOW_BITS, below = left - here;
+        uint32_t counted[1 << LOW_BITS] = {0}, digit = 0;
+        for (int64_t k = 0; k < count; k++)
+            for (int64_t i = 0; i < runs[k].n; i++) {
+                uint32_t key = (runs[k].keys[i] - base) & (((uint64_t)1 << bits) - 1);
+                /* The first digit needs no look at those before it. */
+                if (left == bits || key >> left == prefix) counted[key >> below & ((1 << here) - 1)]++;
+            }
+        for (; rank >= counted[digit]; digit++) rank -= counted[digit];
+        prefix = prefix << here | digit;
+        left = below;
+    }
+    return prefix;
+}
+
+static double value_at(const Question *asked, Survey *survey, int64_t part, Found found, int64_t rank) {
+    int64_t count = 0;
+    for (int64_t m = asked->starts[part]; m < asked->starts[part + 1]; m++) {
+        int64_t box = asked->members[m] * survey->boxes + found.step, n = survey->counts[box];
+        /* The values of a box were put before where the next one would go. */
+        survey->runs[count++] = (Run){survey->sorted + survey->begins[box] - n, n};
+    }
+    uint32_t last = key_at(survey->runs, count, rank - found.ahead, survey->base, survey->shift);
+    return of_short_key(survey->base + ((uint32_t)found.step << survey->shift) + last);
+}
+
+static double part_quantile(const Question *asked, Survey *survey, int64_t part, int64_t k) {
+    double share;
+    int64_t total = survey->totals[part], place = total ? place_of(asked->asked[k], total, &share) : 0;
+    const Found *found = survey->found + 2 * (part * asked->quantiles + k);
+    if (!total) return NAN;
+    double low = value_at(asked, survey, part, found[0], place);
+    return between(low, value_at(asked, survey, part, found[1], place + 1 < total ? place + 1 : total - 1), share);
+}
+
+static int room_for(const Question *asked, Survey *survey) {
+    int64_t boxes = asked->groups * (STEPS + 1);
+    survey->counts = malloc(2 * boxes * sizeof *survey->counts);
+    survey->needed = malloc(boxes);
+    survey->begins = malloc(boxes * sizeof *survey->begins);
+    survey->sums = malloc(STEPS * sizeof *survey->sums);
+    survey->totals = malloc(asked->parts * sizeof *survey->totals);
+    survey->found = malloc(2 * asked->parts * asked->quantiles * sizeof *survey->found);
+    survey->runs = malloc(asked->groups * sizeof *survey->runs);
+    return survey->counts && survey->needed && survey->begins && survey->sums && survey->totals && survey->found &&
+           survey->runs;
+}
+
+/* Looks all values over; false where the steps do not reach all of them. */
+static int looked_over(const Question *asked, Survey *survey, int all) {
+    span(asked, survey, all);
+    memset(survey->counts, 0, asked->groups * survey->boxes * sizeof *survey->counts);
+    memset(survey->needed, 0, asked->groups * survey->boxes);
+    foresee(asked, survey);
+    return count_all(asked, survey);
+}
+
+/* Fills `answer` with the quantiles of each part, NaN for a part without values. All values are gone through once, and
+   once more where steps do not reach them or what was kept is not enough. `kept` has room for the keys of all of them and
+   one more, and `ends` for a number of each row. False without memory. */
+static int answer_parts(const Question *asked, uint32_t *kept, int32_t *ends, double *answer) {
+    Survey survey = {.kept = kept, .ends = ends};
+    int done = room_for(asked, &survey);
+    if (done) {
+        if (!looked_over(asked, &survey, 0)) looked_over(asked, &survey, 1);
+        if (find_steps(asked, &survey)) {
+            memset(survey.counts, 0, asked->groups * survey.steps * sizeof *survey.counts);
+            count_all(asked, &survey);
+        }
+        done = sort_kept(asked, &survey);
+    }
+    for (int64_t part = 0; part < asked->parts && done; part++)
+        for (int64_t k = 0; k < asked->quantiles; k++)
+            answer[part * asked->quantiles + k] = part_quantile(asked, &survey, part, k);
+    free(survey.counts), free(survey.needed), free(survey.begins), free(survey.sums), free(survey.totals);
+    free(survey.found), free(survey.runs), free(survey.sorted);
     return done;
 }
 

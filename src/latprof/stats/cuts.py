@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from latprof.classes import dataclass
 from latprof.parallel import cores, two_at_a_time
-from latprof.stats.grouping import group_numbers
+from latprof.stats.grouping import joint_groups
 from latprof.stats.intervals import Interval, Ordered, known_points, quantile_intervals, quantiles_of
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Trace
@@ -23,9 +23,9 @@ try:
 except ImportError:  # not compiled on this machine: the Python code gives the same bits
     _compiled: Any = None
 else:
-    _compiled = _native_quantiles if _native_quantiles.LAYOUT == 1 else None
+    _compiled = _native_quantiles if _native_quantiles.LAYOUT == 2 else None
 
-__all__ = ["Column", "Cut", "Part", "is_compiled", "parts_of", "quantiles_of_parts", "quantiles_of_rows"]
+__all__ = ["Column", "Cut", "Cuts", "Part", "is_compiled", "parts_of", "quantiles_of_rows"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -40,48 +40,80 @@ _COLUMNS_AHEAD: Final = 8
 _SHARED_CALLS: Final = range(5_000, MOST_CALLS + 1)
 # Values are counted for so many small groups at once, of which all groups are made.
 _MOST_SMALL: Final = 32
+# Rows of more values than this are sorted.
+_MOST_VALUES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one group has of a metric: `rows` of the trace from the smallest value to the largest.
+    """What one group has of a metric: so many calls `n` of so many `sessions`.
 
     `place` is the group's number in its cut. `figures` are the quantiles that there are calls enough for, with their
     intervals.
     """
 
     place: int
-    rows: _Numbers
+    n: int
     sessions: int
     figures: Mapping[float, tuple[float, Interval]]
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A trace cut into groups.
+    """A trace cut into groups, which have `sizes` calls.
 
-    `number` is each call's group and `pair` its session in that group, counted over all groups; the pairs of
-    a group begin at `starts`, whose last item counts all pairs.
+    `number` is the group that each of the joint groups is in, see `Cuts`. `pair` is the session of each cell in its
+    group, counted over all groups; the pairs of a group begin at `starts`, whose last item counts all pairs.
     """
 
     keys: tuple[dict[str, str | None], ...]
     sizes: _Ints
-    number: _Numbers
+    number: _Ints
     pair: _Numbers
     starts: _Ints
 
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """A trace cut into groups in several ways.
+
+    Calls that are together in all ways are of one joint group, and those of them that are of one session are of one
+    cell: `cell` is the number of each call's. The cells have `sizes` calls and are of the groups `joint`, of which
+    there are `count`.
+    """
+
+    cell: _Numbers
+    sizes: _Numbers
+    joint: _Ints
+    count: int
+    each: tuple[Cut, ...]
+
     @classmethod
-    def of(cls, trace: Trace, by: Sequence[str], sessions: _Ints, count: int, tz: tzinfo) -> Cut:
-        """The cut by some keys; `sessions` are the numbers of the calls' sessions, below `count`."""
-        keys, number = group_numbers(trace, by, tz)
-        pairs, pair = numbered(number * count + sessions, len(keys) * count)
-        return cls(
-            tuple(dict(zip(by, key, strict=True)) for key in keys),
-            np.bincount(number, minlength=len(keys)),
-            number.astype(np.int32),
-            pair.astype(np.int32),
-            np.searchsorted(pairs // max(count, 1), np.arange(len(keys) + 1)),
-        )
+    def of(cls, trace: Trace, groupings: Sequence[Sequence[str]], sessions: _Ints, count: int, tz: tzinfo) -> Cuts:
+        """The cuts by some keys each; `sessions` are the numbers of the calls' sessions, below `count`.
+
+        Raises KeyError for an unknown key.
+        """
+        place, groups = joint_groups(trace, groupings, tz)
+        joints = max((len(number) for _, number in groups), default=0)
+        cells, cell = numbered(place * count + sessions, joints * count)
+        joint, session = np.divmod(cells, max(count, 1))
+        sizes = np.bincount(cell, minlength=len(cells))
+        listed = zip(groupings, groups, strict=True)
+        each = tuple(_cut(by, keys, number, joint, session, count, sizes) for by, (keys, number) in listed)
+        return cls(cell.astype(np.int32), sizes.astype(np.int32), joint, joints, each)
+
+
+def _cut(
+    by: Sequence[str], keys: Sequence[tuple[str | None, ...]], number: _Ints, joint: _Ints, session: _Ints, count: int,
+    sizes: _Ints,
+) -> Cut:  # fmt: skip
+    group = number[joint]
+    pairs, pair = numbered(group * count + session, len(keys) * count)
+    calls = np.zeros(len(keys), dtype=np.int64)
+    np.add.at(calls, group, sizes)
+    starts = np.searchsorted(pairs // max(count, 1), np.arange(len(keys) + 1))
+    return Cut(tuple(dict(zip(by, key, strict=True)) for key in keys), calls, number, pair.astype(np.int32), starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +125,7 @@ class Column:
 
 
 # The parts of each cut that have any values; where each call has several, the quantiles of all values of each part.
-Measured = tuple[list[list[Part]], list[_Floats]]
+Measured = tuple[list[list[Part]], list[list[dict[float, float]]]]
 
 
 def is_compiled() -> bool:
@@ -101,111 +133,155 @@ def is_compiled() -> bool:
     return _compiled is not None
 
 
-def parts_of(columns: Iterable[Column], cuts: Sequence[Cut], quantiles: Sequence[float]) -> Iterator[Measured]:
+def parts_of(columns: Iterable[Column], cuts: Cuts, quantiles: Sequence[float]) -> Iterator[Measured]:
     """What each column has in the parts of each cut, columns in their order."""
     asked = list(dict.fromkeys(quantiles))
-    if _compiled is None:
+    if _compiled is None or not len(cuts.cell) or not cuts.each:
         return _in_python(columns, cuts, asked)
     return _by_extension(columns, cuts, asked)
 
 
-def quantiles_of_parts(
-    values: NDArray[np.floating[Any]], cuts: Sequence[Cut], every: Sequence[Sequence[Part]], asked: Sequence[float]
-) -> Iterator[_Floats]:
-    """Quantiles of all values (n, k) of the rows of each part taken together, in the order of cuts and parts."""
-    if not any(every):
-        return
-    numbers = np.zeros(len(values), dtype=np.int64)
-    size = 1
-    for cut in cuts:
-        numbers, size = numbers * len(cut.keys) + cut.number, size * len(cut.keys)
-    first, fine = _small_groups(numbers, size)
-    if _compiled is None or len(first) > _MOST_SMALL or not _fits(values) or not every or not every[0]:
-        for parts in every:
-            yield from (quantiles_of_rows(values, part.rows, asked) for part in parts)
-        return
-    listed = [(cut, part) for cut, parts in zip(cuts, every, strict=True) for part in parts]
-    members = [np.flatnonzero(cut.number[first] == part.place) for cut, part in listed]
-    starts = np.concatenate(([0], np.cumsum([len(item) for item in members])))
-    joined = np.concatenate(members).astype(np.int32)
-    rows = np.concatenate([part.rows for part in every[0]])
-    wanted = np.array(asked, dtype=np.float64)
-    yield from _compiled.quantiles_of_parts(values, rows, fine.astype(np.int32), starts, joined, wanted)
-
-
-def quantiles_of_rows(values: NDArray[np.floating[Any]], rows: _Numbers | None, asked: Sequence[float]) -> _Floats:
-    """Quantiles of all values (n, k) of some rows, of all rows for None, taken together; NaN is larger than all."""
-    if _compiled is not None and _fits(values) and values.size and asked:
-        one = np.array([0, 1]), np.array([0], dtype=np.int32), np.array(asked, dtype=np.float64)
-        found: _Floats = _compiled.quantiles_of_parts(values, rows, None, *one)[0]
+def quantiles_of_rows(
+    values: NDArray[np.floating[Any]], chosen: NDArray[np.bool_], asked: Sequence[float]
+) -> list[float]:
+    """Quantiles of all values (n, k) of the chosen rows taken together; NaN is larger than all."""
+    if _compiled is not None and _fits(values) and values.size and len(asked):
+        wanted = np.array(asked, dtype=np.float64)
+        found: list[float] = _compiled.quantiles_of_rows(values, chosen.astype(np.int32) - 1, wanted).tolist()
         return found
-    flat = (values if rows is None else values[rows]).reshape(-1)
-    return quantiles_of(np.sort(flat), asked)
+    return _quantiles(values[chosen], asked)
+
+
+def _quantiles(values: NDArray[np.floating[Any]], asked: Sequence[float]) -> list[float]:
+    found: list[float] = quantiles_of(np.sort(values.reshape(-1)), asked).tolist()
+    return found
 
 
 def _fits(values: NDArray[np.floating[Any]]) -> bool:
-    return values.dtype == np.float32 and values.flags.c_contiguous
+    return values.dtype == np.float32 and values.flags.c_contiguous and 0 < values.shape[1] <= _MOST_VALUES
 
 
-def _small_groups(numbers: _Ints, size: int) -> tuple[_Ints, _Ints]:
-    """A row of each different number, and which of these each row is like."""
-    found, place = numbered(numbers, size)
-    first = np.empty(len(found), dtype=np.int64)
-    first[place] = np.arange(len(place))
-    return first, place
-
-
-def _by_extension(columns: Iterable[Column], cuts: Sequence[Cut], asked: list[float]) -> Iterator[Measured]:
-    wanted = np.array(asked, dtype=np.float64)
+def _by_extension(columns: Iterable[Column], cuts: Cuts, asked: list[float]) -> Iterator[Measured]:
     least = np.array([min_calls(probability) for probability in asked], dtype=np.int64)
-    points = known_points(max((int(np.diff(cut.starts).max(initial=0)) for cut in cuts), default=0) + 1)
-
-    def measured(column: Column) -> Measured:
-        order, known = _compiled.ordered(np.ascontiguousarray(column.values, dtype=np.float64))
-        figures = (_compiled.figures(order, known, cut.pair, cut.starts, wanted, least, points) for cut in cuts)
-        every = [_parts(asked, least, found) for found in figures]
-        return every, _centres(column, cuts, every, asked)
-
-    if cuts and len(cuts[0].number) in _SHARED_CALLS and cores() > 1:
-        return two_at_a_time(measured, columns, _COLUMNS_AHEAD)
-    return map(measured, columns)
-
-
-def _centres(
-    column: Column, cuts: Sequence[Cut], every: Sequence[Sequence[Part]], asked: Sequence[float]
-) -> list[_Floats]:
-    return [] if column.every is None else list(quantiles_of_parts(column.every, cuts, every, asked))
+    most = max(int(np.diff(cut.starts).max(initial=0)) for cut in cuts.each)
+    shared = len(cuts.cell) in _SHARED_CALLS and cores() > 1
+    ends = np.cumsum([cut.starts[-1] for cut in cuts.each])
+    begins = np.cumsum([0, *(len(cut.keys) for cut in cuts.each)])
+    pairs = np.stack([cut.pair + (end - cut.starts[-1]) for cut, end in zip(cuts.each, ends, strict=True)])
+    starts = [cut.starts[1:] + (end - cut.starts[-1]) for cut, end in zip(cuts.each, ends, strict=True)]
+    groups = _compiled.Groups(
+        cuts.cell, cuts.sizes, pairs.astype(np.int32), np.concatenate(([0], *starts)), begins.astype(np.int64)
+    )
+    parts_in = _Compiled(cuts, groups, asked, least, known_points(most + 1))
+    return two_at_a_time(parts_in.measured, columns, _COLUMNS_AHEAD) if shared else map(parts_in.measured, columns)
 
 
-def _parts(asked: list[float], least: _Ints, measured: tuple[_Numbers, _Ints, _Ints, _Floats]) -> list[Part]:
-    rows, ends, sessions, figures = measured
-    found, begin, needed = [], 0, least.tolist()
-    listed = zip(ends.tolist(), sessions.tolist(), figures.tolist(), strict=True)
-    for place, (end, count, own) in enumerate(listed):
-        if end > begin:
-            shown = {
-                probability: (centre, (_end(low), _end(high)))
-                for probability, enough, (centre, low, high) in zip(asked, needed, own, strict=True)
-                if end - begin >= enough
-            }
-            found.append(Part(place, rows[begin:end], count, shown))
-        begin = end
-    return found
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """What the extension is asked for each column."""
+
+    cuts: Cuts
+    groups: Any
+    asked: list[float]
+    least: _Ints
+    points: _Floats
+
+    def measured(self, column: Column) -> Measured:
+        """What a column has in the parts of each cut."""
+        values = np.ascontiguousarray(column.values, dtype=np.float64)
+        calls, sessions, figures = self.groups.measured(values, self._wanted(), self.least, self.points)
+        listed = zip(calls.tolist(), sessions.tolist(), figures.tolist(), strict=True)
+        every = [
+            [
+                Part(place, n, count, self._figures(n, own))
+                for place, (n, count, own) in zip(range(len(cut.keys)), listed, strict=False)
+                if n
+            ]
+            for cut in self.cuts.each
+        ]
+        return every, [] if column.every is None else self._centres(values, column.every, every)
+
+    def _wanted(self) -> _Floats:
+        return np.array(self.asked, dtype=np.float64)
+
+    def _figures(self, n: int, own: list[list[float]]) -> dict[float, tuple[float, Interval]]:
+        return {
+            probability: (centre, (_end(low), _end(high)))
+            for probability, enough, (centre, low, high) in zip(self.asked, self.least.tolist(), own, strict=True)
+            if n >= enough
+        }
+
+    def _centres(
+        self, values: _Floats, every: NDArray[np.floating[Any]], parts: Sequence[Sequence[Part]]
+    ) -> list[list[dict[float, float]]]:
+        if not _fits(every) or not self.asked or not every.size:
+            return _centres(values, every, self.cuts, parts, self.asked)
+        wanted = self._wanted()
+        found = [
+            row
+            for batch in _batches(self.cuts)
+            for row in self.groups.quantiles(values, every, *batch, wanted).tolist()
+        ]
+        centres, begin = [], 0
+        for cut, own in zip(self.cuts.each, parts, strict=True):
+            centres.append([dict(zip(self.asked, found[begin + part.place], strict=True)) for part in own])
+            begin += len(cut.keys)
+        return centres
+
+
+def _batches(cuts: Cuts) -> Iterator[tuple[_Numbers, _Ints, _Numbers]]:
+    """All groups of all cuts, some at a time.
+
+    Given are the small group of each cell, -1 for none; where the small groups begin that each of the groups is made
+    of; and these, one after the other.
+    """
+    if cuts.count <= _MOST_SMALL:
+        members = [np.flatnonzero(cut.number == place) for cut in cuts.each for place in range(len(cut.keys))]
+        starts = np.cumsum([0, *map(len, members)])
+        yield cuts.joint.astype(np.int32), starts, np.concatenate(members).astype(np.int32)
+        return
+    for cut in cuts.each:
+        group = cut.number[cuts.joint]
+        for first in range(0, len(cut.keys), _MOST_SMALL):
+            many = min(_MOST_SMALL, len(cut.keys) - first)
+            inside = (group >= first) & (group < first + many)
+            yield (
+                np.where(inside, group - first, -1).astype(np.int32),
+                np.arange(many + 1),
+                np.arange(many, dtype=np.int32),
+            )
 
 
 def _end(value: float) -> float | None:
     return value if value == value else None  # noqa: PLR0124 - only NaN, which stands for an unknown end, is not
 
 
-def _in_python(columns: Iterable[Column], cuts: Sequence[Cut], asked: list[float]) -> Iterator[Measured]:
-    waiting: list[tuple[Column, list[list[tuple[int, _Numbers, Ordered]]]]] = []
+def _centres(
+    values: _Floats, every: NDArray[np.floating[Any]], cuts: Cuts, parts: Sequence[Sequence[Part]], asked: list[float]
+) -> list[list[dict[float, float]]]:
+    """Quantiles of all values of the calls of each part that have one."""
+    rows = np.flatnonzero(~np.isnan(values))
+    joint = cuts.joint[cuts.cell[rows]]
+    found = []
+    for cut, own in zip(cuts.each, parts, strict=True):
+        number = cut.number[joint]
+        ends = np.cumsum(np.bincount(number, minlength=len(cut.keys)))
+        listed = np.split(rows[np.argsort(number, kind="stable")], ends[:-1])
+        found.append([dict(zip(asked, _quantiles(every[listed[part.place]], asked), strict=True)) for part in own])
+    return found
+
+
+def _in_python(columns: Iterable[Column], cuts: Cuts, asked: list[float]) -> Iterator[Measured]:
+    waiting: list[tuple[Column, list[list[tuple[int, Ordered]]]]] = []
     count = 0
+    numbers = [cut.number[cuts.joint][cuts.cell] for cut in cuts.each]
     for column in columns:
         values = column.values
         known = len(values) - int(np.isnan(values).sum())
         order = np.argsort(values)[:known].astype(np.int32)  # NaN comes last; ties may stand in any order
-        waiting.append((column, [_samples(cut, order, values) for cut in cuts]))
-        count += len(order) * len(cuts)
+        listed = zip(cuts.each, numbers, strict=True)
+        waiting.append((column, [_samples(cut, number, cuts.cell, order, values) for cut, number in listed]))
+        count += len(order) * len(cuts.each)
         if count > _TOGETHER:
             yield from _settled(waiting, cuts, asked)
             waiting, count = [], 0
@@ -213,12 +289,10 @@ def _in_python(columns: Iterable[Column], cuts: Sequence[Cut], asked: list[float
 
 
 def _settled(
-    waiting: Sequence[tuple[Column, Sequence[Sequence[tuple[int, _Numbers, Ordered]]]]],
-    cuts: Sequence[Cut],
-    asked: list[float],
+    waiting: Sequence[tuple[Column, Sequence[Sequence[tuple[int, Ordered]]]]], cuts: Cuts, asked: list[float]
 ) -> Iterator[Measured]:
     """The parts of some columns whose calls are in order."""
-    samples = [sample for _, found in waiting for own in found for _, _, sample in own]
+    samples = [sample for _, found in waiting for own in found for _, sample in own]
     shown = [[p for p in asked if len(sample.values) >= min_calls(p)] for sample in samples]
     values = [quantiles_of(sample.values, own) for sample, own in zip(samples, shown, strict=True)]
     figures = iter(zip(shown, values, quantile_intervals(samples, shown, values), strict=True))
@@ -228,20 +302,22 @@ def _settled(
         return dict(zip(own, zip(centres.tolist(), ends, strict=True), strict=True))
 
     for column, found in waiting:
-        every = [[Part(place, rows, sample.count, figures_of()) for place, rows, sample in own] for own in found]
-        yield every, _centres(column, cuts, every, asked)
+        parts = [
+            [Part(place, len(sample.values), sample.count, figures_of()) for place, sample in own] for own in found
+        ]
+        yield parts, [] if column.every is None else _centres(column.values, column.every, cuts, parts, asked)
 
 
-def _samples(cut: Cut, order: _Numbers, values: _Floats) -> list[tuple[int, _Numbers, Ordered]]:
+def _samples(cut: Cut, number: _Ints, cell: _Numbers, order: _Numbers, values: _Floats) -> list[tuple[int, Ordered]]:
     """The groups that have any of the calls, which are given from the smallest value to the largest."""
-    own = cut.number[order]
+    own = number[order]
     if len(cut.keys) > 1:
         short = own.astype(np.int16) if len(cut.keys) < _FEW_GROUPS else own
         rows = order[np.argsort(short, kind="stable")]
     else:
         rows = order
     ends = np.cumsum(np.bincount(own, minlength=len(cut.keys))).tolist()
-    pairs, sorted_values = cut.pair[rows], values[rows]
+    pairs, sorted_values = cut.pair[cell[rows]], values[rows]
     present = np.zeros(cut.starts[-1] + 1, dtype=np.int32)
     present[1:][pairs] = 1
     # How many sessions with such calls there are before each pair.
@@ -251,7 +327,6 @@ def _samples(cut: Cut, order: _Numbers, values: _Floats) -> list[tuple[int, _Num
     for place, end in enumerate(ends):
         if end > begin:
             first, last = before[cut.starts[place]], before[cut.starts[place + 1]]
-            sample = Ordered(sorted_values[begin:end], sessions[begin:end] - first, int(last - first))
-            found.append((place, rows[begin:end], sample))
+            found.append((place, Ordered(sorted_values[begin:end], sessions[begin:end] - first, int(last - first))))
         begin = end
     return found

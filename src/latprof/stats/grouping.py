@@ -14,7 +14,7 @@ from latprof.classes import dataclass
 from latprof.trace import Trace
 from latprof.trace.pool import numbered
 
-__all__ = ["BY_KEYS", "Filters", "group_numbers", "group_rows", "keep", "passes", "traces_by"]
+__all__ = ["BY_KEYS", "Filters", "group_numbers", "group_rows", "joint_groups", "keep", "passes", "traces_by"]
 
 _CONTEXT_EDGES: Final = (10_000, 25_000, 50_000, 100_000, 150_000, 200_000, 400_000)
 _QUARTER_S: Final = 900.0
@@ -109,9 +109,37 @@ def group_numbers(trace: Trace, by: Sequence[str], tz: tzinfo = UTC) -> tuple[li
 
     Raises KeyError for a key that is not in `BY_KEYS`.
     """
-    columns = [_coded(trace, BY_KEYS[key], tz) for key in by]
-    group = np.zeros(len(trace), dtype=np.int64)
-    size = 1
+    joint, ((keys, number),) = joint_groups(trace, (by,), tz)
+    return keys, number[joint]
+
+
+def joint_groups(
+    trace: Trace, groupings: Sequence[Sequence[str]], tz: tzinfo = UTC
+) -> tuple[NDArray[np.int64], list[tuple[list[GroupKey], NDArray[np.int64]]]]:
+    """Which calls are together in all groupings: a number for each call, and the groups of each grouping.
+
+    Those are the groups' keys in their order, and the group that each of these numbers is in.
+
+    Raises KeyError for a key that is not in `BY_KEYS`.
+    """
+    columns = {key: _coded(trace, BY_KEYS[key], tz) for by in groupings for key in by}
+    joint, size = np.zeros(len(trace), dtype=np.int64), 1
+    for codes, names in columns.values():
+        joint = joint * len(names) + codes if size > 1 else codes
+        size *= len(names)
+    found, place = numbered(joint, size)
+    own: dict[str, NDArray[np.int64]] = {}
+    for key, (_, names) in reversed(columns.items()):
+        found, own[key] = np.divmod(found, len(names))
+    count = len(found)
+    return place, [_groups([(own[key], columns[key][1]) for key in by], count) for by in groupings]
+
+
+def _groups(
+    columns: Sequence[tuple[NDArray[np.int64], tuple[str | None, ...]]], count: int
+) -> tuple[list[GroupKey], NDArray[np.int64]]:
+    """The keys of the groups by some columns in their order, and the group of each row."""
+    group, size = np.zeros(count, dtype=np.int64), 1
     for codes, names in columns:
         group = group * len(names) + codes
         size *= len(names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Final
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.metrics import METRICS, Metric
 from latprof.model import Kind
-from latprof.stats.cuts import Column, Cut, Part, parts_of
+from latprof.stats.cuts import Column, Cut, Cuts, Part, parts_of
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Estimates, Trace
 from latprof.trace.pool import numbered
@@ -88,31 +88,30 @@ def summaries(
     """`summarize` for several groupings, which share most of the work. Raises as it does."""
     codes, names = trace.codes("session_id")
     labels, sessions = numbered(codes, len(names))
-    cuts = [Cut.of(trace, by, sessions, len(labels), tz) for by in groupings]
-    found: list[list[MetricRow]] = [[] for _ in cuts]
-    begun: deque[tuple[Metric, Kind]] = deque()
+    cuts = Cuts.of(trace, groupings, sessions, len(labels), tz)
+    found: list[list[MetricRow]] = [[] for _ in cuts.each]
+    begun: deque[tuple[Metric, Kind, NDArray[np.bool_] | None]] = deque()
 
     def columns() -> Iterator[Column]:
         for metric in metrics:
             values = metric.values(trace)
             for kind in values:
-                begun.append((metric, kind))
-                yield _drawn(trace, metric) if kind == "estimate" else Column(values[kind])
+                column = _drawn(trace, metric) if kind == "estimate" else Column(values[kind])
+                begun.append((metric, kind, ~np.isnan(column.values) if kind == "estimate" else None))
+                yield column
 
-    for every, centres in parts_of(columns(), cuts, quantiles):
-        metric, kind = begun.popleft()
-        made = [
-            [_row(metric, kind, cut, part, quantiles) for part in parts] for cut, parts in zip(cuts, every, strict=True)
-        ]
-        if kind == "estimate" and trace.estimates is not None:
-            made = _with_models(trace.estimates, metric, every, made, centres, quantiles)
-        found = [[*rows, *own] for rows, own in zip(found, made, strict=True)]
+    for parts, centres in parts_of(columns(), cuts, quantiles):
+        metric, kind, known = begun.popleft()
+        if known is not None and trace.estimates is not None:
+            parts = _with_models(trace.estimates, metric, cuts, known, parts, centres)  # noqa: PLW2901 - the same parts
+        for rows, cut, own in zip(found, cuts.each, parts, strict=True):
+            rows += [_row(metric, kind, cut, part, quantiles) for part in own]
     return [Summary(tuple(by), len(trace), len(labels), tuple(rows)) for by, rows in zip(groupings, found, strict=True)]
 
 
 def _row(metric: Metric, kind: Kind, cut: Cut, part: Part, quantiles: Sequence[float]) -> MetricRow:
-    n, calls, figures = len(part.rows), int(cut.sizes[part.place]), part.figures
-    nothing = None, (None, None)
+    n, calls, figures = part.n, int(cut.sizes[part.place]), part.figures
+    shown = [(probability, figures.get(probability)) for probability in quantiles]
     return MetricRow(
         metric=metric.key,
         unit=metric.unit,
@@ -122,14 +121,23 @@ def _row(metric: Metric, kind: Kind, cut: Cut, part: Part, quantiles: Sequence[f
         calls=calls,
         sessions=part.sessions,
         coverage=n / calls,
-        quantiles={probability: figures.get(probability, nothing)[0] for probability in quantiles},
-        intervals={probability: figures.get(probability, nothing)[1] for probability in quantiles},
+        quantiles={probability: None if figure is None else figure[0] for probability, figure in shown},
+        intervals={probability: (None, None) if figure is None else figure[1] for probability, figure in shown},
         refused={
             probability: f"needs {min_calls(probability)} calls, has {n}"
-            for probability in quantiles
-            if probability not in figures
+            for probability, figure in shown
+            if figure is None
         },
+        borrowed=_borrowed(n) if kind == "estimate" else None,
     )
+
+
+def _borrowed(n: int) -> float:
+    """The share that the estimates of a group of so many calls take from other calls."""
+    # The estimator is loaded where there are estimates, and not to start.
+    from latprof.estimate import POOLING_CALLS
+
+    return POOLING_CALLS / (n + POOLING_CALLS)
 
 
 def _drawn(trace: Trace, metric: Metric) -> Column:
@@ -141,43 +149,52 @@ def _drawn(trace: Trace, metric: Metric) -> Column:
 
 
 def _with_models(
-    estimates: Estimates,
-    metric: Metric,
-    every: Sequence[Sequence[Part]],
-    made: Sequence[Sequence[MetricRow]],
-    centres: Iterable[NDArray[np.float64]],
-    quantiles: Sequence[float],
-) -> list[list[MetricRow]]:
-    """The rows with percentiles of the calls' posteriors taken together, which are the `centres`."""
-    asked, left = list(dict.fromkeys(quantiles)), iter(centres)
+    estimates: Estimates, metric: Metric, cuts: Cuts, known: NDArray[np.bool_], parts: Sequence[Sequence[Part]],
+    centres: Sequence[Sequence[Mapping[float, float]]],
+) -> list[list[Part]]:  # fmt: skip
+    """The parts with percentiles of the calls' posteriors taken together, which are the `centres`.
+
+    `known` are the calls that have estimates.
+    """
+    if not centres:
+        return [list(own) for own in parts]
+    listed = zip(cuts.each, _calls_of_models(estimates, cuts, known), parts, centres, strict=True)
     return [
         [
-            _with_model(estimates, metric, row, part.rows, dict(zip(asked, next(left).tolist(), strict=True)))
-            for row, part in zip(rows, parts, strict=True)
+            _with_model(estimates, metric, part, counts[part.place], centre)
+            for part, centre in zip(own, middle, strict=True)
         ]
-        for rows, parts in zip(made, every, strict=True)
+        for _, counts, own, middle in listed
     ]
 
 
+def _calls_of_models(estimates: Estimates, cuts: Cuts, known: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """How many of these calls of each group (groups, models) are of each group of the estimates, for all cuts."""
+    own, joint = estimates.group[known] + 1, cuts.joint[cuts.cell[known]]
+    many = int(own.max(initial=0)) + 1
+    table = np.bincount(joint * many + own, minlength=cuts.count * many).reshape(cuts.count, many)
+    found = []
+    for cut in cuts.each:
+        counts = np.zeros((len(cut.keys), many), dtype=np.int64)
+        np.add.at(counts, cut.number, table)
+        found.append(counts[:, 1:])
+    return found
+
+
 def _with_model(
-    estimates: Estimates, metric: Metric, row: MetricRow, rows: NDArray[np.int32], centres: Mapping[float, float]
-) -> MetricRow:
+    estimates: Estimates, metric: Metric, part: Part, counts: NDArray[np.int64], centres: Mapping[float, float]
+) -> Part:
     """Percentiles of the calls' posteriors taken together.
 
     The interval has two parts that are added as variances of the logarithm: which calls and sessions
     happened to be observed, read off one value per call, and the model's own errors.
     """
-    shown = [probability for probability, value in row.quantiles.items() if value is not None]
-    found, intervals = dict(row.quantiles), dict(row.intervals)
-    errors = estimates.errors_of_log(metric.key, shown, rows.astype(np.int64))
-    for probability, model in zip(shown, errors, strict=True):
-        centre, error = centres[probability], _with_tail(model, probability)
-        intervals[probability] = widened(centre, found[probability] or 0.0, row.intervals[probability], error)
-        found[probability] = centre
-    # The estimator is loaded where there are estimates, and not to start.
-    from latprof.estimate import POOLING_CALLS
-
-    return replace(row, quantiles=found, intervals=intervals, borrowed=POOLING_CALLS / (len(rows) + POOLING_CALLS))
+    errors = estimates.errors_of_counts(metric.key, list(part.figures), counts)
+    figures = {}
+    for (probability, (drawn, ends)), error in zip(part.figures.items(), errors, strict=True):
+        centre = centres[probability]
+        figures[probability] = centre, widened(centre, drawn, ends, _with_tail(error, probability))
+    return replace(part, figures=figures)
 
 
 def model_error(estimates: Estimates, metric: str, probability: float, rows: NDArray[np.int64]) -> float:
@@ -195,7 +212,10 @@ def one_value(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     Multiples of the golden ratio fill the unit interval evenly (Knuth, The Art of Computer
     Programming 3, section 6.4).
     """
-    return ((rows * _GOLDEN_RATIO) % 1.0 * count).astype(np.int64)
+    turns = rows * _GOLDEN_RATIO
+    # The part behind the point is the same as the remainder by 1, which takes ten times as long.
+    parts: NDArray[np.float64] = turns - np.floor(turns)
+    return (parts * count).astype(np.int64)
 
 
 def widened(

@@ -33,6 +33,8 @@ class Estimates:
     errors: dict[str, Floats]
     probabilities: tuple[float, ...]
     _means: dict[str, Floats] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _gaps: dict[str, list[bool]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _between: dict[tuple[str, float], list[float]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def select(self, rows: Ints) -> Estimates:
         """The estimates of some calls."""
@@ -78,15 +80,30 @@ class Estimates:
 
     def errors_of_log(self, metric: str, probabilities: Sequence[float], rows: Ints) -> list[float]:
         """The same for several percentiles."""
-        counts = np.bincount(self.group[rows] + 1)[1:]
+        return self.errors_of_counts(metric, probabilities, np.bincount(self.group[rows] + 1)[1:])
+
+    def errors_of_counts(self, metric: str, probabilities: Sequence[float], counts: Ints) -> list[float]:
+        """The same for so many calls of each group."""
         known = [
             (number, int(counts[number]))
             for number in np.flatnonzero(counts).tolist()
-            if not np.isnan(self.errors[metric][number]).any()
+            if not self._unknown(metric)[number]
         ]
         calls = sum(count for _, count in known)
-        return [
-            sum(float(np.interp(probability, self.probabilities, self.errors[metric][number])) * count
-                for number, count in known) / calls if calls else 0.0
-            for probability in probabilities
-        ]  # fmt: skip
+        errors = [self._errors_at(metric, probability) for probability in probabilities]
+        return [sum(own[number] * count for number, count in known) / calls if calls else 0.0 for own in errors]
+
+    def _unknown(self, metric: str) -> list[bool]:
+        """Of which groups some error is not known."""
+        if metric not in self._gaps:
+            self._gaps[metric] = [bool(np.isnan(row).any()) for row in self.errors[metric]]
+        return self._gaps[metric]
+
+    def _errors_at(self, metric: str, probability: float) -> list[float]:
+        """The error of each group at a percentile."""
+        if (metric, probability) not in self._between:
+            rows = self.errors[metric]
+            self._between[metric, probability] = [
+                float(np.interp(probability, self.probabilities, row)) for row in rows
+            ]
+        return self._between[metric, probability]

@@ -191,7 +191,7 @@ def _trap(trace: Trace, rows: _Rows) -> str:
     names = {"as_logged_ttft_s": ("TTFT", "ttft_s"), "as_logged_decode_tps": ("decode", "decode_tps")}
     if not all((name, "as_logged") in rows for name in names):
         return ""
-    said = [_against(trace, name, *against) for name, against in names.items()]
+    said = [_against(trace, rows, name, *against) for name, against in names.items()]
     if not all(said):
         return ""
     return (
@@ -201,7 +201,7 @@ def _trap(trace: Trace, rows: _Rows) -> str:
     )
 
 
-def _against(trace: Trace, logged_name: str, label: str, name: str) -> str:
+def _against(trace: Trace, rows: _Rows, logged_name: str, label: str, name: str) -> str:
     """The formula's median, and the true one of the calls where both are known."""
     logged, unit = trace.column(logged_name), metric(name).unit
     both = ~np.isnan(logged) & _is_known(trace, name)
@@ -209,7 +209,7 @@ def _against(trace: Trace, logged_name: str, label: str, name: str) -> str:
         known = logged[~np.isnan(logged)]
         return f"{label} {_plain(known, unit)}" if len(known) >= min_calls(0.5) else ""
     return (
-        f"{label} {_plain(logged[both], unit)} instead of {_true(trace, name, both, unit)} "
+        f"{label} {_plain(logged[both], unit)} instead of {_true(trace, rows, name, both)} {unit} "
         f"({format_count(int(both.sum()))} calls with both)"
     )
 
@@ -219,25 +219,32 @@ def _is_known(trace: Trace, name: str) -> NDArray[np.bool_]:
     return stated if trace.estimates is None else stated | ~np.isnan(trace.estimates.values[name][:, 0])
 
 
-def _true(trace: Trace, name: str, chosen: NDArray[np.bool_], unit: str) -> str:
+def _true(trace: Trace, rows: _Rows, name: str, chosen: NDArray[np.bool_]) -> str:
     """The median of what is known of these calls: of each the stated value, else equally likely ones."""
     exact: _Floats = getattr(trace, name)[chosen, None]
-    estimates = trace.estimates
+    estimates, unit = trace.estimates, metric(name).unit
     if estimates is None:
-        return _plain(exact, unit)
+        return _median_of(exact, unit)
     if np.isnan(exact).all() and isinstance(estimates.values, dict):
-        middle = quantiles_of_rows(estimates.values[name], chosen, (0.5,))
-        return f"{format_value(float(middle[0]), unit)} {unit}"
+        row = rows.get((name, "estimate"))
+        # The same calls as in the tables, whose median is known.
+        if row is not None and row.n == chosen.sum() and (known := row.quantiles.get(0.5)) is not None:
+            return format_value(known, unit)
+        return format_value(quantiles_of_rows(estimates.values[name], chosen, (0.5,))[0], unit)
     values = estimates.values_of(name, np.flatnonzero(chosen))
-    return _plain(values if np.isnan(exact).all() else np.where(np.isnan(exact), values, exact), unit)
+    return _median_of(values if np.isnan(exact).all() else np.where(np.isnan(exact), values, exact), unit)
 
 
 def _plain(values: _Floats, unit: str) -> str:
+    return f"{_median_of(values, unit)} {unit}"
+
+
+def _median_of(values: _Floats, unit: str) -> str:
     """Their median, which puts them in another order: they may be many."""
     flat = values.reshape(-1)
     middle = [(len(flat) - 1) // 2, len(flat) // 2]
     flat.partition(middle)
-    return f"{format_value(float(flat[middle].astype(np.float64).mean()), unit)} {unit}"
+    return format_value(float(flat[middle].astype(np.float64).mean()), unit)
 
 
 def _shares(trace: Trace) -> str:

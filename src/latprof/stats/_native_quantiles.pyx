@@ -18,6 +18,7 @@ __all__ = ["LAYOUT", "Groups", "quantiles_of_rows"]
 LAYOUT = 2
 
 cdef extern from "_quantiles.h" nogil:
+    int64_t VERY_MANY
     ctypedef double (*Point)(double *points, int64_t degrees) noexcept nogil
     ctypedef struct Plan:
         const int32_t *cell
@@ -193,7 +194,8 @@ cdef class Groups:
                 of_row[row] = -1 if isnan(known[row]) else small[cell[row]]
         cdef _Memory memory = _free(self.kept)
         found = _answers(values, of_row, starts, members, asked, memory)
-        self.kept.append(memory)
+        if n <= VERY_MANY:
+            self.kept.append(memory)
         return found
 
 

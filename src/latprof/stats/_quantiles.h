@@ -6,6 +6,13 @@
 #include "_group.h"
 #include "_order.h"
 
+/* So many groupings are dealt out together, which saves time: a call of one need not wait for that of another. Of very
+   many calls that takes more memory than it is worth. */
+#define ABREAST 3
+#define VERY_MANY 100000
+
+static int64_t most_abreast(int64_t calls) { return calls > VERY_MANY ? 1 : ABREAST; }
+
 /* How calls fall into groups. Calls that are of the same session and in the same groups are of one cell: `cell` is each
    call's, `sizes` their calls. `pair` is a cell's session in its group, for each of the cuts, counted over all groups of
    all cuts; those of a group begin at `starts`, and the groups of a cut at `begins`. */
@@ -50,13 +57,13 @@ static int64_t set_up(Desk *desk, const Plan *plan, char *memory) {
     for (int64_t g = 0; g < groups; g++)
         if (plan->starts[g + 1] - plan->starts[g] > most) most = plan->starts[g + 1] - plan->starts[g];
     /* Rows in order are not needed any more where calls are dealt out. */
-    desk->dealt = taken(memory, &used, 3 * n * sizeof *desk->dealt);
+    desk->dealt = taken(memory, &used, most_abreast(plan->n) * n * sizeof *desk->dealt);
     desk->order.one = (uint32_t *)desk->dealt;
     desk->order.other = memory ? desk->order.one + n : NULL;
     desk->order.sorted = taken(memory, &used, n * sizeof *desk->order.sorted);
     desk->order.counts = taken(memory, &used, DIGITS * sizeof *desk->order.counts);
     desk->pairs = taken(memory, &used, n * sizeof *desk->pairs);
-    desk->table = taken(memory, &used, 3 * plan->cells * sizeof *desk->table);
+    desk->table = taken(memory, &used, ABREAST * plan->cells * sizeof *desk->table);
     desk->begin = taken(memory, &used, groups * sizeof *desk->begin);
     desk->next = taken(memory, &used, groups * sizeof *desk->next);
     desk->last = taken(memory, &used, groups * sizeof *desk->last);
@@ -182,7 +189,8 @@ static int measured(const Plan *plan, const double *values, char *memory, Wanted
     name_values(&desk.order, plan, known, desk.pairs);
     for (int64_t cut = 0, to = 0; cut < plan->cuts; cut = to) {
         int is_alone = plan->begins[cut + 1] - plan->begins[cut] == 1 || cut + 1 == plan->cuts;
-        to = is_alone ? cut + 1 : cut + 3 < plan->cuts ? cut + 3 : plan->cuts;
+        to = cut + (is_alone ? 1 : most_abreast(plan->n));
+        to = to < plan->cuts ? to : plan->cuts;
         deal_cuts(&desk, plan, cut, to, known, wanted);
         for (int64_t g = plan->begins[cut]; g < plan->begins[to]; g++) figures_of(&desk, plan, g, wanted);
     }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.stats.quantiles import student_t_quantile
 from latprof.trace import Trace
+from latprof.trace.pool import numbered
 
 __all__ = ["Waiting", "waiting"]
 
@@ -76,7 +77,8 @@ def _interval(
 
     The model's own error of the median is added for the estimated part.
     """
-    labels, members = np.unique(trace.codes("session_id").codes[known], return_inverse=True)
+    codes, names = trace.codes("session_id")
+    labels, members = numbered(codes[known], len(names))
     sessions = len(labels)
     if sessions < _MIN_SESSIONS:
         return None, None

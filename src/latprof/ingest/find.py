@@ -48,11 +48,16 @@ class Found:
     problems: list[Problem] = field(default_factory=list)
     _seen: set[tuple[int, int]] = field(default_factory=set)
     _given: dict[int, Source] = field(default_factory=dict)
+    _identities: dict[str, Identity] | None = None
 
     def identities(self) -> dict[str, Identity]:
         """What told each plain file from another state of it when it was found, by its path."""
-        known = zip(self.paths, self.states, strict=True)
-        return {path: identity_of(state) for path, state in known if state is not None and stat.S_ISREG(state.st_mode)}
+        if self._identities is None:
+            known = zip(self.paths, self.states, strict=True)
+            self._identities = {
+                path: identity_of(state) for path, state in known if state is not None and stat.S_ISREG(state.st_mode)
+            }
+        return self._identities
 
     @property
     def sources(self) -> list[Source]:
@@ -88,6 +93,7 @@ class Found:
         self.named.append(named)
         self.tags.append(tags)
         self.states.append(state)
+        self._identities = None
 
 
 def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:

@@ -7,7 +7,6 @@ several, each with whole files. A run with few changed files takes these pieces 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
@@ -25,6 +24,7 @@ from latprof.ingest.tags import TagRules
 from latprof.model import Problem
 from latprof.store.cache import Cache
 from latprof.store.looks import Identity, Look, has_grown, still
+from latprof.store.plain import packed, unpacked
 from latprof.trace import Columns
 from latprof.trace.origin import Origin
 from latprof.trace.picked import PickedColumns
@@ -140,7 +140,7 @@ class Keeper:
             ]
             for place in places
         ]  # fmt: skip
-        self.cache.put("snapshot", self._set_name(), json.dumps([bodies, listed]).encode())
+        self.cache.put("snapshot", self._set_name(), packed([bodies, listed]))
 
     def _keep_pieces(self, places: Sequence[int], columns: Columns) -> Iterator[tuple[bytes, int]]:
         """Keep the columns in pieces; the name of each, and how many of the files it has."""
@@ -188,7 +188,7 @@ class Keeper:
         listed = self.cache.get(self._set_name())
         if listed is None:
             return places
-        bodies, files = json.loads(listed)
+        bodies, files = unpacked(listed)
         wanted, taken = {self.found.paths[place]: place for place in places}, set()
         for body, count in bodies:
             own, files = files[:count], files[count:]
@@ -222,7 +222,7 @@ class Keeper:
                 continue
             if self.wanted is not None and self.wanted(place, count):
                 continue
-            current = still(looks_from(looks), seen=self._seen)
+            current = _as_now(looks, self._seen)
             if current is None:
                 continue
             self.looks[place], is_news = current
@@ -235,6 +235,16 @@ class Keeper:
             columns.keep(rows_of_spans(spans))
         gathering.add_kept(chosen, columns, self.found.named)
         return {kept.place for kept in chosen}
+
+
+def _as_now(looks: Sequence[Sequence[Any]], seen: Mapping[str, Identity]) -> tuple[tuple[Look, ...], bool] | None:
+    """As `still` for looks as they were listed; quicker for a single look at a file that was seen, as most are."""
+    if len(looks) == 1:
+        path, identity, digest, is_folder = looks[0]
+        now = seen.get(path)
+        if now is not None and digest is None and not is_folder:
+            return ((Look(path, now),), False) if [*now] == identity else None
+    return still(looks_from(looks), seen=seen)
 
 
 def _plain(problem: Problem) -> tuple[str, str, int | None, str]:

@@ -11,6 +11,7 @@ import pytest
 
 from latprof.model import Call
 from latprof.stats import BY_KEYS, Filters, group_rows, keep
+from latprof.stats.grouping import joint_groups
 from made_calls import NOON, made, trace_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -231,3 +232,21 @@ def test_filters_do_not_change_the_trace_they_select_from() -> None:
     trace = trace_of(made(1), made(2, model="b"))
     assert len(keep(trace, Filters(models=("b",)))) == 1
     assert len(trace) == 2
+
+
+def test_several_groupings_at_once_are_those_of_each() -> None:
+    """Four calls: the groups of each way, and the calls that are together in all ways."""
+    calls = [
+        made(n, trigger=trigger, model=model)
+        for n, (trigger, model) in enumerate([("user", "b"), ("tool_result", "b"), ("user", "a"), ("user", "b")])
+    ]
+    joint, groups = joint_groups(trace_of(*calls), [("trigger",), (), ("model", "trigger"), ("model", "model")])
+    assert [keys for keys, _ in groups] == [
+        [("tool_result",), ("user",)],
+        [()],
+        [("a", "user"), ("b", "tool_result"), ("b", "user")],
+        [("a", "a"), ("b", "b")],
+    ]
+    assert [number[joint].tolist() for _, number in groups] == [[1, 0, 1, 1], [0] * 4, [2, 1, 0, 2], [1, 1, 0, 1]]
+    assert len(set(joint.tolist())) == 3
+    assert joint[0] == joint[3]

@@ -11,7 +11,8 @@ import pytest
 from latprof.metrics import METRICS, metric
 from latprof.model import Call
 from latprof.stats import MetricRow, Summary, min_calls, summarize
-from latprof.stats.summary import DEFAULT_QUANTILES
+from latprof.stats.summary import DEFAULT_QUANTILES, one_value
+from latprof.trace import Estimates
 from made_calls import made, trace_of
 
 
@@ -145,6 +146,24 @@ def test_every_declared_metric_can_be_summed_up() -> None:
     """A full call has all of them."""
     full = made(reasoning_tokens=40, blocks=_tool_blocks())
     assert {row.metric for row in summarize(trace_of(full)).rows} == {item.key for item in METRICS}
+
+
+def test_one_value_stands_for_a_call_by_the_remainder_of_its_turns() -> None:
+    """However far the rows go: the remainder by 1 as the standard library has it."""
+    rows = np.array([0, 1, 2, 3, 5, 8, 47_642, 10**6, 2**40])
+    share = (math.sqrt(5) - 1) / 2
+    assert one_value(rows, 12).tolist() == [int(math.fmod(row * share, 1.0) * 12) for row in rows.tolist()]
+
+
+def test_errors_of_the_model_are_weighted_by_calls() -> None:
+    """3 calls of a group with errors 0.1 at p0 to 0.3 at p100, 1 of one with 0.5; of one call nothing is known."""
+    errors = np.array([[0.1, 0.3], [0.5, 0.5], [np.nan, 0.9]])
+    group = np.array([0, 0, 0, 1, -1, 2])
+    estimates = Estimates({}, {}, group, {"ttft_s": errors}, (0.0, 1.0))
+    found = estimates.errors_of_log("ttft_s", (0.0, 0.5, 1.0), np.arange(6))
+    assert found == [pytest.approx(value) for value in ((0.3 + 0.5) / 4, (0.6 + 0.5) / 4, (0.9 + 0.5) / 4)]
+    assert estimates.errors_of_counts("ttft_s", (0.0, 0.5, 1.0), np.array([3, 1, 1])) == found
+    assert estimates.errors_of_counts("ttft_s", (0.5,), np.array([0, 0, 4])) == [0.0]
 
 
 def _tool_blocks() -> tuple[Any, ...]:

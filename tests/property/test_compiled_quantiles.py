@@ -237,7 +237,8 @@ def test_quantiles_of_all_parts_are_those_of_each(metric: tuple[Floats, Cuts], w
     in single and in double precision."""
     values, groups = metric
     drawn = (np.random.default_rng(len(values)).lognormal(size=(len(values), width)) - 0.5).astype(np.float32)
-    columns = [Column(values, drawn), Column(values, drawn.astype(np.float64)), Column(values)]
+    nothing = np.broadcast_to(np.nan, len(values))
+    columns = [Column(values, drawn), Column(values, drawn.astype(np.float64)), Column(values), Column(nothing, drawn)]
     for found in (list(parts_of(columns, groups, asked)), in_python(columns, groups, asked)):
         for column, (every, centres) in zip(columns, found, strict=True):
             assert len(centres) == (0 if column.every is None else len(groups.each))

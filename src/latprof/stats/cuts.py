@@ -188,6 +188,8 @@ class _Compiled:
 
     def measured(self, column: Column) -> Measured:
         """What a column has in the parts of each cut."""
+        if column.values.strides == (0,) and np.isnan(column.values[0]):  # a column of nothing, seen at one look
+            return [[] for _ in self.cuts.each], [[] for _ in self.cuts.each if column.every is not None]
         values = np.ascontiguousarray(column.values, dtype=np.float64)
         calls, sessions, figures = self.groups.measured(values, self._wanted(), self.least, self.points)
         listed = zip(calls.tolist(), sessions.tolist(), figures.tolist(), strict=True)

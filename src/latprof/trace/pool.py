@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
-from typing import Any, Final, NamedTuple, overload
+from typing import Any, Final, NamedTuple, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 
 __all__ = ["CodeRows", "Codes", "Coding", "Pool", "code_type", "coded", "codes_of", "join_codes", "numbered", "renamed"]
+
+T = TypeVar("T", bound=np.generic)
 
 _MOST: Final = tuple((kind, int(np.iinfo(kind).max)) for kind in (np.int8, np.int16, np.int32))
 
@@ -30,6 +32,15 @@ class Codes(NamedTuple):
 
     codes: Ints
     categories: tuple[str, ...]
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it is known that all rows have one code."""
+        return len(self.codes) > 0 and self.codes.strides == (0,)
+
+    def told(self, table: NDArray[T]) -> NDArray[T]:
+        """What a table tells of each row's code; its last entry is that of None."""
+        return np.full(len(self.codes), table[self.codes[0]]) if self.is_one else table[self.codes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,10 @@ class Trace:
 
     def counts(self, name: str, where: Mask | None = None) -> Counter[str | None]:
         """How many calls have each text of a column, or how many of some; in the order of their first calls."""
-        codes, texts = self.codes(name)
+        column = codes, texts = self.codes(name)
+        if column.is_one:
+            count = len(codes) if where is None else int(np.count_nonzero(where))
+            return Counter({(*texts, None)[codes[0]]: count} if count else {})
         found = (codes if where is None else codes[where]) + 1
         numbers = np.bincount(found, minlength=len(texts) + 1)
         first = np.empty(len(numbers), dtype=np.int64)
@@ -208,14 +211,15 @@ class Trace:
         return self._any_flag(name)
 
     def _any_flag(self, *names: str) -> Mask:
-        codes, texts = self.codes("flags")
-        return np.array([not set(names).isdisjoint(text.split()) for text in texts], dtype=np.bool_)[codes]
+        column = self.codes("flags")
+        found = [not set(names).isdisjoint(text.split()) for text in column.categories]
+        return column.told(np.array(found, dtype=np.bool_))
 
     def _sighted(self, column: str, sources: Mapping[str, Sighting], *sides: str) -> Mask:
         """Calls whose instant was seen in a way that lies on one of these sides."""
         chosen = {name for name, sighting in sources.items() if sighting.side in sides}
-        codes, texts = self.codes(column)
-        return np.array([*(text in chosen for text in texts), False])[codes]
+        found = self.codes(column)
+        return found.told(np.array([*(text in chosen for text in found.categories), False]))
 
     @cached_property
     def _timed(self) -> Mask:

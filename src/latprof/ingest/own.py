@@ -40,14 +40,23 @@ class Own:
 
     def holds(self, folder: str, name: str) -> bool:
         """Whether the file of this name in this folder, given without links, lies in one of the places."""
+        whole, ends = self._in(folder)
+        return whole or any(_fits(end, name) for end in ends)
+
+    def holds_any(self, folder: str) -> bool:
+        """Whether any file in this folder, given without links, could."""
+        whole, ends = self._in(folder)
+        return whole or bool(ends)
+
+    def _in(self, folder: str) -> tuple[bool, list[str]]:
+        """Whether all of a folder lies in one of the places, and which of its files do else."""
         if folder not in self._below:
             parts = _parts(folder)
             near = [self._places[number] for number in self._near_to(tuple(parts))]
             whole = any(_leads(place, parts) for place in near)
             ends = [place[-1] for place in near if len(place) == len(parts) + 1 and _leads(place[:-1], parts)]
             self._below[folder] = whole, ends
-        whole, ends = self._below[folder]
-        return whole or any(_fits(end, name) for end in ends)
+        return self._below[folder]
 
     def _near_to(self, parts: tuple[str, ...]) -> list[int]:
         """The places that begin like this path, or that it begins like: some of those of the folder above."""

@@ -132,19 +132,28 @@ class Memory:
 
     def look(self, found: Found) -> Callable[[int, int], bool]:
         """Take in which files there are, before any is read; what says which of them are wanted."""
-        real: dict[str, str] = {}
+        real: dict[str, str | None] = {}
         for place, (text, status) in enumerate(zip(found.paths, found.states, strict=True)):
-            folder, name = os.path.split(text)
-            if folder not in real:
-                known = found.real.get(folder) if os.pardir not in folder else None
-                real[folder] = known or os.path.realpath(os.path.abspath(folder))  # noqa: PTH100
-            if status is None or not self._own.holds(real[folder], name):
+            # Thousands of files in few folders: to split each path costs more than all else.
+            start = text[: text.rfind(os.sep) + 1] if os.altsep is None else os.path.split(text)[0]
+            if start not in real:
+                real[start] = self._own_folder(found, os.path.split(text)[0])
+            if status is None or (folder := real[start]) is None:
                 continue
-            path = os.path.join(real[folder], name)  # noqa: PTH118
+            name = os.path.split(text)[1]
+            if not self._own.holds(folder, name):
+                continue
+            path = os.path.join(folder, name)  # noqa: PTH118
             key = _key(path, self._home)
             self._files[place] = (key, path, status)
             self._tags[key] = found.tags[place]
         return self.wants
+
+    def _own_folder(self, found: Found, folder: str) -> str | None:
+        """The folder without links; None where it holds nothing of the agents' own."""
+        known = found.real.get(folder) if os.pardir not in folder else None
+        real = known or os.path.realpath(os.path.abspath(folder))  # noqa: PTH100
+        return real if self._own.holds_any(real) else None
 
     def wants(self, place: int, calls: int) -> bool:
         """Whether the chunk of this file is to be noted, although it is known without being read."""

@@ -29,6 +29,10 @@ Ints = NDArray[np.int64]
 Tables = list[Array | None]
 
 
+def _no_rows() -> None:
+    return None
+
+
 @dataclass(slots=True)
 class _Pick:
     """Some entries of arrays that stand in a row, each array from one of `starts` on; `make` gives their numbers."""
@@ -43,6 +47,7 @@ class _Pick:
         """The numbers of the entries, or of some of them; None for all in their order."""
         if not self._is_made:
             self._rows, self._is_made = self.make(), True
+            self.make = _no_rows  # what it was made of is let go
         return some if self._rows is None else self._rows if some is None else self._rows[some]
 
     def of(self, arrays: Sequence[Array], tables: Tables, some: Ints | None = None) -> Array:
@@ -55,10 +60,19 @@ class _Pick:
         if len(arrays) == 1:
             return _mapped(_taken(first, rows), tables[0])
         kinds = {array.dtype if table is None else table.dtype for array, table in zip(arrays, tables, strict=True)}
+        kind = np.result_type(*kinds)
+        later = [
+            (here, _mapped(arrays[k][rows[here] - self.starts[k]], tables[k]).astype(kind, copy=False))
+            for k, here in self._later(rows, is_whole=some is None)
+        ]
+        if first.strides == (0,):
+            one = _mapped(first[:1], tables[0]).astype(kind, copy=False)
+            if all(others.tobytes() == one.tobytes() * len(others) for _, others in later):
+                return np.broadcast_to(one[0], len(rows))  # takes no memory
         # Nearly all entries are those of the first array: the others are put in their places.
-        found = _mapped(_taken(first, rows), tables[0]).astype(np.result_type(*kinds), copy=False)
-        for k, here in self._later(rows, is_whole=some is None):
-            found[here] = _mapped(arrays[k][rows[here] - self.starts[k]], tables[k])
+        found = _mapped(_taken(first, rows), tables[0]).astype(kind, copy=False)
+        for here, others in later:
+            found[here] = others
         return found
 
     def _later(self, rows: Ints, *, is_whole: bool) -> list[tuple[int, Ints]]:

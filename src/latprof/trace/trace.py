@@ -256,11 +256,15 @@ class Trace:
         return self.sent_exactly & self.last_output_exactly
 
     def _span(self, since: str, until: str, where: Mask) -> Floats:
+        if not where.any():  # such as the first token of logs that never state it
+            return np.full(len(self), np.nan)
         span = np.round(self.numbers[until] - self.numbers[since], DURATION_DIGITS)
         return np.where(where & (span >= 0), span, np.nan)
 
     def _at_most(self, span: Floats) -> Floats:
-        """An upper bound from two stamps: whole seconds may hide one more second."""
+        """An upper bound from two stamps, which is rounded already: whole seconds may hide one more second."""
+        if self._fine.all():
+            return span + 0.0  # for -0.0
         return np.round(span + np.where(self._fine, 0.0, 1.0), DURATION_DIGITS)
 
     @derived

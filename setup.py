@@ -7,6 +7,7 @@ READER = "src/latprof/formats/claude_code"
 TRACE = "src/latprof/trace"
 ESTIMATE = "src/latprof/estimate"
 STATS = "src/latprof/stats"
+STORE = "src/latprof/store"
 SLOTS = (f"{TRACE}/_slots.h", f"{TRACE}/_slots.pxd")
 TABLE = tuple(f"{READER}/{name}" for name in ("_table.h", "_index.h", "_pairs.h", "_calls.h", "_native.pxd"))
 SOURCES = {
@@ -18,6 +19,7 @@ SOURCES = {
         *(f"{STATS}/{name}.h" for name in ("_quantiles", "_group", "_order", "_parts")),
         f"{ESTIMATE}/_exact.h",
     ),
+    f"{STORE}/_native_crc.pyx": (f"{STORE}/_crc.h",),
 }
 # Sums must be those of the Python code to the last bit: no multiplication fused with an addition. The others only let
 # the compiler take several calls at once. Microsoft's compiler keeps to the order as it is.
@@ -40,7 +42,7 @@ setup(
             path.removeprefix("src/").removesuffix(".pyx").replace("/", "."),
             [path],
             depends=list(headers),
-            include_dirs=[READER, TRACE, ESTIMATE, STATS],
+            include_dirs=[READER, TRACE, ESTIMATE, STATS, STORE],
             optional=True,
         )
         for path, headers in SOURCES.items()

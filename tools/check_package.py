@@ -14,13 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COMPILED = (
     *("formats/claude_code/_native", "formats/claude_code/_native_calls", "trace/_native_columns"),
-    *("estimate/_native_sums", "stats/_native_quantiles"),
+    *("estimate/_native_sums", "stats/_native_quantiles", "store/_native_crc"),
 )
 HEADERS = (
     *(f"formats/claude_code/_{name}.h" for name in ("json", "record", "table", "index", "pairs", "calls")),
     *("formats/claude_code/_native.pxd", "trace/_slots.h", "trace/_slots.pxd"),
     *("estimate/_sums.h", "estimate/_plain.h", "estimate/_exact.h"),
     *(f"stats/_{name}.h" for name in ("quantiles", "group", "order", "parts")),
+    "store/_crc.h",
 )
 IN_SDIST = (
     *("README.md", "LICENSE", "CHANGELOG.md", "justfile", "setup.py"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import random
@@ -86,6 +87,7 @@ def test_it_is_compiled_where_it_can_be() -> None:
     assert is_compiled()
     assert columns.is_compiled()
     assert cuts.is_compiled()
+    assert importlib.util.find_spec("latprof.store._native_crc") is not None
 
 
 @not_compiled

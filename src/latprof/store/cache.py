@@ -311,4 +311,14 @@ def _checked(name: bytes, sealed: Any) -> bytes | None:
 
 
 def _seal(name: bytes, value: bytes) -> bytes:
-    return crc32(value, crc32(name)).to_bytes(_SEAL_BYTES, "little")
+    return _checksum(value, crc32(name)).to_bytes(_SEAL_BYTES, "little")
+
+
+def _checksum(value: bytes, before: int) -> int:
+    """CRC-32; that of a large value from compiled code where there is any."""
+    if len(value) > _LARGE_BYTES:
+        with suppress(ImportError):  # not compiled on this machine
+            from latprof.store import _native_crc
+
+            return _native_crc.crc32(value, before)
+    return crc32(value, before)

@@ -1,0 +1,5 @@
+__all__ = ["IS_THERE", "crc32"]
+
+IS_THERE: bool
+
+def crc32(data: bytes, before: int = 0) -> int: ...

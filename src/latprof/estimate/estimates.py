@@ -222,20 +222,8 @@ def _by_model(trace: Trace) -> list[_Part]:
 
 def _factors(trace: Trace, subject: Subject, *, over_time: bool) -> tuple[Factor, ...]:
     """Trigger, effort with speed mode, and stretch of time, where there are calls enough of several levels."""
-    rows = subject.rows
-    efforts, speeds = trace.codes("effort"), trace.codes("speed_mode")
-    # From 0 on: None has the code -1 in both.
-    width = len(speeds.categories) + 1
-    mode = (efforts.codes.take(rows) + 1) * width + speeds.codes.take(rows) + 1
-    numbers, codes = numbered(mode, (len(efforts.categories) + 1) * width)
-    names = []
-    for item in numbers.tolist():
-        effort, speed = divmod(item - width, width)
-        names.append(f"{_name(efforts, effort) or 'usual'} {_name(speeds, speed - 1) or ''}".strip())
-    factors = [
-        _factor("trigger", trace.codes("trigger").codes[rows], trace.codes("trigger").categories),
-        _factor("effort", codes.astype(np.int64), tuple(names)),
-    ]
+    rows, trigger = subject.rows, trace.codes("trigger")
+    factors = [_factor("trigger", trigger.codes[rows], trigger.categories), *_effort(trace, rows)]
     old = settled(len(rows))
     periods = min(old // _PERIOD_CALLS, _MOST_PERIODS) if over_time else 0
     if periods >= 2:
@@ -244,6 +232,22 @@ def _factors(trace: Trace, subject: Subject, *, over_time: bool) -> tuple[Factor
         level = np.minimum(place * periods // old, periods - 1)
         factors.append(Factor("time", level, tuple(f"part {k + 1} of {periods}" for k in range(periods))))
     return tuple(factor for factor in factors if len(factor.names) > 1)
+
+
+def _effort(trace: Trace, rows: Ints) -> Iterator[Factor]:
+    """Effort with speed mode; nothing where it is known that all calls have the same."""
+    efforts, speeds = trace.codes("effort"), trace.codes("speed_mode")
+    if efforts.is_one and speeds.is_one:
+        return
+    # From 0 on: None has the code -1 in both.
+    width = len(speeds.categories) + 1
+    mode = (efforts.codes.take(rows) + 1) * width + speeds.codes.take(rows) + 1
+    numbers, codes = numbered(mode, (len(efforts.categories) + 1) * width)
+    names = []
+    for item in numbers.tolist():
+        effort, speed = divmod(item - width, width)
+        names.append(f"{_name(efforts, effort) or 'usual'} {_name(speeds, speed - 1) or ''}".strip())
+    yield _factor("effort", codes.astype(np.int64), tuple(names))
 
 
 def _name(column: Codes, code: int) -> str | None:

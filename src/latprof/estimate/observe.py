@@ -115,6 +115,8 @@ class Subject:
 
     def known(self) -> int:
         """Of how many calls the first token is stated."""
+        if not self.trace.first_output_exactly.any():
+            return 0
         some = np.flatnonzero(self.trace.first_output_exactly.take(self.rows))
         return int((self.trace.numbers["first_output_at"].take(self.rows[some]) > self.sent_at[some]).sum())
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import field
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,7 @@ _FILES: Final = 256
 _LINE_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 
-@dataclass(frozen=True, slots=True)
-class KeptFile:
+class KeptFile(NamedTuple):
     """A file of which everything is known before it is read; `rows` of some columns are its calls."""
 
     place: int

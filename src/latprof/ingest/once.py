@@ -198,7 +198,7 @@ def _set_owners(columns: Columns, owners: dict[int, Owner]) -> None:
 def join_sources(columns: Columns) -> tuple[Columns, int]:
     """One call for the records of several sources that tell of it; and how many were taken into another one."""
     source = _sources(columns)
-    if not len(source) or (source == source[0]).all():
+    if not len(source) or source.strides == (0,) or (source == source[0]).all():
         return columns, 0
     rows = np.flatnonzero(_meeting(columns, source))
     records = [Record(f"{reader}/{call.told_by}", call) for _, call, reader in _calls(columns, rows)]
@@ -222,9 +222,11 @@ def join_sources(columns: Columns) -> tuple[Columns, int]:
 
 def _sources(columns: Columns) -> Ints:
     """A number per kind of source that told a call: the reader, and the kind of record it was read from."""
-    reader, told_by = (columns.code(name).astype(np.int64) + 1 for name in ("reader", "told_by"))
-    if len(columns) and (reader == reader[0]).all() and (told_by == told_by[0]).all():
-        return np.zeros(len(columns), dtype=np.int64)
+    short = [columns.code(name) for name in ("reader", "told_by")]
+    if len(columns) and all((codes == codes[0]).all() for codes in short):
+        one: Ints = np.broadcast_to(np.int64(0), len(columns))
+        return one
+    reader, told_by = (codes.astype(np.int64) + 1 for codes in short)
     numbers: Ints = np.unique(reader * (len(columns.pool) + 1) + told_by, return_inverse=True)[1]
     return numbers
 

@@ -20,7 +20,10 @@ class Several(NamedTuple):
 
 def of_several(columns: Columns) -> Several:
     """Counts over calls with all their copies; a copy that nobody's name is on says nothing."""
-    engineer = columns.code("engineer").astype(np.int64)
+    codes = columns.code("engineer")
+    if not len(codes) or (codes == codes[0]).all():
+        return Several()
+    engineer = codes.astype(np.int64)
     named = np.flatnonzero(engineer >= 0)
     if len(named) < 2 or (engineer[named] == engineer[named[0]]).all():
         return Several()

@@ -172,7 +172,8 @@ class _Later:
         self._plan: Any = None
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        if instance is None or not self._left:
+        # Python 3.13 asks with the class in the place of an object when it looks for a signature.
+        if not self._left or not isinstance(instance, self._owner):
             return self.method().__get__(instance, owner)
         self._left -= 1
         self._plan = self._plan or _plan(self._owner)

@@ -13,7 +13,7 @@ _MB = 1 << 20
 
 
 def keep_freed() -> None:
-    """Freed memory stays with this process, which uses it again and soon ends.
+    """Freed memory stays with this process, which uses it again.
 
     Columns of some hundred kB are allocated and freed all the time. Each time the C library would give their memory
     back and ask for new, which the system has to fill with zeros, page by page. Larger ones are few, and are given

@@ -301,5 +301,12 @@ def test_what_is_not_there_is_refused() -> None:
         groups.quantiles(values, drawn, small + 1, one, small[:1], asked)
     with pytest.raises(IndexError):
         groups.quantiles(values, drawn, small, one, small[:1] - 1, asked)
+    for wrong_one in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            groups.measured(values, np.array([wrong_one]), least, points)
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            groups.quantiles(values, drawn, small, one, small[:1], np.array([wrong_one]))
+    with pytest.raises(ValueError, match="twice"):
+        groups.quantiles(values, drawn, small, np.array([0, 2]), small, asked)
     with pytest.raises(ValueError, match="too many"):
         _native_quantiles.quantiles_of_rows(np.ones((1, 5000), dtype=np.float32), small[:1], asked)

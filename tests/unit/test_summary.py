@@ -12,7 +12,7 @@ from latprof.metrics import METRICS, metric
 from latprof.model import Call
 from latprof.stats import MetricRow, Summary, min_calls, summarize
 from latprof.stats.summary import DEFAULT_QUANTILES, one_value
-from latprof.trace import Estimates
+from latprof.trace import Estimates, Trace
 from made_calls import made, trace_of
 
 
@@ -171,3 +171,11 @@ def _tool_blocks() -> tuple[Any, ...]:
     from made_calls import NOON
 
     return (Block("text", end_at=NOON + 2), Block("tool_use", end_at=NOON + 4, name="Bash", result_at=NOON + 9))
+
+
+@pytest.mark.parametrize("wrong", [-0.5, 1.5, float("nan")])
+def test_what_is_no_quantile_is_refused(wrong: float) -> None:
+    """And not looked for beyond the ends of the calls."""
+    trace = Trace.from_calls([Call("a", "s", output_tokens=number) for number in range(9)])
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        summarize(trace, quantiles=(0.5, wrong))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from latprof.trace.origin import Origin
 __all__ = ["Facts", "facts_of"]
 
 Ints = NDArray[np.int64]
+
+# Of chunks of one model: some 4 million calls, or fewer in several choices.
+_MOST_NAMES: Final = 4096
 
 
 def facts_of(observed: Observed) -> str:
@@ -62,7 +66,8 @@ class Facts:
         return self._used[place]
 
     def keep(self) -> None:
-        """Put the names on the shelf if any is new."""
+        """Put the names on the shelf if any is new, with the latest of those that other choices of calls have."""
         if self._used.keys() - self._listed.keys():
-            names = {"places": list(self._used), "facts": list(self._used.values())}
+            every = list((self._listed | self._used).items())[-_MOST_NAMES:]
+            names = {"places": [place for place, _ in every], "facts": [name for _, name in every]}
             self.shelf[self.listed_as] = {name: np.array(texts, dtype=np.str_) for name, texts in names.items()}

@@ -17,6 +17,9 @@ __all__ = ["LAYOUT", "Groups", "quantiles_of_rows"]
 # To be compared with what the Python code expects, however old this file is.
 LAYOUT = 2
 
+# Places among the values that are set aside are counted in 32 bits.
+cdef int64_t MOST_PLACES = (1 << 31) - 1
+
 cdef extern from "_quantiles.h" nogil:
     int64_t VERY_MANY
     ctypedef double (*Point)(double *points, int64_t degrees) noexcept nogil
@@ -140,6 +143,7 @@ cdef class Groups:
         cdef Wanted wanted
         if values.shape[0] != self.plan.n or least.shape[0] != quantiles or not points.shape[0]:
             raise ValueError("columns of different lengths")
+        _check_asked(asked)
         counted, found = _empty((2, groups), _INT64), _empty((groups, quantiles, 3), _FLOAT64)
         cdef int64_t[:, ::1] counts = counted
         cdef double[::1] flat = found.reshape(-1) if quantiles else _empty(1, _FLOAT64)
@@ -212,6 +216,14 @@ def quantiles_of_rows(const float[:, ::1] values, const int32_t[::1] chosen, con
     return _answers(values, chosen, one[0], one[1], asked, _Memory())[0]
 
 
+cdef int _check_asked(const double[::1] asked) except -1:
+    cdef int64_t place
+    for place in range(asked.shape[0]):
+        if not 0 <= asked[place] <= 1:
+            raise ValueError("a quantile that is not between 0 and 1")
+    return 0
+
+
 cdef object _answers(
     const float[:, ::1] values, const int32_t[::1] of_row, const int64_t[::1] starts, const int32_t[::1] members,
     const double[::1] asked, _Memory memory,
@@ -221,8 +233,9 @@ cdef object _answers(
     cdef Question question
     if not asked.shape[0] or not n or parts < 1 or not members.shape[0] or not width or of_row.shape[0] != n:
         raise ValueError("nothing to do")
-    if width > AT_ONCE:
+    if width > AT_ONCE or n > MOST_PLACES // width:
         raise ValueError("too many values for each row")
+    _check_asked(asked)
     for place in range(members.shape[0]):
         if members[place] < 0:
             raise IndexError(members[place])
@@ -235,6 +248,8 @@ cdef object _answers(
     for place in range(parts):
         if not 0 <= starts[place] <= starts[place + 1] <= members.shape[0]:
             raise IndexError(starts[place])
+        if starts[place + 1] - starts[place] > groups:
+            raise ValueError("a part that names a group twice")
     found = _empty((parts, asked.shape[0]), _FLOAT64)
     cdef double[:, ::1] answer = found
     question.values, question.of_row, question.starts = &values[0, 0], &of_row[0], &starts[0]

@@ -134,8 +134,10 @@ def is_compiled() -> bool:
 
 
 def parts_of(columns: Iterable[Column], cuts: Cuts, quantiles: Sequence[float]) -> Iterator[Measured]:
-    """What each column has in the parts of each cut, columns in their order."""
+    """What each column has in the parts of each cut, columns in their order. Raises ValueError for no quantile."""
     asked = list(dict.fromkeys(quantiles))
+    if not all(0 <= probability <= 1 for probability in asked):
+        raise ValueError(f"quantiles lie between 0 and 1: {asked}")
     if _compiled is None or not len(cuts.cell) or not cuts.each:
         return _in_python(columns, cuts, asked)
     return _by_extension(columns, cuts, asked)

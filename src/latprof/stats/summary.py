@@ -72,7 +72,7 @@ def summarize(
 ) -> Summary:
     """Percentiles (linear between order statistics) of each metric, kind and group.
 
-    Raises KeyError for an unknown grouping key.
+    Raises KeyError for an unknown grouping key, ValueError for a quantile that is not between 0 and 1.
     """
     return summaries(trace, (by,), quantiles=quantiles, metrics=metrics, tz=tz)[0]
 

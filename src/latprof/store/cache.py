@@ -6,6 +6,7 @@ No error ever leaves this module: after the first one the cache is closed, and a
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 import threading
@@ -316,9 +317,13 @@ def _seal(name: bytes, value: bytes) -> bytes:
 
 def _checksum(value: bytes, before: int) -> int:
     """CRC-32; that of a large value from compiled code where there is any."""
-    if len(value) > _LARGE_BYTES:
-        with suppress(ImportError):  # not compiled on this machine
-            from latprof.store import _native_crc
+    return (_for_large() if len(value) > _LARGE_BYTES else crc32)(value, before)
 
-            return _native_crc.crc32(value, before)
-    return crc32(value, before)
+
+@functools.cache
+def _for_large() -> Callable[[bytes, int], int]:
+    try:
+        from latprof.store import _native_crc
+    except ImportError:  # not compiled on this machine
+        return crc32
+    return _native_crc.crc32

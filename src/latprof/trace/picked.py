@@ -6,8 +6,7 @@ several times. Here that is done to row numbers only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,10 @@ from numpy.typing import NDArray
 
 from latprof.classes import dataclass
 from latprof.trace.blocks import BLOCK_NUMBERS, BlockStore
-from latprof.trace.by_name import ByName
 from latprof.trace.columns import CODED, IDS, NUMBERS, Columns, uses_of
 from latprof.trace.ids import Ids
 from latprof.trace.origin import Origin
+from latprof.trace.picks import Pick, PickedArrays, PickedCodes, PickedIds, Tables, mapped
 from latprof.trace.pool import Pool, code_type
 from latprof.trace.stored_columns import StoredBlocks, StoredColumns
 
@@ -26,201 +25,6 @@ __all__ = ["PickedColumns"]
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
-Tables = list[Array | None]
-
-
-def _no_rows() -> None:
-    return None
-
-
-@dataclass(slots=True)
-class _Pick:
-    """Some entries of arrays that stand in a row, each array from one of `starts` on; `make` gives their numbers."""
-
-    starts: Ints
-    make: Callable[[], Ints | None]
-    _rows: Ints | None = None
-    _is_made: bool = False
-    _of_later: list[tuple[int, Ints]] | None = None
-
-    def rows(self, some: Ints | None = None) -> Ints | None:
-        """The numbers of the entries, or of some of them; None for all in their order."""
-        if not self._is_made:
-            self._rows, self._is_made = self.make(), True
-            self.make = _no_rows  # what it was made of is let go
-        return some if self._rows is None else self._rows if some is None else self._rows[some]
-
-    def of(self, arrays: Sequence[Array], tables: Tables, some: Ints | None = None) -> Array:
-        """The entries of these arrays, or some of them; a table says what stands for the codes of an array."""
-        rows, first = self.rows(some), arrays[0]
-        if rows is None or not len(first):
-            mapped = [_mapped(array, table) for array, table in zip(arrays, tables, strict=True)]
-            whole = mapped[0] if len(mapped) == 1 else np.concatenate(mapped)
-            return whole if rows is None else whole[rows]
-        if len(arrays) == 1:
-            return _mapped(_taken(first, rows), tables[0])
-        kinds = {array.dtype if table is None else table.dtype for array, table in zip(arrays, tables, strict=True)}
-        kind = np.result_type(*kinds)
-        later = [
-            (here, _mapped(arrays[k][rows[here] - self.starts[k]], tables[k]).astype(kind, copy=False))
-            for k, here in self._later(rows, is_whole=some is None)
-        ]
-        if first.strides == (0,):
-            one = _mapped(first[:1], tables[0]).astype(kind, copy=False)
-            if all(others.tobytes() == one.tobytes() * len(others) for _, others in later):
-                return np.broadcast_to(one[0], len(rows))  # takes no memory
-        # Nearly all entries are those of the first array: the others are put in their places.
-        found = _mapped(_taken(first, rows), tables[0]).astype(kind, copy=False)
-        for here, others in later:
-            found[here] = others
-        return found
-
-    def _later(self, rows: Ints, *, is_whole: bool) -> list[tuple[int, Ints]]:
-        """Which arrays but the first have any of the entries, and which."""
-        if is_whole and self._of_later is not None:
-            return self._of_later
-        behind = np.flatnonzero(rows >= self.starts[1])
-        own = np.searchsorted(self.starts, rows[behind], "right") - 1
-        found = [(k, behind[own == k]) for k in np.flatnonzero(np.bincount(own)).tolist()]
-        if is_whole:
-            self._of_later = found
-        return found
-
-
-def _taken(array: Array, rows: Ints) -> Array:
-    """The entries of these rows, something for rows that are beyond; one value may stand for all."""
-    return array.take(rows, mode="clip") if array.strides[0] else np.full(len(rows), array[0])
-
-
-def _mapped(codes: Array, table: Array | None) -> Array:
-    return codes if table is None else table[codes]
-
-
-@dataclass(slots=True)
-class _Codes:
-    """Rows of codes; `of` gives those of the parts by number, `own` are such as were given."""
-
-    pick: _Pick
-    of: Callable[[int], list[Array]]
-    tables: Tables
-    count: int
-    own: dict[int, Array] = field(default_factory=dict)
-    made: dict[int, Array] = field(default_factory=dict)
-
-    def __getitem__(self, row: int) -> Array:
-        if row in self.own:
-            return self.own[row]
-        if row not in self.made:
-            self.made[row] = self.pick.of(self.of(row), self.tables)
-        return self.made[row]
-
-    def __setitem__(self, row: int, codes: Array) -> None:
-        self.own[row] = codes
-
-    def __len__(self) -> int:
-        return self.count
-
-    def part(self, row: int, columns: Ints) -> Array:
-        """Some codes of one row."""
-        known = self.own.get(row, self.made.get(row))
-        return self.pick.of(self.of(row), self.tables, columns) if known is None else known[columns]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of rows and their length."""
-        rows = self.pick.rows()
-        return self.count, int(self.pick.starts[-1]) if rows is None else len(rows)
-
-    def keep(self, pick: _Pick, rows: Callable[[], Ints]) -> None:
-        """Go on with another pick, that of these rows."""
-        self.pick, self.made = pick, {}
-        self.own = {row: codes[rows()] for row, codes in self.own.items()}
-
-    def turn(self, table: Array) -> None:
-        """Put other codes in the place of all codes."""
-        self.tables = [table if old is None else table[old] for old in self.tables]
-        self.own = {row: table[codes] for row, codes in self.own.items()}
-        self.made = {row: table[codes] for row, codes in self.made.items()}
-
-
-@dataclass(slots=True)
-class _Arrays(ByName[Array]):
-    """Numbers by name; `of` gives those of the parts."""
-
-    pick: _Pick
-    of: Callable[[str], list[Array]]
-    names: dict[str, None]
-    made: dict[str, Array] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self.names:
-            raise KeyError(name)
-        if name not in self.made:
-            arrays = self.of(name)
-            self.made[name] = self.pick.of(arrays, [None] * len(arrays))
-        return self.made[name]
-
-    def __setitem__(self, name: str, column: Array) -> None:
-        raise TypeError("picked columns are read only")
-
-    def known(self) -> dict[str, None]:
-        """The names."""
-        return self.names
-
-    def __delitem__(self, name: str) -> None:
-        ByName.__delitem__(self, name)
-        self.made.pop(name, None)
-
-    def part(self, name: str, rows: Ints) -> Array:
-        """Some entries of an array. Raises KeyError."""
-        if name in self.made:
-            return self.made[name][rows]
-        if name not in self.names:
-            raise KeyError(name)
-        arrays = self.of(name)
-        return self.pick.of(arrays, [None] * len(arrays), rows)
-
-    def keep(self, pick: _Pick) -> None:
-        """Go on with another pick."""
-        self.pick, self.made = pick, {}
-
-
-@dataclass(slots=True)
-class _Ids(ByName[Ids]):
-    """Columns of ids by name."""
-
-    pick: _Pick
-    of: Callable[[str], list[Ids]]
-    names: dict[str, None]
-
-    def __getitem__(self, name: str) -> Ids:
-        if name not in self.names:
-            raise KeyError(name)
-        return self._picked(name, self.pick.rows())
-
-    def __setitem__(self, name: str, ids: Ids) -> None:
-        raise TypeError("picked columns are read only")
-
-    def known(self) -> dict[str, None]:
-        """The names."""
-        return self.names
-
-    def part(self, name: str, rows: Ints) -> Ids:
-        """Some ids of a column. Raises KeyError."""
-        if name not in self.names:
-            raise KeyError(name)
-        return self._picked(name, self.pick.rows(rows))
-
-    def _picked(self, name: str, rows: Ints | None) -> Ids:
-        parts = self.of(name)
-        if rows is None or len(parts) == 1:
-            whole = parts[0] if len(parts) == 1 else Ids.concat(parts)
-            return whole if rows is None else whole.take(rows)
-        own = np.searchsorted(self.pick.starts, rows, "right") - 1
-        here = [np.flatnonzero(own == k) for k in range(len(parts))]
-        listed = zip(parts, here, self.pick.starts[:-1], strict=True)
-        taken = [part.take(rows[some] - start) for part, some, start in listed]
-        return Ids.concat(taken).take(np.argsort(np.concatenate(here)))
 
 
 @dataclass(slots=True)
@@ -280,25 +84,25 @@ class _PickedBlocks(StoredBlocks):
     whole: Any = None
 
     @classmethod
-    def of_rows(cls, held: _Parts, tables: Tables, calls: _Pick) -> _PickedBlocks:
+    def of_rows(cls, held: _Parts, tables: Tables, calls: Pick) -> _PickedBlocks:
         """The blocks of these calls."""
         whole = _counted(np.concatenate([part.blocks.counts for part in held.parts]))
         starts = held.starts([part.blocks.coded.shape[1] for part in held.parts])
         names = _names([part.blocks.numbers for part in held.parts], BLOCK_NUMBERS)
         rows = calls.rows()
-        pick = _Pick(starts, lambda: None if rows is None else whole.places(rows)[1])
+        pick = Pick(starts, lambda: None if rows is None else whole.places(rows)[1])
         return cls(
             whole.counts if rows is None else whole.counts[rows],
-            _Codes(pick, held.block_codes, tables, 2),
-            _Arrays(pick, held.block_numbers, names),
+            PickedCodes(pick, held.block_codes, tables, 2),
+            PickedArrays(pick, held.block_numbers, names),
             whole=whole,
         )
 
-    def keep_calls(self, calls: _Pick, rows: Ints) -> None:
+    def keep_calls(self, calls: Pick, rows: Ints) -> None:
         """Keep only the blocks of these calls, in this order, which are those rows of the calls before."""
         whole, before = self.whole, _counted(self.counts)
         # Calls are picked several times before any block is asked for: its place follows from the last time alone.
-        pick = _Pick(self.coded.pick.starts, lambda: whole.places(calls.rows())[1])
+        pick = Pick(self.coded.pick.starts, lambda: whole.places(calls.rows())[1])
         self.coded.keep(pick, lambda: before.places(rows)[1])
         numbers: Any = self.numbers
         numbers.keep(pick)
@@ -333,13 +137,13 @@ class PickedColumns(StoredColumns):
         kind = code_type(len(pool.numbers))
         # The first part's codes stay as they are: its texts come first.
         tables: Tables = [None, *(table.astype(kind) for table in listed[1:])]
-        pick = _Pick(held.starts([len(part) for part in parts]), lambda: rows)
+        pick = Pick(held.starts([len(part) for part in parts]), lambda: rows)
         keys = np.concatenate([part.keys for part in parts])
         return cls(
             pool.texts,
-            _Codes(pick, held.codes, tables, len(CODED)),
-            _Arrays(pick, held.numbers, _names([part.numbers for part in parts], NUMBERS)),
-            _Ids(pick, held.ids, _names([part.ids for part in parts], IDS)),
+            PickedCodes(pick, held.codes, tables, len(CODED)),
+            PickedArrays(pick, held.numbers, _names([part.numbers for part in parts], NUMBERS)),
+            PickedIds(pick, held.ids, _names([part.ids for part in parts], IDS)),
             keys if rows is None else keys[rows],
             _PickedBlocks.of_rows(held, tables, pick),
             parts=held,
@@ -374,7 +178,7 @@ class PickedColumns(StoredColumns):
     def keep(self, rows: Ints) -> None:
         """Keep only the calls of these rows, in this order."""
         before = self.pick
-        self.pick = _Pick(before.starts, lambda: before.rows(rows))
+        self.pick = Pick(before.starts, lambda: before.rows(rows))
         self.keys = self.keys[rows]
         self.origin = None if self.origin is None else self.origin.take(rows)
         self.codes.keep(self.pick, lambda: rows)
@@ -396,8 +200,8 @@ class PickedColumns(StoredColumns):
         taken: list[Columns] = []
         for k, some in enumerate(here):
             part = self.parts.parts[k].take(chosen[some] - self.pick.starts[k])
-            part.codes = _mapped(part.codes, self.codes.tables[k])
-            part.blocks.coded = _mapped(part.blocks.coded, self.codes.tables[k])
+            part.codes = mapped(part.codes, self.codes.tables[k])
+            part.blocks.coded = mapped(part.blocks.coded, self.codes.tables[k])
             part.pool = self.pool
             taken.append(part)
         whole = Columns.concat(taken)

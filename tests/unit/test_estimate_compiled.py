@@ -111,6 +111,50 @@ def test_sums_have_the_same_bits(problem: Problem) -> None:
         assert same(part, wanted)
 
 
+@not_compiled
+@pytest.mark.property
+@settings(max_examples=50, deadline=None)
+@given(seeds, st.integers(0, 300), st.sampled_from([np.float32, np.float64]), st.sampled_from([2, 5, 10]))
+def test_readings_are_dealt_alike(seed: int, calls: int, kind: type, width: int) -> None:
+    """Into the same rows, with nothing where decoding was too short to be timed; odd numbers included."""
+    from latprof.estimate import _native_sums
+
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(calls + 7)[:calls]
+    first, speed = (np.exp(rng.normal(3, 3, (calls, width + 2))).astype(np.float32) for _ in range(2))
+    first[rng.random(first.shape) < 0.05], speed[rng.random(speed.shape) < 0.05] = np.nan, rng.choice(ODD)
+    tokens = np.where(rng.random(calls) < 0.1, np.nan, rng.integers(1, 900, calls).astype(np.float64))
+    filled = []
+    with np.errstate(all="ignore"):
+        for module in (_native_sums, plain):
+            columns = [np.full((calls + 7, size), np.nan, dtype=kind) for size in (width, 2, width, 2)]
+            module.dealt(rows, tokens, first, speed, 0.25, *columns)
+            filled.append(columns)
+    for one, other in zip(*filled, strict=True):
+        assert same(one, other)
+
+
+@not_compiled
+@pytest.mark.parametrize("change", ["row", "below", "tokens", "width", "ends"])
+def test_readings_that_do_not_fit_are_not_dealt(change: str) -> None:
+    """Nothing is written beyond the columns."""
+    from latprof.estimate import _native_sums
+
+    rows, tokens = np.arange(3), np.full(3, 9.0)
+    first, speed = np.ones((3, 12), dtype=np.float32), np.ones((3, 12), dtype=np.float32)
+    sizes = [10, 2, 10, 2]
+    if change in {"row", "below"}:
+        rows[1] = 3 if change == "row" else -1
+    elif change == "tokens":
+        tokens = tokens[1:]
+    elif change == "width":
+        first = first[:, 1:].copy()
+    else:
+        sizes[3] = 1
+    with pytest.raises(IndexError if change in {"row", "below"} else ValueError):
+        _native_sums.dealt(rows, tokens, first, speed, 0.25, *(np.zeros((3, size)) for size in sizes))
+
+
 @pytest.mark.property
 @settings(max_examples=30, deadline=None)
 @given(problems, st.integers(1, 300))

@@ -167,18 +167,27 @@ def observed_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_calls_of_a_kept_piece_are_not_observed_again(
     large: Made, plain: Estimation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only those that the model is fitted on, and chunks with new calls; the results are those of a run without."""
+    """Only chunks with new calls, and not those that the model is fitted on; the results are those of a run without."""
     shelf, counts = Files(), observed_calls(monkeypatch)
     first = estimate(kept_as(large.calls, b"one"), shelf=shelf)
     assert sum(counts) > len(large.calls)
     counts.clear()
     again = estimate(kept_as(large.calls, b"one"), shelf=shelf)
-    fitted_on = len(choose(np.arange(len(large.calls))).calls)
-    assert counts == [fitted_on]
-    counts.clear()
+    assert counts == []
     grown = estimate(kept_as(large.calls, b"one", new=3), shelf=shelf)
-    assert fitted_on < sum(counts) < fitted_on + len(large.calls)
+    assert 3 <= sum(counts) < len(large.calls)
     assert all(same(plain, found) for found in (first, again, grown))
+
+
+def test_sessions_of_a_kept_piece_may_change(large: Made) -> None:
+    """They are settled among all logs of a run: the fit with its folds is that of the sessions as they are now."""
+    shelf = Files()
+    estimate(kept_as(large.calls, b"one"), shelf=shelf)
+    first = large.calls[0].session_id
+    fewer = [replace(call, session_id=first) if number % 2 else call for number, call in enumerate(large.calls)]
+    found = estimate(kept_as(fewer, b"one"), shelf=shelf)
+    assert shelf.written.count("fit") == 2
+    assert same(found, estimate(Trace.from_calls(fewer)))
 
 
 def test_another_piece_is_observed_anew_and_found_by_what_is_in_it(

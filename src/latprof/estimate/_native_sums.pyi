@@ -1,9 +1,11 @@
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.estimate.sums import Problem, Step
 
-__all__ = ["at_levels", "cumulative", "descend", "pooled", "refitted", "step", "totals"]
+__all__ = ["at_levels", "cumulative", "dealt", "descend", "pooled", "refitted", "step", "totals"]
 
 def totals(problem: Problem) -> NDArray[np.float32]: ...
 def step(problem: Problem, moments: NDArray[np.float32], grid: NDArray[np.float32]) -> Step: ...
@@ -43,3 +45,14 @@ def pooled(
     effects: NDArray[np.float64],
     pooling: float,
 ) -> NDArray[np.float64]: ...
+def dealt(
+    rows: NDArray[np.int64],
+    tokens: NDArray[np.float64],
+    first: NDArray[np.float32],
+    speed: NDArray[np.float32],
+    least: float,
+    values: NDArray[np.floating[Any]],
+    ends: NDArray[np.floating[Any]],
+    speeds: NDArray[np.floating[Any]],
+    speed_ends: NDArray[np.floating[Any]],
+) -> None: ...

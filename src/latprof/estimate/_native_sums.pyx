@@ -4,6 +4,7 @@
 Optional; they give the same bits.
 """
 
+cimport cython as _cython
 from libc.stdint cimport int64_t
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from latprof.estimate.plain import MOST_SWEEPS
 from latprof.estimate.sums import VERSION, Step
 
-__all__ = ["at_levels", "cumulative", "descend", "pooled", "refitted", "step", "totals"]
+__all__ = ["at_levels", "cumulative", "dealt", "descend", "pooled", "refitted", "step", "totals"]
 
 
 cdef extern from "_sums.h":
@@ -69,7 +70,7 @@ _NUMBERS = (
     "outlier", "least_mass",
 )
 if (
-    VERSION != (1, _COLUMNS, _NUMBERS, (PART_BITS, FIRST_LINE, LINES))
+    VERSION != (2, _COLUMNS, _NUMBERS, (PART_BITS, FIRST_LINE, LINES))
     or len(_COLUMNS) != COLUMNS or len(_NUMBERS) != NUMBERS
 ):
     raise ImportError("compiled beside another version of sums.py")
@@ -244,3 +245,39 @@ def pooled(
             &left[0], &room[0, 0], &room[1, 0],
         )
     return changed_
+
+
+ctypedef fused number:
+    float
+    double
+
+
+@_cython.cdivision(True)
+def dealt(
+    const int64_t[::1] rows not None, const double[::1] tokens not None, const float[:, ::1] first not None,
+    const float[:, ::1] speed not None, double least, number[:, ::1] values not None, number[:, ::1] ends not None,
+    number[:, ::1] speeds not None, number[:, ::1] speed_ends not None,
+):
+    """As in plain.py."""
+    cdef Py_ssize_t calls = rows.shape[0], width = values.shape[1], i, j, row, n = values.shape[0]
+    cdef float median
+    if not (
+        tokens.shape[0] == first.shape[0] == speed.shape[0] == calls and width == speeds.shape[1] and width >= 2
+        and first.shape[1] == speed.shape[1] == width + 2 and ends.shape[1] == speed_ends.shape[1] == 2
+        and ends.shape[0] == speeds.shape[0] == speed_ends.shape[0] == n
+    ):
+        raise ValueError("arrays that do not go together")
+    for i in range(calls):
+        if not 0 <= rows[i] < n:
+            raise IndexError(rows[i])
+    with nogil, _cython.boundscheck(False):
+        for i in range(calls):
+            row = rows[i]
+            for j in range(width):
+                values[row, j] = first[i, j]
+            ends[row, 0], ends[row, 1] = first[i, width], first[i, width + 1]
+            median = (speed[i, width // 2 - 1] + speed[i, width // 2]) / 2
+            if (tokens[i] - 1) / <double>median >= least:
+                for j in range(width):
+                    speeds[row, j] = speed[i, j]
+                speed_ends[row, 0], speed_ends[row, 1] = speed[i, width], speed[i, width + 1]

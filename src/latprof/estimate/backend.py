@@ -17,7 +17,7 @@ except ImportError:  # not compiled on this machine, or beside another version
 else:
     _compiled = _native_sums
 
-__all__ = ["at_levels", "cumulative", "descend", "is_compiled", "pooled", "refitted", "step", "totals"]
+__all__ = ["at_levels", "cumulative", "dealt", "descend", "is_compiled", "pooled", "refitted", "step", "totals"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -73,3 +73,10 @@ def pooled(values: Singles, levels: Ints, sizes: Ints, effects: Floats, pooling:
     """As `plain.pooled`."""
     found: Floats = (_compiled or plain).pooled(values, levels, sizes, effects, pooling)
     return found
+
+
+def dealt(
+    rows: Ints, tokens: Floats, first: Singles, speed: Singles, least: float, *columns: NDArray[np.floating[Any]]
+) -> None:
+    """As `plain.dealt`."""
+    (_compiled or plain).dealt(rows, tokens, first, speed, least, *columns)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
+from latprof.estimate.facts import Facts
 from latprof.estimate.group import Factor, Group, fit_group, read_group
 from latprof.estimate.observe import AGENTS, Subject, usable
 from latprof.estimate.sample import settled
@@ -71,15 +72,11 @@ class _Columns:
 
     def put(self, rows: Ints, tokens: Floats, readings: Readings) -> None:
         """The readings of some calls with so many tokens."""
+        from latprof.estimate.backend import dealt  # where nothing is read, nothing is loaded for it
+
         if not self.made:
             self.made = tuple(column.copy() for column in self.columns())
-        first, first_ends, speeds, speed_ends = self.made
-        speed = readings.speed_tps
-        first[rows], first_ends[rows] = readings.first_s[:, :ATOMS], readings.first_s[:, ATOMS:]
-        # Decoding that takes less than this cannot be timed, and its speed means nothing. The values grow.
-        median = (speed[:, ATOMS // 2 - 1] + speed[:, ATOMS // 2]) / 2
-        long = (tokens - 1) / median >= MIN_DECODE_S
-        speeds[rows[long]], speed_ends[rows[long]] = speed[long, :ATOMS], speed[long, ATOMS:]
+        dealt(rows, tokens, readings.first_s, readings.speed_tps, MIN_DECODE_S, *self.made)
 
     def columns(self) -> Iterator[Floats]:
         """Each of them; where nothing was put, without any memory."""
@@ -133,11 +130,14 @@ def estimate(
         subject = Subject.of(trace, rows[ready[rows]])
         factors = _factors(trace, subject, over_time=over_time)
         blank = Group(agent, model, len(rows), len(subject), subject.sessions())
-        group, found = fit_group(blank, subject, factors, seed, shelf)
+        facts = None if shelf is None else Facts(shelf, subject, (agent, model))
+        group, found = fit_group(blank, subject, factors, seed, facts)
         if found is not None and found.refused is None:
-            for where, readings in read_group(group, subject, found, shelf):
+            for where, readings in read_group(group, subject, found, facts):
                 read_rows = subject.rows[where]
                 columns.put(read_rows, trace.numbers["output_tokens"].take(read_rows), readings)
+        if facts is not None:
+            facts.keep()
         return group
 
     groups = list(map(read, parts)) if processes < 2 else _shared(parts, read, shelf, processes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import field, replace
 from typing import Final
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
+from latprof.estimate.known import Known
 from latprof.estimate.observe import Observed, Subject
 from latprof.estimate.shelf import Shelf, digest, full_name
 from latprof.trace.origin import Origin
@@ -18,8 +19,8 @@ __all__ = ["Facts", "facts_of"]
 
 Ints = NDArray[np.int64]
 
-# Of chunks of one model: some 4 million calls, or fewer in several choices.
-_MOST_NAMES: Final = 4096
+# Of what models were fitted on, in several choices of calls.
+_MOST_NAMES: Final = 64
 
 
 def facts_of(observed: Observed) -> str:
@@ -33,41 +34,57 @@ def facts_of(observed: Observed) -> str:
 
 @dataclass(slots=True)
 class Facts:
-    """The names of one model's calls, chunk by chunk.
+    """The names of one model's calls, for some of them at a time.
 
-    Of chunks that all come from one kept piece (`origin`) the shelf has a list of names by the calls' places in it.
+    Of calls that all come from one kept piece (`origin`) the shelf has a list of names by their places in it.
     """
 
     shelf: Shelf
-    origin: Origin | None
-    listed_as: str
+    subject: Subject
+    of_whom: tuple[str, str]
+    _origin: Origin | None = None
+    _listed_as: str | None = None
     _listed: dict[str, str] = field(default_factory=dict)
     _used: dict[str, str] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, subject: Subject, shelf: Shelf, agent: str, model: str) -> Facts:
-        """Those of an agent's model."""
-        origin = subject.trace.origin(subject.rows)
-        if origin is None:
-            return cls(shelf, None, "")
-        # Whether signatures tell follows from all calls of the model.
-        listed_as = full_name("facts", digest((origin.name, agent, model, subject.is_telling)))
-        arrays = shelf.get(listed_as, {"places": np.empty(0), "facts": np.empty(0)})
-        listed = dict(zip(arrays["places"].tolist(), arrays["facts"].tolist(), strict=True))
-        return cls(shelf, origin, listed_as, listed)
-
-    def name(self, begin: int, end: int, observed: Callable[[], Observed]) -> str:
-        """That of the calls from one place up to another one, which are `observed` where it is not known."""
-        entries = None if self.origin is None else self.origin.entries[begin:end]
-        if entries is None or (entries < 0).any():
+    def name(self, calls: Ints, observed: Callable[[], Observed]) -> str:
+        """That of the calls of these places, which are `observed` where it is not known."""
+        self._look_up()
+        if self._origin is None or not self.are_placed(calls).all():
             return facts_of(observed())
-        place = digest(entries)
+        place = digest(self._origin.entries[calls])
         self._used[place] = self._listed.get(place) or facts_of(observed())
         return self._used[place]
 
+    def are_placed(self, calls: Ints) -> NDArray[np.bool_]:
+        """Which of these calls come from the kept piece."""
+        self._look_up()
+        return np.zeros(len(calls), dtype=np.bool_) if self._origin is None else self._origin.entries[calls] >= 0
+
+    def known(self, model: str, levels: Sequence[Ints]) -> Known | None:
+        """What calls of the kept piece are read as under a model, by their levels; None where there is no piece."""
+        self._look_up()
+        if self._origin is None:
+            return None
+        table = np.array(levels, dtype=np.int16).reshape(len(levels), len(self.subject))
+        return Known(self.shelf, self._origin, table, model)
+
+    def _look_up(self) -> None:
+        """Find the list of this agent's model."""
+        if self._listed_as is not None:
+            return
+        self._origin, self._listed_as = self.subject.trace.origin(self.subject.rows), ""
+        if self._origin is None:
+            return
+        # Whether signatures tell follows from all calls of the model.
+        listed_as = digest((self._origin.name, self.of_whom, self.subject.is_telling))
+        self._listed_as = full_name("facts", listed_as)
+        arrays = self.shelf.get(self._listed_as, {"places": np.empty(0), "facts": np.empty(0)})
+        self._listed = dict(zip(arrays["places"].tolist(), arrays["facts"].tolist(), strict=True))
+
     def keep(self) -> None:
         """Put the names on the shelf if any is new, with the latest of those that other choices of calls have."""
-        if self._used.keys() - self._listed.keys():
+        if self._listed_as and self._used.keys() - self._listed.keys():
             every = list((self._listed | self._used).items())[-_MOST_NAMES:]
             names = {"places": [place for place, _ in every], "facts": [name for _, name in every]}
-            self.shelf[self.listed_as] = {name: np.array(texts, dtype=np.str_) for name, texts in names.items()}
+            self.shelf[self._listed_as] = {name: np.array(texts, dtype=np.str_) for name, texts in names.items()}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,14 @@ from latprof.classes import dataclass
 from latprof.estimate.facts import Facts
 from latprof.estimate.observe import Observed, Subject
 from latprof.estimate.sample import Choice, choose, chunks
-from latprof.estimate.shelf import Shelf, digest, fitted_from, kept, readings_from, saved
+from latprof.estimate.shelf import Arrays, digest, fitted_from, kept, readings_from, saved
 from latprof.estimate.values import Calibration, Fitted, Misfit, Parameters, Readings, Sample
 
 __all__ = ["Factor", "Group", "described", "fit_group", "read_group"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Result = TypeVar("Result", Fitted, Readings)
 
 MIN_CALLS: Final = 40
 MIN_SPANS: Final = 15
@@ -76,14 +77,17 @@ def _too_few(group: Group, n: int) -> str | None:
 
 
 def fit_group(
-    group: Group, subject: Subject, factors: tuple[Factor, ...], seed: int, shelf: Shelf | None = None
+    group: Group, subject: Subject, factors: tuple[Factor, ...], seed: int, facts: Facts | None = None
 ) -> tuple[Group, Fitted | None]:
-    """Fit one model's calls. A group that cannot be read well comes back refused."""
+    """Fit one model's calls, or find the fit on the shelf of their `facts`.
+
+    A group that cannot be read well comes back refused.
+    """
     group = described(group, subject, factors)
     if group.refused is not None:
         return group, None
-    sample = _sample(subject, choose(subject.in_time()), factors, seed)
-    found = kept(shelf, lambda: ("fit", _name(sample)), lambda: _fitted(sample), saved, fitted_from)
+    chosen = _Chosen(subject, choose(subject.in_time()), factors, seed)
+    found = _kept(facts, chosen.key, chosen.fitted, fitted_from)
     group = replace(
         group,
         **{name: getattr(found, name) for name in found.__slots__ if name != "grid"},
@@ -91,41 +95,89 @@ def fit_group(
     return group, found
 
 
-def _fitted(sample: Sample) -> Fitted:
-    from latprof.estimate.model import fitted  # most runs find their fits in the cache, and need none of this
-
-    return fitted(sample)
-
-
-def _name(sample: Sample) -> str:
-    """Everything that the fit depends on; where its calls stand in the trace is not part of it."""
-    sessions = np.unique(sample.observed.session, return_inverse=True)[1]
-    facts = replace(sample.observed, row=np.empty(0, dtype=np.int64), session=sessions)
-    return digest(replace(sample, observed=facts))
-
-
-def _sample(subject: Subject, choice: Choice, factors: tuple[Factor, ...], seed: int) -> Sample:
-    return Sample(
-        subject.observed(choice.calls),
-        choice.fitted,
-        tuple(factor.level[choice.calls] for factor in factors),
-        tuple(len(factor.names) for factor in factors),
-        len(choice.fitted) < len(subject),
-        seed,
-    )
-
-
 def read_group(
-    group: Group, subject: Subject, found: Fitted, shelf: Shelf | None = None
-) -> Iterator[tuple[slice, Readings]]:
-    """The posterior of every call, chunk by chunk: each depends on its own calls and the fitted model alone."""
-    facts = None if shelf is None else Facts.of(subject, shelf, group.agent, group.model)
-    model = "" if shelf is None else digest(found)
-    for begin, end in chunks(subject.sent_at):
-        part = _Part(subject, begin, end, tuple(factor.level[begin:end] for factor in group.factors), found)
-        yield slice(begin, end), kept(shelf, partial(part.key, facts, model), part.readings, saved, readings_from)
-    if facts is not None:
-        facts.keep()
+    group: Group, subject: Subject, found: Fitted, facts: Facts | None = None
+) -> Iterator[tuple[Ints, Readings]]:
+    """The posterior of every call, some at a time: each depends on its own facts and the fitted model alone.
+
+    Calls of a kept piece are known by their places in it, others chunk by chunk by what was observed of them.
+    """
+    levels = tuple(factor.level for factor in group.factors)
+    model = "" if facts is None else digest((found, subject.is_telling))
+    known = None if facts is None else facts.known(model, levels)
+    left = np.arange(len(subject))
+    if facts is not None and known is not None:
+        before = known.found()
+        if before is not None:
+            yield before
+            left = np.delete(left, before[0])
+        is_placed = facts.are_placed(left)
+        for part in _parts(subject, left[is_placed], levels, found):
+            readings = part.readings()
+            known.take(part.calls, readings)
+            yield part.calls, readings
+        known.keep()
+        left = left[~is_placed]
+    for part in _parts(subject, left, levels, found):
+        yield part.calls, _kept(facts, partial(part.key, model), part.readings, readings_from)
+
+
+def _parts(subject: Subject, calls: Ints, levels: tuple[Ints, ...], found: Fitted) -> Iterator[_Part]:
+    """Some calls in chunks."""
+    for begin, end in chunks(subject.sent_at[calls]):
+        some = calls[begin:end]
+        yield _Part(subject, some, tuple(level[some] for level in levels), found)
+
+
+def _kept(
+    facts: Facts | None,
+    key: Callable[[Facts], tuple[str, str]],
+    make: Callable[[], Result],
+    load: Callable[[Arrays], Result],
+) -> Result:
+    """A step's result from the shelf of these facts, or made and put there."""
+    return make() if facts is None else kept(facts.shelf, partial(key, facts), make, saved, load)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The calls that a group's model is fitted on."""
+
+    subject: Subject
+    choice: Choice
+    factors: tuple[Factor, ...]
+    seed: int
+
+    @cached_property
+    def observed(self) -> Observed:
+        """The observations of the calls."""
+        return self.subject.observed(self.choice.calls)
+
+    def key(self, facts: Facts) -> tuple[str, str]:
+        """Everything that the fit depends on; where its calls stand in the trace is not part of it."""
+        calls, fitted = self.choice.calls, self.choice.fitted
+        name = facts.name(calls, lambda: self.observed)
+        sessions = np.unique(self.subject.sessions_of(calls), return_inverse=True)[1]
+        return "fit", digest((name, sessions, fitted, self._levels, self._counts, self._is_part, self.seed))
+
+    def fitted(self) -> Fitted:
+        """The model."""
+        from latprof.estimate.model import fitted  # most runs find their fits in the cache, and need none of this
+
+        sample = Sample(self.observed, self.choice.fitted, self._levels, self._counts, self._is_part, self.seed)
+        return fitted(sample)
+
+    @property
+    def _levels(self) -> tuple[Ints, ...]:
+        return tuple(factor.level[self.choice.calls] for factor in self.factors)
+
+    @property
+    def _counts(self) -> tuple[int, ...]:
+        return tuple(len(factor.names) for factor in self.factors)
+
+    @property
+    def _is_part(self) -> bool:
+        return len(self.choice.fitted) < len(self.subject)
 
 
 @dataclass(frozen=True)
@@ -133,20 +185,18 @@ class _Part:
     """A chunk of a group's calls."""
 
     subject: Subject
-    begin: int
-    end: int
+    calls: Ints
     levels: tuple[Ints, ...]
     found: Fitted
 
     @cached_property
     def observed(self) -> Observed:
         """The observations of the calls."""
-        return self.subject.observed(slice(self.begin, self.end))
+        return self.subject.observed(self.calls)
 
-    def key(self, facts: Facts | None, model: str) -> tuple[str, str]:
+    def key(self, model: str, facts: Facts) -> tuple[str, str]:
         """Everything that the readings depend on; `model` names the fitted model."""
-        name = "" if facts is None else facts.name(self.begin, self.end, lambda: self.observed)
-        return "read", digest((name, self.levels, model))
+        return "read", digest((facts.name(self.calls, lambda: self.observed), self.levels, model))
 
     def readings(self) -> Readings:
         """The posterior of the calls."""

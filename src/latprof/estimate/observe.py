@@ -107,6 +107,10 @@ class Subject:
         """How many sessions the calls are of."""
         return int(np.count_nonzero(np.bincount(self.trace.codes("session_id").codes.take(self.rows) + 1)))
 
+    def sessions_of(self, places: Ints) -> Ints:
+        """A number for the session of each of some calls."""
+        return self.trace.codes("session_id").codes.take(self.rows[places])
+
     def spans(self) -> int:
         """Of how many calls the time between blocks can be used."""
         trace, rows = self.trace, self.rows

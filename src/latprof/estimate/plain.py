@@ -6,12 +6,12 @@ Sums are added up one after the other, so that compiled code gives the same bits
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_SWEEPS", "cumulative", "descend", "exponential", "pooled", "refitted"]
+__all__ = ["MOST_SWEEPS", "cumulative", "dealt", "descend", "exponential", "pooled", "refitted"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -134,3 +134,19 @@ def pooled(values: Singles, levels: Ints, sizes: Ints, effects: Floats, pooling:
 def _added(rows: Floats) -> Floats:
     """Sums of the rows; `np.sum` may take another order."""
     return np.asarray(np.add.accumulate(rows, axis=1)[:, -1])
+
+
+def dealt(
+    rows: Ints, tokens: Floats, first: Singles, speed: Singles, least: float, *columns: NDArray[np.floating[Any]]
+) -> None:
+    """Put readings of calls (n, k + 2), values from small to large before the ends of an interval, into columns.
+
+    Filled are these `rows` of values (calls, k) and ends (calls, 2) of first tokens, and of the same of speeds where
+    `tokens` take so many seconds at the median: what takes less cannot be timed, and its speed means nothing.
+    """
+    values, ends, speeds, speed_ends = columns
+    width = values.shape[1]
+    values[rows], ends[rows] = first[:, :width], first[:, width:]
+    median = (speed[:, width // 2 - 1] + speed[:, width // 2]) / 2
+    long = (tokens - 1) / median >= least
+    speeds[rows[long]], speed_ends[rows[long]] = speed[long, :width], speed[long, width:]

@@ -29,7 +29,7 @@ NUMBERS: Final = (
     "outlier", "least_mass",
 )  # fmt: skip
 # To be compared with what was compiled.
-VERSION: Final = (1, COLUMNS[: COLUMNS.index("tokens")], NUMBERS, LAYOUT)
+VERSION: Final = (2, COLUMNS[: COLUMNS.index("tokens")], NUMBERS, LAYOUT)
 _ONE: Final = np.float32(1)
 _TIMES: Final = ("ends_s", "span_s", "headers_s", "uncached")
 # What damaged logs hold may be beyond all numbers, and compiled code does not warn of it, either.

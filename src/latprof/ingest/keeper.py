@@ -119,7 +119,7 @@ class Keeper:
         is_due = is_stale and len(places) >= _FEW_FILES and total == len(columns)
         if is_due and not columns.is_stored:
             # They have most likely changed, and any new name will do.
-            columns.origin = Origin.whole(self.cache.name("columns", os.urandom(20)), total)
+            columns.origin = Origin.whole(self.cache.name("columns", os.urandom(20)), total, columns.origin)
 
         def work() -> None:
             if is_due:

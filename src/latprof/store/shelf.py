@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, MutableMapping
 from typing import Any, Final
 
@@ -29,10 +30,10 @@ class CacheShelf(MutableMapping[str, Arrays]):
         data = self.cache.get(self._name(key))
         if data is None:
             raise KeyError(key)
-        header, _, body = data.partition(b"\n")
-        arrays, start = {}, 0
-        for name, kind, shape in json.loads(header):
-            array = np.frombuffer(body, np.dtype(kind), int(np.prod(shape, dtype=np.int64)), start).reshape(shape)
+        start = data.index(b"\n") + 1
+        arrays = {}
+        for name, kind, shape in json.loads(data[:start]):
+            array = np.frombuffer(data, np.dtype(kind), math.prod(shape), start).reshape(shape)
             arrays[name] = array
             start += array.nbytes
         return arrays

@@ -24,6 +24,7 @@ from latprof.model import BLOCK_TYPES, Block, Call, Problem
 from latprof.store.cache import Cache
 from latprof.trace import Columns, Trace
 from latprof.trace.columns import is_compiled, uses_of
+from latprof.trace.origin import Origin
 from latprof.trace.picked import PickedColumns
 
 
@@ -123,6 +124,33 @@ def test_copies_are_dropped_alike_with_what_was_decided_of_others_at_hand(
         cache = Cache(Path(folder), b"")
         for chosen in (some, given_files, given_files):
             plain, kept = (Columns.concat([Columns.of(items, reader) for reader, items in chosen]) for _ in range(2))
+            assert drop_copies(kept, cache) == drop_copies(plain)
+            assert [repr(call) for call in kept.calls()] == [repr(call) for call in plain.calls()]
+
+
+@given(files, st.data())
+@many
+def test_copies_of_a_kept_piece_are_dropped_as_before(
+    given_files: list[tuple[str, list[Call]]], data: Any
+) -> None:
+    """Of calls that lie in a piece the decision is known by their places; beside others, which may be of their sessions,
+    and in another order it is made anew where that matters.
+    """
+    sizes = [len(items) for _, items in given_files]
+    with TemporaryDirectory() as folder:
+        cache = Cache(Path(folder), b"")
+        for _ in range(3):
+            files_now = data.draw(st.permutations(range(len(given_files))))
+            new = data.draw(st.sets(st.sampled_from(range(len(given_files))))) if given_files else set()
+            starts = np.cumsum([0, *sizes])
+            plain, kept = (
+                Columns.concat([Columns.of(given_files[k][1], given_files[k][0]) for k in files_now]) for _ in range(2)
+            )
+            entries = [
+                np.full(sizes[k], -1, dtype=np.int32) if k in new else np.arange(*starts[k : k + 2], dtype=np.int32)
+                for k in files_now
+            ]
+            kept.origin = Origin(b"piece", np.concatenate([np.empty(0, dtype=np.int32), *entries]))
             assert drop_copies(kept, cache) == drop_copies(plain)
             assert [repr(call) for call in kept.calls()] == [repr(call) for call in plain.calls()]
 

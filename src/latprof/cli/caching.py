@@ -45,7 +45,7 @@ def opened(*, wanted: bool) -> Cache | None:
     return Cache(
         cache_folder(os.environ),
         code_version(),
-        most_of={"snapshot": 4, "columns": 4, "pieces": 64, "copies": 4, "result": 200},
+        most_of={"snapshot": 4, "columns": 4, "pieces": 64, "copies": 8, "result": 200},
     )
 
 

@@ -66,19 +66,37 @@ def drop_copies(columns: Columns, cache: Cache | None = None) -> int:
     if not len(groups.rows):
         return 0
     ends = _ends(columns, groups.rows)
-    twins, others = groups.parted(told_alike(columns.take(groups.rows), groups))
+    found = np.sort(groups.rows)
+    name = None if cache is None else _name_by_places(columns, found, ends, cache)
+    known = None if cache is None or name is None else cache.get(name)
+    if known is not None:
+        decision = _Decision.from_bytes(found, known)
+    else:
+        decision = _settled(columns, groups, found, ends, cache)
+        if cache is not None and name is not None:
+            cache.put("copies", name, decision.to_bytes())
     rows, dropped = np.arange(len(columns)), np.zeros(len(columns), dtype=np.bool_)
-    dropped[twins.rows[twins.rows != twins.first]] = True
-    owners = _owners(columns, twins, ends)
-    if len(others.rows):
-        decision = _kept_decision(columns, others, ends, cache)
-        rows[decision.rows], dropped[decision.rows] = decision.best, decision.dropped
-        owners |= decision.owners
-    _set_owners(columns, owners)
+    rows[decision.rows], dropped[decision.rows] = decision.best, decision.dropped
+    _set_owners(columns, decision.owners)
     rows = rows[~dropped]
     if len(rows) < len(columns) or (rows != np.arange(len(rows))).any():
         columns.keep(rows)
     return int(dropped.sum())
+
+
+def _settled(
+    columns: Columns, groups: Groups, found: Ints, ends: dict[str | Owner, int], cache: Cache | None
+) -> _Decision:
+    """What becomes of all rows that have any alike, which are `found` in order."""
+    twins, others = groups.parted(told_alike(columns.take(groups.rows), groups))
+    decision = _Decision(found, found.copy(), np.isin(found, twins.rows[twins.rows != twins.first]))
+    decision.owners |= _owners(columns, twins, ends)
+    if len(others.rows):
+        some = _kept_decision(columns, others, ends, cache)
+        places = np.searchsorted(found, some.rows)
+        decision.best[places], decision.dropped[places] = some.best, some.dropped
+        decision.owners |= some.owners
+    return decision
 
 
 def _owners(columns: Columns, twins: Groups, ends: dict[str | Owner, int]) -> dict[int, Owner]:
@@ -136,13 +154,27 @@ def _name(columns: Columns, ends: dict[str | Owner, int], cache: Cache) -> bytes
     """Everything that the decision on these calls depends on."""
     columns.sort_pool()
     sessions = {text or "" for text in columns.texts("session_id")}
+    known = {key: end for key, end in ends.items() if (key.session_id if isinstance(key, Owner) else key) in sessions}
+    return cache.name("copies", Chunk("", "log", columns).to_bytes(), _listed(known))
+
+
+def _name_by_places(columns: Columns, rows: Ints, ends: dict[str | Owner, int], cache: Cache) -> bytes | None:
+    """The same for calls that all come from one kept piece; None for others.
+
+    Owners are as logs and tags told, and no piece is used under other tags: so its entries stand for these, too.
+    """
+    origin = None if columns.origin is None else columns.origin.take(rows)
+    if origin is None or (origin.entries < 0).any():
+        return None
+    return cache.name("copies", origin.name, origin.entries.tobytes(), _listed(ends))
+
+
+def _listed(ends: dict[str | Owner, int]) -> bytes:
     known = [
         (*((key.session_id, key.engineer, key.host) if isinstance(key, Owner) else (key,)), end)
         for key, end in ends.items()
-        if (key.session_id if isinstance(key, Owner) else key) in sessions
     ]
-    listed = repr(sorted(known, key=repr)).encode("utf-8", "surrogatepass")
-    return cache.name("copies", Chunk("", "log", columns).to_bytes(), listed)
+    return repr(sorted(known, key=repr)).encode("utf-8", "surrogatepass")
 
 
 def _batches(groups: list[Ints]) -> Iterator[Ints]:

@@ -130,12 +130,8 @@ def test_copies_are_dropped_alike_with_what_was_decided_of_others_at_hand(
 
 @given(files, st.data())
 @many
-def test_copies_of_a_kept_piece_are_dropped_as_before(
-    given_files: list[tuple[str, list[Call]]], data: Any
-) -> None:
-    """Of calls that lie in a piece the decision is known by their places; beside others, which may be of their sessions,
-    and in another order it is made anew where that matters.
-    """
+def test_copies_of_a_kept_piece_are_dropped_as_before(given_files: list[tuple[str, list[Call]]], data: Any) -> None:
+    """Of calls that lie in a piece the decision is known by their places; beside others and in another order, too."""
     sizes = [len(items) for _, items in given_files]
     with TemporaryDirectory() as folder:
         cache = Cache(Path(folder), b"")

@@ -18,6 +18,7 @@ from latprof.ingest.merge import Merger
 from latprof.ingest.once import drop_copies, join_sources
 from latprof.model import Call
 from latprof.trace import Columns, Trace
+from latprof.trace.derived import DERIVED
 from latprof.trace.origin import Origin
 from latprof.trace.picked import PickedColumns
 from latprof.trace.stored import Store
@@ -59,7 +60,21 @@ def tagging(columns: Columns) -> Columns:
 def asking(columns: Columns) -> Columns:
     """What was asked for before must not be told after the rows are others."""
     columns.code("model"), columns.number("sent_at"), columns.blocks.first_end_at(), columns.texts("message_id")
+    for name in DERIVED:
+        columns.derived(name)
     return columns
+
+
+def writing(columns: Columns) -> Columns:
+    """Picked columns as they come back from the next run's cache."""
+    if not columns.is_picked:
+        return columns
+    piece = columns.plain()
+    piece.sort_pool()
+    chunk = Chunk.from_bytes(Chunk("", "log", piece).to_bytes(terse=True))
+    again = PickedColumns.of_rows([chunk.columns], uses=[chunk.uses])
+    again.origin = columns.origin
+    return again
 
 
 def joining(parts: list[list[Call]], *, first: bool) -> Step:
@@ -76,6 +91,7 @@ steps = st.lists(
         st.just(sorting),
         st.just(tagging),
         st.just(asking),
+        st.just(writing),
         st.lists(st.integers(0, 99), max_size=6).map(keeping),
         lists.map(lambda parts: joining(parts, first=True)),
         lists.map(lambda parts: joining(parts, first=False)),
@@ -105,6 +121,8 @@ def test_whatever_is_done_to_them_they_say_the_same(parts: list[list[Call]], don
             assert one.texts(name, chosen) == two.texts(name, chosen)
         for name in ("sent_at", "output_tokens", "tool_s"):
             np.testing.assert_array_equal(one.number(name, chosen), two.number(name, chosen))
+        for name in DERIVED:
+            np.testing.assert_array_equal(one.derived(name, chosen), two.derived(name, chosen))
         np.testing.assert_array_equal(one.blocks.first_end_at(chosen), two.blocks.first_end_at(chosen))
     assert said(one.take(np.array(rows, dtype=np.int64))) == said(two.take(np.array(rows, dtype=np.int64)))
     assert [repr(call) for call in one.calls()] == [repr(call) for call in two.calls()]

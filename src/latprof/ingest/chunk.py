@@ -10,7 +10,8 @@ count in), `coded` (the names of the text columns, in their order), and `arrays`
 `text:NAME` (these bytes), `block.counts`, `block.codes` (types, then names), `block.number:NAME`.
 
 A chunk may be `terse`, as one of very many calls is kept: then `code:NAME` stand for `codes`, an array of equal values
-is there once, for which its entry has a fourth item, 1; and `uses` says how often the calls have each text of the pool.
+is there once, for which its entry has a fourth item, 1; `derived:NAME` are numbers that follow from the blocks; and
+`uses` says how often the calls have each text of the pool.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from latprof.classes import dataclass
 from latprof.model import Problem
 from latprof.trace.blocks import BlockStore
 from latprof.trace.columns import CODED, Columns, uses_of
+from latprof.trace.derived import DERIVED
 from latprof.trace.ids import Ids
 from latprof.trace.pool import CodeRows
 
@@ -123,9 +125,10 @@ def _terse(
 ) -> tuple[list[tuple[str, NDArray[Any]]], list[list[Any]]]:
     """What is written of them in a terse chunk, and their entries in the header."""
     texts = [(f"code:{name}", row) for name, row in zip(CODED, columns.codes, strict=True)]
+    derived = [(f"derived:{name}", columns.derived(name)) for name in DERIVED]
     uses = ("uses", uses_of(columns.pool, columns.codes, columns.blocks.coded))
     written, entries = [], []
-    for name, array in (*texts, *arrays[1:], uses):
+    for name, array in (*texts, *arrays[1:], *derived, uses):
         flat = np.ascontiguousarray(array).reshape(-1)
         bits = flat.view(f"u{flat.dtype.itemsize}")
         is_one = len(bits) > 1 and not name.startswith(("text:", "uses")) and bool((bits == bits[0]).all())
@@ -156,4 +159,5 @@ def _columns(pool: tuple[str, ...], arrays: dict[str, NDArray[Any]]) -> Columns:
         {name: Ids(arrays[f"text:{name}"].data, lengths) for name, lengths in below("id:").items()},
         arrays["keys"],
         BlockStore(arrays["block.counts"], arrays["block.codes"].reshape(2, -1), below("block.number:")),
+        worked_out=below("derived:"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import fields
+from dataclasses import field, fields
 from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
@@ -17,6 +17,7 @@ from latprof.model import Call
 from latprof.trace.blocks import INSTANTS as BLOCK_INSTANTS
 from latprof.trace.blocks import SIZES as BLOCK_SIZES
 from latprof.trace.blocks import BlockStore
+from latprof.trace.derived import tools_span_s
 from latprof.trace.ids import Ids, narrowed
 from latprof.trace.numbers import (
     Numbers,
@@ -75,7 +76,7 @@ class Columns:
     `codes` (texts of few values, n) counts in `pool`, -1 stands for None; its rows are those of `CODED`, where
     `flags` are joined by blanks and `reader` names the format that told the call. `numbers` and `ids` leave out
     a column that is None everywhere. `keys` (n,) are checksums of the call ids: equal ids have equal ones. Calls that
-    were read in an earlier run may have an `origin`.
+    were read in an earlier run may have an `origin`, and what was `worked_out` of their blocks.
     """
 
     pool: tuple[str, ...]
@@ -85,6 +86,7 @@ class Columns:
     keys: Keys
     blocks: BlockStore
     origin: Origin | None = None
+    worked_out: dict[str, Numbers] = field(default_factory=dict)
 
     @classmethod
     def of(cls, calls: Sequence[Call], reader: str = "") -> Columns:
@@ -201,7 +203,7 @@ class Columns:
 
     def keep(self, rows: Ints) -> None:
         """Keep only the calls of these rows, in this order."""
-        self.codes, self.keys = self.codes[:, rows], self.keys[rows]
+        self.codes, self.keys, self.worked_out = self.codes[:, rows], self.keys[rows], {}
         self.origin = None if self.origin is None else self.origin.take(rows)
         for name in self.numbers:
             self.numbers[name] = self.numbers[name][rows]
@@ -255,6 +257,13 @@ class Columns:
             return nothing  # takes no memory
         column = self.numbers[name] if rows is None else self._numbers_of(name, rows)
         return column.astype(np.float64, copy=False)
+
+    def derived(self, name: str, rows: Ints | None = None) -> NDArray[np.float64]:
+        """One of the numbers that follow from the blocks of every call, or of some; NaN where it is not known."""
+        if name == "first_block_at":
+            return self.blocks.first_end_at(rows)
+        blocks = self.blocks if rows is None else self.blocks.take(rows)
+        return tools_span_s(blocks, self.pool, self.number("tool_s", rows))
 
     def _numbers_of(self, name: str, rows: Ints) -> Numbers:
         return self.numbers[name][rows]

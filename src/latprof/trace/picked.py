@@ -53,6 +53,12 @@ class _Parts:
         sizes = [part.blocks.coded.shape[1] for part in self.parts]
         return _filled([part.blocks.numbers.get(name) for part in self.parts], sizes)
 
+    def derived(self, name: str) -> list[Array]:
+        for part in self.parts:
+            if name not in part.worked_out:
+                part.worked_out[name] = part.derived(name)
+        return [part.worked_out[name] for part in self.parts]
+
     def ids(self, name: str) -> list[Ids]:
         return [part.ids.get(name) or Ids.nothing(len(part)) for part in self.parts]
 
@@ -188,6 +194,12 @@ class PickedColumns(StoredColumns):
         ids.pick = self.pick
         blocks: Any = self.blocks
         blocks.keep_calls(self.pick, rows)
+
+    def derived(self, name: str, rows: Ints | None = None) -> NDArray[np.float64]:
+        """As of columns in memory: of what is kept it is known, and of each part worked out once."""
+        arrays = self.parts.derived(name)
+        found: NDArray[np.float64] = self.pick.of(arrays, [None] * len(arrays), rows)
+        return found
 
     def take(self, rows: Ints) -> Columns:
         """The calls of these rows, in this order, in memory."""

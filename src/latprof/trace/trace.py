@@ -26,12 +26,13 @@ from latprof.model import (
 )
 from latprof.trace.blocks import BlockColumns, BlockSizes
 from latprof.trace.columns import COUNTS, INSTANTS, Columns
+from latprof.trace.derived import DURATION_DIGITS
 from latprof.trace.estimates import Estimates
 from latprof.trace.ids import narrowed
 from latprof.trace.lazy import Blocks, Lazy, derived
 from latprof.trace.origin import Origin
 from latprof.trace.pool import Codes, renamed
-from latprof.trace.view import DURATION_DIGITS, View, order_in_time
+from latprof.trace.view import View, order_in_time
 
 if TYPE_CHECKING:
     import pandas as pd

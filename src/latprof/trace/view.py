@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +11,16 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.trace.blocks import BlockSizes, BlockStore
 from latprof.trace.columns import CODED, INSTANTS, Columns
+from latprof.trace.derived import DERIVED
 from latprof.trace.origin import Origin
 from latprof.trace.pool import Codes, coded, codes_of
 from latprof.trace.stored import are_many
 
-__all__ = ["DURATION_DIGITS", "View", "order_in_time"]
+__all__ = ["View", "order_in_time"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Texts = NDArray[np.object_]
-
-# A time since 1970 as a float is good to a quarter of a microsecond; durations below that are dust, which would
-# tell equal ones apart. An export holds as many digits.
-DURATION_DIGITS: Final = 6
-# A person answers these tools, so their time is not a tool's time.
-_ASKING_TOOLS: Final = frozenset({"AskUserQuestion", "ExitPlanMode"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +97,7 @@ class View:
         """A column of numbers, NaN where it is not known."""
         if name in self.numbers:
             return self.numbers[name]
-        if name == "first_block_at":
-            return self.columns.blocks.first_end_at(self.rows)
-        if name == "tools_span_s":
-            return _tools_span_s(self.blocks(), self.columns.pool, self.columns.number("tool_s", self.rows))
-        return self.columns.number(name, self.rows)
+        return self.columns.derived(name, self.rows) if name in DERIVED else self.columns.number(name, self.rows)
 
     def blocks(self, rows: Ints | None = None) -> BlockStore:
         """The blocks of these calls, or of some of them."""
@@ -159,24 +149,3 @@ def order_in_time(columns: Columns) -> Ints | None:
         places = sorted(range(len(rows)), key=lambda place: (at[rows[place]], ids[place]))
         order[tied] = rows[places]
     return None if (order == np.arange(len(order))).all() else order
-
-
-def _tools_span_s(store: BlockStore, pool: Sequence[str], stated: Floats) -> Floats:
-    """From the end of the first tool call to the last result, s; tools that ask a person are left out."""
-    end, result = store.number("end_at"), store.number("result_at")
-    asking = [code for code, text in enumerate(pool) if text in _ASKING_TOOLS]
-    some = ~np.isnan(end) & ~np.isnan(result)
-    if asking:
-        some &= ~np.isin(store.coded[1], asking)
-    # Those of a call stand next to each other.
-    before = np.zeros(len(some) + 1, dtype=np.int32)
-    np.cumsum(some, out=before[1:])
-    starts = before.take(store.offsets)
-    calls = np.flatnonzero(np.diff(starts))
-    first, last = starts[calls], np.flatnonzero(some)
-    span = np.full(len(stated), np.nan)
-    if len(calls):
-        span[calls] = np.maximum.reduceat(result.take(last), first) - np.minimum.reduceat(end.take(last), first)
-    found: Floats = np.where(np.isnan(stated), np.where(span >= 0, span, np.nan), stated)
-    rounded: Floats = np.round(found, DURATION_DIGITS)
-    return rounded

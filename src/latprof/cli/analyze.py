@@ -21,7 +21,7 @@ __all__ = ["analyze", "quantiles_of"]
 # What is needed after all logs are read: loaded while others read, before this process is copied.
 _LATER: Final = (
     "latprof.estimate", "latprof.estimate.fit", "latprof.estimate.model", "latprof.report.words",
-    "latprof.trace.picked", "numpy.random", "statistics",
+    "latprof.trace.picked", "statistics",
 )  # fmt: skip
 
 

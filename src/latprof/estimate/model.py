@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.estimate.calibrate import calibrate, calibrate_on
+from latprof.estimate.chance import Chance
 from latprof.estimate.check import misfit, places
 from latprof.estimate.evidence import Evidence
 from latprof.estimate.observe import Observed, take
@@ -40,14 +41,14 @@ def fitted(sample: Sample) -> Fitted:
     calibration = calibrate(observed.blocks, observed.tokens)
     if not calibration.fitted:
         return Fitted(calibration, len(chosen), "too few calls to tell how many tokens a block holds")
-    rng = np.random.default_rng(sample.seed)
+    chance = Chance(sample.seed)
     if not sample.part:
-        rng.permutation(len(observed))  # keeps the folds of small groups what they always were
+        chance.permutation(len(observed))  # keeps the folds of small groups what they always were
     part, levels = take(observed, chosen), tuple(level[chosen] for level in sample.levels)
     evidence = evidence_of(observed, calibration, sample.levels).take(chosen)
     rough = _ROUGH if sample.part else 1
     best = fit(evidence, start(evidence, sample.counts), rounds=6, shape_steps=4, rough=rough)
-    folds = _folds(part.session, rng)
+    folds = _folds(part.session, chance)
     features = part.blocks.features_of_calls()
     refits = [_refit(part, features, levels, folds != fold, best, sample) for fold in range(folds.max() + 1)]
     checks = _checks(evidence, [item for _, item in refits], folds)
@@ -63,13 +64,13 @@ def fitted(sample: Sample) -> Fitted:
     return replace(found, refused=refused, first_error=first_error, speed_error=speed_error)
 
 
-def _folds(sessions: Ints, rng: np.random.Generator) -> Ints:
+def _folds(sessions: Ints, chance: Chance) -> Ints:
     """A fold per call; whole sessions stay together where there are enough of them."""
     labels, members = np.unique(sessions, return_inverse=True)
     if len(labels) < 4:
         return np.arange(len(sessions)) * _FOLDS // len(sessions)
     sizes_ = np.bincount(members)
-    order = np.argsort(-sizes_ + rng.random(len(labels)) * 0.5, kind="stable")
+    order = np.argsort(-sizes_ + np.array([chance.random() for _ in labels]) * 0.5, kind="stable")
     load = np.zeros(min(_FOLDS, len(labels)))
     fold = np.zeros(len(labels), dtype=np.int64)
     for label in order:

@@ -43,6 +43,7 @@ _FIELDS: Final = (
 )
 _ROW: Final = attrgetter(*_FIELDS)
 _WINDOW: Final = 1024
+_OTHER: Final = BLOCK_TYPES.index("other")
 
 
 class BlockColumns(NamedTuple):
@@ -222,7 +223,10 @@ class BlockStore:
 
 def _types(codes: Coding, pool: Sequence[str]) -> Ints:
     """The numbers of types in `BLOCK_TYPES`; that of the last for other texts."""
-    types = np.array([BLOCK_TYPES.index(text) if text in BLOCK_TYPES else 3 for text in pool], dtype=np.int64)
+    types = np.full(len(pool) + 1, _OTHER, dtype=np.int64)
+    for number, name in enumerate(BLOCK_TYPES):
+        if name in pool:
+            types[pool.index(name)] = number
     return types[codes] if len(codes) else np.empty(0, dtype=np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Names for what was observed of chunks of calls, which are known without observing these where nothing is new."""
+"""Names for what was observed of calls; of those that come from a kept piece they are known without observing these."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ Ints = NDArray[np.int64]
 
 # Of what models were fitted on, in several choices of calls.
 _MOST_NAMES: Final = 64
+_MOST_LEVEL: Final = np.iinfo(np.int16).max
 
 
 def facts_of(observed: Observed) -> str:
@@ -34,9 +35,9 @@ def facts_of(observed: Observed) -> str:
 
 @dataclass(slots=True)
 class Facts:
-    """The names of one model's calls, for some of them at a time.
+    """The names of one model's calls, for some of them at a time, and what is known of single calls.
 
-    Of calls that all come from one kept piece (`origin`) the shelf has a list of names by their places in it.
+    Of calls that all come from one kept piece the shelf has a list of names by their places in it.
     """
 
     shelf: Shelf
@@ -64,7 +65,7 @@ class Facts:
     def known(self, model: str, levels: Sequence[Ints]) -> Known | None:
         """What calls of the kept piece are read as under a model, by their levels; None where there is no piece."""
         self._look_up()
-        if self._origin is None:
+        if self._origin is None or any(level.max(initial=0) > _MOST_LEVEL for level in levels):
             return None
         table = np.array(levels, dtype=np.int16).reshape(len(levels), len(self.subject))
         return Known(self.shelf, self._origin, table, model)
@@ -85,6 +86,7 @@ class Facts:
     def keep(self) -> None:
         """Put the names on the shelf if any is new, with the latest of those that other choices of calls have."""
         if self._listed_as and self._used.keys() - self._listed.keys():
-            every = list((self._listed | self._used).items())[-_MOST_NAMES:]
+            others = {place: name for place, name in self._listed.items() if place not in self._used}
+            every = list((others | self._used).items())[-_MOST_NAMES:]
             names = {"places": [place for place, _ in every], "facts": [name for _, name in every]}
             self.shelf[self._listed_as] = {name: np.array(texts, dtype=np.str_) for name, texts in names.items()}

@@ -16,12 +16,16 @@ from latprof.store.cache import Cache
 __all__ = ["CacheShelf"]
 
 _KIND: Final = "step"
+_ALIGNED: Final = 8
 Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(slots=True)
 class CacheShelf(MutableMapping[str, Arrays]):
-    """Arrays by name: a JSON header of [name, type, shape] in a line, then their bytes one after the other."""
+    """Arrays by name: a JSON header of [name, type, shape] in a line, then the bytes of each.
+
+    Each begins at a multiple of 8 bytes, as compiled code expects of arrays.
+    """
 
     cache: Cache
 
@@ -30,19 +34,22 @@ class CacheShelf(MutableMapping[str, Arrays]):
         data = self.cache.get(self._name(key))
         if data is None:
             raise KeyError(key)
-        start = data.index(b"\n") + 1
+        end = data.index(b"\n") + 1
         arrays = {}
-        for name, kind, shape in json.loads(data[:start]):
+        for name, kind, shape in json.loads(data[:end]):
+            start = end + -end % _ALIGNED
             array = np.frombuffer(data, np.dtype(kind), math.prod(shape), start).reshape(shape)
             arrays[name] = array
-            start += array.nbytes
+            end = start + array.nbytes
         return arrays
 
     def __setitem__(self, key: str, arrays: Arrays) -> None:
         whole = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
         header = json.dumps([[name, array.dtype.str, array.shape] for name, array in whole.items()])
-        body = b"".join(array.tobytes() for array in whole.values())
-        self.cache.put(_KIND, self._name(key), header.encode() + b"\n" + body)
+        parts = [header.encode() + b"\n"]
+        for array in whole.values():
+            parts += [bytes(-len(parts[-1]) % _ALIGNED), array.tobytes()]
+        self.cache.put(_KIND, self._name(key), b"".join(parts))
 
     def __delitem__(self, key: str) -> None:
         raise KeyError(key)

@@ -222,7 +222,7 @@ class BlockStore:
 
 
 def _types(codes: Coding, pool: Sequence[str]) -> Ints:
-    """The numbers of types in `BLOCK_TYPES`; that of the last for other texts."""
+    """The numbers of types in `BLOCK_TYPES`; that of 'other' for texts that are none."""
     types = np.full(len(pool) + 1, _OTHER, dtype=np.int64)
     for number, name in enumerate(BLOCK_TYPES):
         if name in pool:

@@ -10,6 +10,7 @@ import sysconfig
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +128,9 @@ def test_readings_are_dealt_alike(seed: int, calls: int, kind: type, width: int)
     filled = []
     with np.errstate(all="ignore"):
         for module in (_native_sums, plain):
-            columns = [np.full((calls + 7, size), np.nan, dtype=kind) for size in (width, 2, width, 2)]
+            columns: list[NDArray[np.floating[Any]]] = [
+                np.full((calls + 7, size), np.nan, dtype=kind) for size in (width, 2, width, 2)
+            ]
             module.dealt(rows, tokens, first, speed, 0.25, *columns)
             filled.append(columns)
     for one, other in zip(*filled, strict=True):
@@ -274,6 +277,7 @@ def test_what_was_compiled_beside_another_version_does_not_load() -> None:
     code = """
 import sys, types
 from pathlib import Path
+from typing import Any
 import latprof
 package = types.ModuleType("latprof.estimate")
 package.__path__ = [str(Path(latprof.__file__).parent / "estimate")]

@@ -20,6 +20,8 @@ from latprof.errors import UsageError
 from latprof.formats import Format, formats
 from latprof.ingest import Holding, Reading, read_inputs
 from latprof.ingest import survey as survey_sources
+from latprof.metrics import Metric
+from latprof.model import Kind
 from latprof.stats import BY_KEYS, Filters, Method, Summary, keep, of_method, summaries, summarize, waiting
 from latprof.stats.changes import FALSE_ALARMS
 from latprof.stats.summary import DEFAULT_QUANTILES
@@ -141,13 +143,16 @@ def analyze(
     quantiles: Sequence[float] = DEFAULT_QUANTILES,
     tz: tzinfo = UTC,
     method: Method = "best",
+    whole: bool = True,
 ) -> Analysis:
     """Percentiles over all calls and for each grouping, with the words that go with them.
 
     `method` 'best' and 'estimate' fit a model to the calls unless the trace has estimates already.
     `by` groups by all its keys together; without it there are tables per trigger, per model and
-    per both, each with the agent before it where there are several. Raises UsageError for an unknown key.
+    per both, each with the agent before it where there are several. An analysis that is not `whole` has
+    only what a document shows to people, which takes less time. Raises UsageError for an unknown key.
     """
+    from latprof.report.build import bounded, is_shown, shown_groupings
     from latprof.report.document import Analysis
     from latprof.report.words import describe
 
@@ -158,8 +163,19 @@ def analyze(
         loaded = with_estimates(loaded)
     trace, reading = loaded.trace, loaded.reading
     groupings = ((), tuple(dict.fromkeys(by))) if by else ((), *_unasked(trace))
-    shown = tuple(of_method(item, method) for item in summaries(trace, groupings, quantiles=quantiles, tz=tz))
-    middle = shown[0] if 0.5 in quantiles else of_method(summarize(trace, quantiles=(0.5,), tz=tz), method)
+
+    def is_wanted(by: tuple[str, ...], metric: Metric, kind: Kind) -> bool:
+        return is_shown(by, metric, kind, method)
+
+    found = (
+        summaries(trace, groupings, quantiles=quantiles, tz=tz)
+        if whole
+        else summaries(
+            trace, shown_groupings(groupings), quantiles=quantiles, tz=tz, wanted=is_wanted, bounded=bounded(quantiles)
+        )
+    )
+    shown = tuple(of_method(item, method) for item in found)
+    middle = shown[0] if 0.5 in quantiles else summarize(trace, quantiles=(0.5,), tz=tz, wanted=is_wanted)
     return Analysis(
         files=reading.files,
         sessions=shown[0].sessions,
@@ -170,11 +186,12 @@ def analyze(
         until=_extreme(trace, "last_output_at", np.fmax.reduce),
         quantiles=tuple(quantiles),
         summaries=shown,
-        notes=(*describe(trace, middle, waiting(trace), loaded.groups), *_notes_on_reading(trace, reading, tz)),
+        notes=(*describe(trace, middle, waiting(trace), loaded.groups, method), *_notes_on_reading(trace, reading, tz)),
         tz=tz,
         problem_list=tuple(reading.problems),
         method=method,
         groups=loaded.groups,
+        whole=whole,
     )
 
 

@@ -71,6 +71,8 @@ def _by_sight(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
 
     def values(trace: Trace) -> dict[Kind, Floats]:
         column = trace.column(name)
+        if not trace.wall_exactly.any():  # seen at one look to be nothing
+            return {"exact": np.broadcast_to(np.nan, len(trace)), "bound": column}
         return {
             "exact": np.where(trace.wall_exactly, column, np.nan),
             "bound": np.where(trace.wall_exactly, np.nan, column),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -250,6 +251,36 @@ def test_quantiles_of_all_parts_are_those_of_each(metric: tuple[Floats, Cuts], w
                 ]
 
 
+@given(metrics(), st.data(), st.sampled_from(["compiled", "plain"]))
+def test_what_is_not_wanted_is_left_out(metric: tuple[Floats, Cuts], data: st.DataObject, way: str) -> None:
+    """Of columns some cuts, of quantiles some intervals: the rest is as if all were wanted."""
+    values, groups = metric
+    every = np.random.default_rng(7).lognormal(size=(len(values), 3)).astype(np.float32)
+    numbers = range(len(groups.each))
+    bounded = data.draw(st.sets(st.sampled_from(PROBABILITIES), max_size=3))
+    some = [data.draw(st.sets(st.sampled_from(numbers)).map(sorted).map(tuple)) for _ in range(2)]
+    whole = [Column(values), Column(values[::-1].copy(), every)]
+    part = [replace(column, cuts=chosen) for column, chosen in zip(whole, some, strict=True)]
+    with pytest.MonkeyPatch.context() as patch:
+        if way == "plain":
+            patch.setattr(cuts, "_compiled", None)
+        full = list(parts_of(whole, groups, PROBABILITIES))
+        found = list(parts_of(part, groups, PROBABILITIES, bounded))
+    for chosen, (parts, centres), (all_parts_, all_centres) in zip(some, found, full, strict=True):
+        assert [bool(own) and number in chosen for number, own in enumerate(all_parts_)] == list(map(bool, parts))
+        for number in chosen:
+            expected = [
+                (item.place, item.n, item.sessions, {
+                    p: (value, ends if p in bounded else (None, None)) for p, (value, ends) in item.figures.items()
+                })
+                for item in all_parts_[number]
+            ]  # fmt: skip
+            assert [(item.place, item.n, item.sessions, item.figures) for item in parts[number]] == expected
+        assert [own for number, own in enumerate(centres) if number in chosen] == [
+            own for number, own in enumerate(all_centres) if number in chosen
+        ]
+
+
 @compiled
 @given(metrics(), st.integers(1, 5))
 def test_two_threads_give_what_one_gives(metric: tuple[Floats, Cuts], width: int) -> None:
@@ -278,8 +309,8 @@ def test_what_is_not_there_is_refused() -> None:
         "cell": np.array([0, 0, 1], dtype=np.int32), "sizes": np.array([2, 1], dtype=np.int32),
         "pairs": np.array([[0, 1]], dtype=np.int32), "starts": np.array([0, 2]), "begins": np.array([0, 1]),
     }  # fmt: skip
-    groups = _native_quantiles.Groups(**given_all)
-    assert groups.measured(values, asked, least, points)[2].shape == (1, 1, 3)
+    groups, ones = _native_quantiles.Groups(**given_all), np.ones(1, dtype=np.uint8)
+    assert groups.measured(values, asked, least, points, ones, ones)[2].shape == (1, 1, 3)
     for name, wrong in {
         "cell": np.array([0, 0, 2], dtype=np.int32),
         "sizes": np.array([1, 2], dtype=np.int32),
@@ -291,9 +322,12 @@ def test_what_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match="lengths"):
         _native_quantiles.Groups(**{**given_all, "begins": np.array([0, 2])})
     with pytest.raises(IndexError):
-        groups.measured(values, asked, least, np.full(1, np.nan))
+        groups.measured(values, asked, least, np.full(1, np.nan), ones, ones)
     with pytest.raises(ValueError, match="lengths"):
-        groups.measured(values[:2], asked, least, points)
+        groups.measured(values[:2], asked, least, points, ones, ones)
+    for chosen, bounded in ((ones[:0], ones), (ones, ones[:0])):
+        with pytest.raises(ValueError, match="lengths"):
+            groups.measured(values, asked, least, points, chosen, bounded)
     drawn, small = np.ones((3, 2), dtype=np.float32), np.zeros(2, dtype=np.int32)
     one = np.array([0, 1])
     assert groups.quantiles(values, drawn, small, one, small[:1], asked).tolist() == [[1.0]]
@@ -303,7 +337,7 @@ def test_what_is_not_there_is_refused() -> None:
         groups.quantiles(values, drawn, small, one, small[:1] - 1, asked)
     for wrong_one in (-0.1, 1.1, np.nan):
         with pytest.raises(ValueError, match="between 0 and 1"):
-            groups.measured(values, np.array([wrong_one]), least, points)
+            groups.measured(values, np.array([wrong_one]), least, points, ones, ones)
         with pytest.raises(ValueError, match="between 0 and 1"):
             groups.quantiles(values, drawn, small, one, small[:1], np.array([wrong_one]))
     with pytest.raises(ValueError, match="twice"):

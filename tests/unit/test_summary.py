@@ -27,7 +27,7 @@ def many(count: int, **fields: Any) -> list[Call]:
 
 def test_nothing_gives_no_rows() -> None:
     """No calls: no figures, and nothing is raised."""
-    assert summarize(trace_of()) == Summary((), 0, 0, ())
+    assert summarize(trace_of()) == Summary((), 0, 0, (), {})
 
 
 def test_every_row_says_what_it_rests_on() -> None:

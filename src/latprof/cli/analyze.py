@@ -61,17 +61,19 @@ def analyze(  # noqa: PLR0913 - one argument per option
     What the logs cannot tell is refused, with a reason.
     """
     from latprof import api
-    from latprof.report import build_document
+    from latprof.report import FOR_PROGRAMS, build_document
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
     stored = _listed(selection.setting("percentiles")) or "10,50,90,99"
     quantiles = quantiles_of(stored if percentiles is None else percentiles)
     options.check_targets(output, csv, inputs=selection.paths, force=force)
     kind = _method(method or selection.setting("method") or "best")
+    # What programs get besides takes as long again.
+    whole = csv is not None or chosen in FOR_PROGRAMS
     keys = split(by) or tuple(selection.setting("by") or ())
 
     def made(loaded: Loaded) -> Document:
-        analysis = api.analyze(loaded, by=keys, quantiles=quantiles, tz=selection.zone, method=kind)
+        analysis = api.analyze(loaded, by=keys, quantiles=quantiles, tz=selection.zone, method=kind, whole=whole)
         return build_document(analysis, list_problems=problems)
 
     def load_the_rest() -> None:
@@ -79,7 +81,7 @@ def analyze(  # noqa: PLR0913 - one argument per option
             importlib.import_module(name)
         drawing.load(chosen)
 
-    document = selection.document(("analyze", repr((keys, quantiles, kind, problems))), made, load_the_rest)
+    document = selection.document(("analyze", repr((keys, quantiles, kind, problems, whole))), made, load_the_rest)
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)
     drawing.show(document, chosen, output, force=force)

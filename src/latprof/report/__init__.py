@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     )
     from latprof.report.document import Analysis, Cell, Column, Document, Grid, Note, Section, Table
     from latprof.report.export import EXPORT_FORMATS, export_calls
-    from latprof.report.renderers import RENDERERS, Renderer, renderer
+    from latprof.report.renderers import FOR_PROGRAMS, RENDERERS, Renderer, renderer
     from latprof.report.support import formats_document, sources_document
 
 __all__ = [
     "EXPORT_FORMATS",
+    "FOR_PROGRAMS",
     "RENDERERS",
     "Analysis",
     "Cell",
@@ -46,6 +47,7 @@ __all__ = [
 
 _HOMES: Final = {
     "EXPORT_FORMATS": "latprof.report.export",
+    "FOR_PROGRAMS": "latprof.report.renderers",
     "RENDERERS": "latprof.report.renderers",
     "Analysis": "latprof.report.document",
     "Cell": "latprof.report.document",

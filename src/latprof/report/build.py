@@ -6,14 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from latprof.metrics import metric
-from latprof.model import PROBLEMS
-from latprof.report.document import Analysis, Cell, Column, Document, Note, Section, Table, heading
+from latprof.metrics import Metric, metric
+from latprof.model import PROBLEMS, Kind
+from latprof.report.document import NO_DATA, Analysis, Cell, Column, Document, Grid, Note, Section, Table, heading
 from latprof.report.machine import analysis_data, analysis_grid, rounded
-from latprof.stats import Method, MetricRow, Summary, best_rows
+from latprof.stats import Method, MetricRow, Summary, best_rows, is_of_method
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
 
-__all__ = ["LEGEND", "analysis_title", "build_document", "problem_section", "table_sections"]
+__all__ = [
+    "LEGEND",
+    "analysis_title",
+    "bounded",
+    "build_document",
+    "is_shown",
+    "problem_section",
+    "shown_groupings",
+    "table_sections",
+]
 
 _WAIT: Final = ("ttft_s", "first_block_s", "as_logged_ttft_s", "wall_s", "tool_s")
 _SPEED: Final = ("decode_tps", "wall_tps", "as_logged_decode_tps")
@@ -48,15 +57,44 @@ _SIGN: Final = {"upper": "≤ ", "lower": "≥ "}
 
 
 def build_document(analysis: Analysis, *, list_problems: bool = False) -> Document:
-    """Arrange an analysis: waiting and speed for each grouping, then what it means, then problems."""
+    """Arrange an analysis: waiting and speed for each grouping, then what it means, then problems.
+
+    Only a whole analysis has anything for programs.
+    """
     sections = list(table_sections(analysis))
     legend = (Note(LEGEND),) if sections else ()
     sections.append(Section("In words", (*(Note(text) for text in analysis.notes), *legend)))
     if analysis.problems:
         sections.append(problem_section(analysis, list_problems=list_problems))
+    if not analysis.whole:
+        return Document(analysis_title(analysis), tuple(sections), NO_DATA, Grid((), ()))
     rows = rounded(analysis)
     data, grid = analysis_data(analysis, rows), analysis_grid(analysis, rows)
     return Document(analysis_title(analysis), tuple(sections), data, grid)
+
+
+def shown_groupings(groupings: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """Those that a document for people says anything of: all calls, and groupings with tables."""
+    return tuple(by for by in groupings if not by or _tables_by(by))
+
+
+def is_shown(by: tuple[str, ...], metric: Metric, kind: Kind, method: Method) -> bool:
+    """Whether a document for people needs a grouping's rows of a metric and a kind."""
+    if not by:
+        from latprof.report.words import is_told  # not for a start
+
+        return is_told(metric, kind, method)
+    return any(metric.key in _TABLES[title] for title in _tables_by(by)) and is_of_method(metric, kind, method)
+
+
+def bounded(quantiles: Sequence[float]) -> frozenset[float]:
+    """The quantiles whose intervals a document for people shows."""
+    return frozenset((0.5, *_shown_interval(quantiles)))
+
+
+def _tables_by(by: tuple[str, ...]) -> tuple[str, ...]:
+    """The titles of a grouping's tables."""
+    return _TABLES_BY.get(by, _ALL_TABLES) if by else ()
 
 
 def table_sections(analysis: Analysis) -> tuple[Section, ...]:
@@ -82,7 +120,7 @@ def analysis_title(analysis: Analysis, team: str | None = None) -> str:
 def _grouping(summary: Summary, quantiles: Sequence[float], method: Method) -> Iterable[Section]:
     """The tables of one grouping; groupings that are only for machines have none."""
     name = " and ".join(summary.by)
-    chosen = _TABLES_BY.get(summary.by, _ALL_TABLES) if summary.by else ()
+    chosen = _tables_by(summary.by)
     if method == "best":
         summary = replace(summary, rows=tuple(best_rows(summary.rows)))
     tables = [
@@ -150,11 +188,9 @@ def _owner_sums(summary: Summary) -> dict[str | None, int]:
     """Calls per value of a first key that owns what follows; nothing for other groupings."""
     if len(summary.by) < 2 or summary.by[0] not in _OWNERS:
         return {}
-    groups = {tuple(row.group.values()): row for row in summary.rows}
     found: dict[str | None, int] = {}
-    for row in groups.values():
-        owner = row.group[summary.by[0]]
-        found[owner] = found.get(owner, 0) + row.calls
+    for (owner, *_), calls in summary.groups.items():
+        found[owner] = found.get(owner, 0) + calls
     return found
 
 

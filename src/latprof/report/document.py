@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, tzinfo
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from latprof.classes import dataclass
 from latprof.model import Problem
@@ -14,14 +14,15 @@ from latprof.stats import Method, Summary
 if TYPE_CHECKING:
     from latprof.estimate import Group
 
-__all__ = ["Analysis", "Cell", "Column", "Document", "Grid", "Note", "Plot", "Section", "Table", "heading"]
+__all__ = ["NO_DATA", "Analysis", "Cell", "Column", "Document", "Grid", "Note", "Plot", "Section", "Table", "heading"]
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """The result of an analysis: figures per grouping, and what the figures rest on.
 
-    `summaries` holds one summary per grouping, each over the same calls, the first over all of them.
+    `summaries` holds one summary per grouping, each over the same calls, the first over all of them. Where the analysis
+    is not `whole`, they have no more than what is shown to people.
     """
 
     files: int
@@ -38,6 +39,7 @@ class Analysis:
     problem_list: tuple[Problem, ...] = ()
     method: Method = "best"
     groups: tuple[Group, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,24 @@ class Grid:
     rows: tuple[tuple[str | int | float | None, ...], ...]
 
 
+class _NoData(Mapping[str, Any]):
+    """In the place of data that was not made, and must not be taken for data that is empty."""
+
+    def _fail(self, *_: object) -> Any:
+        raise ValueError("this document was made for people to read and has no data for programs")
+
+    __getitem__ = __iter__ = __len__ = _fail
+
+
+NO_DATA: Final = _NoData()
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report that any renderer can draw: sections for people, `data` and `grid` for programs."""
+    """A report that any renderer can draw: sections for people, `data` and `grid` for programs.
+
+    A document that is only for people has `NO_DATA` and an empty grid.
+    """
 
     title: str
     sections: tuple[Section, ...]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from latprof.report.document import Cell, Column, Document, Grid, Note, Plot, Section, Table
+from latprof.report.document import NO_DATA, Cell, Column, Document, Grid, Note, Plot, Section, Table
 from latprof.store.plain import packed, unpacked
 
 __all__ = ["document_bytes", "document_from"]
@@ -19,8 +19,9 @@ def document_bytes(document: Document) -> bytes | None:
     if any(isinstance(item, Plot) for section in document.sections for item in section.items):
         return None
     sections = [[section.title, [_item(item) for item in section.items]] for section in document.sections]
+    data = None if document.data is NO_DATA else document.data
     try:
-        body = packed([document.title, sections, document.data, document.grid.columns])
+        body = packed([document.title, sections, data, document.grid.columns])
         rows = packed(document.grid.rows, unknown=sum(row.count(None) for row in document.grid.rows))
     except (TypeError, ValueError):
         return None
@@ -34,7 +35,7 @@ def document_from(data: bytes) -> Document:
     return Document(
         title,
         tuple(Section(name, tuple(map(_restored, items))) for name, items in sections),
-        machine,
+        NO_DATA if machine is None else machine,
         Grid(tuple(columns), tuple(map(tuple, unpacked(rows)))),
     )
 

@@ -26,7 +26,12 @@ class Rounded(NamedTuple):
 
 
 def rounded(analysis: Analysis) -> list[Rounded]:
-    """All rows of an analysis: rounding takes longer than all else that is done to them, and is done once."""
+    """All rows of an analysis: rounding takes longer than all else that is done to them, and is done once.
+
+    Raises ValueError for an analysis that is not whole.
+    """
+    if not analysis.whole:
+        raise ValueError("this analysis was made for people to read and lacks figures that programs get")
     return [
         Rounded(
             row,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.metrics import metric
-from latprof.model import FLAGS, LAST_OUTPUT_SOURCES, SENT_SOURCES
-from latprof.stats import MetricRow, Summary, Waiting, summarize
+from latprof.metrics import Metric, metric
+from latprof.model import FLAGS, LAST_OUTPUT_SOURCES, SENT_SOURCES, Kind
+from latprof.stats import Method, MetricRow, Summary, Waiting, is_of_method, summarize
 from latprof.stats import waiting as sums_of
 from latprof.stats.cuts import quantiles_of_rows
 from latprof.stats.quantiles import min_calls
@@ -21,11 +21,13 @@ from latprof.units import format_count, format_duration, format_share, format_va
 if TYPE_CHECKING:
     from latprof.estimate import Group
 
-__all__ = ["describe"]
+__all__ = ["describe", "is_told"]
 
 _Floats = NDArray[np.float64]
 # What makes bounds of fewer of them is no reason worth a word.
 _RARE: Final = 0.05
+# Metrics whose medians over all calls are told.
+_TOLD: Final = frozenset({"ttft_s", "first_block_s", "wall_s", "decode_tps", "wall_tps"})
 _Rows = dict[tuple[str, str], MetricRow]
 _NOTABLE_FLAGS = (
     "interrupted", "retried", "non_streamed", "burst", "server_tools", "multi_iteration", "suspended", "clock_step",
@@ -33,16 +35,29 @@ _NOTABLE_FLAGS = (
 )  # fmt: skip
 
 
+def is_told(metric: Metric, kind: Kind, method: Method) -> bool:
+    """Whether `describe` needs the median of that metric and kind."""
+    return metric.key in _TOLD and is_of_method(metric, kind, method)
+
+
 def describe(
-    trace: Trace, overall: Summary, waiting: Waiting | None = None, groups: Sequence[Group] = ()
+    trace: Trace,
+    overall: Summary,
+    waiting: Waiting | None = None,
+    groups: Sequence[Group] = (),
+    method: Method = "best",
 ) -> tuple[str, ...]:
-    """Sentences over all calls, or over those of each agent; empty figures are left out, never guessed."""
+    """Sentences over all calls, or over those of each agent; empty figures are left out, never guessed.
+
+    `overall` has the medians of all calls that `is_told` asks for.
+    """
     if not len(trace):
         return ("No calls found.",)
     rows: _Rows = {(row.metric, row.kind): row for row in overall.rows}
     agents = trace.counts("agent")
-    told = _of_each(trace, agents, rows) if len(agents) > 1 else _times(trace, rows, waiting)
-    notes = [*told, _trap(trace, rows), _refused(groups), _left_out(trace)]
+    told = _of_each(trace, agents, method) if len(agents) > 1 else _times(trace, rows, waiting)
+    trap = _trap(trace, rows) if method in {"best", "as-logged"} else ""
+    notes = [*told, trap, _refused(groups), _left_out(trace)]
     return tuple(note for note in notes if note)
 
 
@@ -50,13 +65,13 @@ def _times(trace: Trace, rows: _Rows, waiting: Waiting | None) -> list[str]:
     return [_share(trace, waiting), _first_token(trace, rows), _whole_call(trace, rows), _speed(trace, rows)]
 
 
-def _of_each(trace: Trace, agents: Counter[str | None], shown: _Rows) -> list[str]:
+def _of_each(trace: Trace, agents: Counter[str | None], method: Method) -> list[str]:
     """A paragraph for each agent: a median over several of them would mean nothing."""
     notes: list[str] = []
     for agent, _ in agents.most_common():
         part = trace.select(trace.texts["agent"] == agent)
-        found = summarize(part, quantiles=(0.5,)).rows
-        rows: _Rows = {(row.metric, row.kind): row for row in found if (row.metric, row.kind) in shown}
+        found = summarize(part, quantiles=(0.5,), wanted=lambda _, metric, kind: is_told(metric, kind, method)).rows
+        rows: _Rows = {(row.metric, row.kind): row for row in found}
         said = [text for text in _times(part, rows, sums_of(part)) if text]
         if len(said) > 1:
             notes.append(f"{agent}: {' '.join(said)}")
@@ -161,8 +176,7 @@ def _why_bound(trace: Trace) -> str:
 
 
 def _speed(trace: Trace, rows: _Rows) -> str:
-    tokens = rows.get(("output_tokens", "exact"))
-    final = tokens.n if tokens is not None else 0
+    final = int(np.count_nonzero(~np.isnan(trace.numbers["output_tokens"])))
     parts = []
     estimate = rows.get(("decode_tps", "estimate"))
     if estimate is not None and (text := _median(estimate)):
@@ -189,8 +203,6 @@ def _speed(trace: Trace, rows: _Rows) -> str:
 def _trap(trace: Trace, rows: _Rows) -> str:
     """What the obvious formulas would have said, beside what is: both over the same calls."""
     names = {"as_logged_ttft_s": ("TTFT", "ttft_s"), "as_logged_decode_tps": ("decode", "decode_tps")}
-    if not all((name, "as_logged") in rows for name in names):
-        return ""
     said = [_against(trace, rows, name, *against) for name, against in names.items()]
     if not all(said):
         return ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from latprof.stats.grouping import BY_KEYS, Filters, group_rows, keep, passes, traces_by
-from latprof.stats.method import METHODS, Method, best_rows, of_method
+from latprof.stats.method import METHODS, Method, best_rows, is_of_method, of_method
 from latprof.stats.quantiles import MIN_TAIL_CALLS, min_calls, quantile_interval
-from latprof.stats.summary import MetricRow, Summary, summaries, summarize
+from latprof.stats.summary import MetricRow, Summary, Wanted, summaries, summarize
 from latprof.stats.waiting import Waiting, waiting
 
 __all__ = [
@@ -17,8 +17,10 @@ __all__ = [
     "MetricRow",
     "Summary",
     "Waiting",
+    "Wanted",
     "best_rows",
     "group_rows",
+    "is_of_method",
     "keep",
     "min_calls",
     "of_method",

@@ -1,4 +1,4 @@
-from numpy import float32, float64, int32, int64
+from numpy import float32, float64, int32, int64, uint8
 from numpy.typing import NDArray
 
 __all__ = ["LAYOUT", "Groups", "quantiles_of_rows"]
@@ -15,7 +15,13 @@ class Groups:
         begins: NDArray[int64],
     ) -> None: ...
     def measured(
-        self, values: NDArray[float64], asked: NDArray[float64], least: NDArray[int64], points: NDArray[float64]
+        self,
+        values: NDArray[float64],
+        asked: NDArray[float64],
+        least: NDArray[int64],
+        points: NDArray[float64],
+        chosen: NDArray[uint8],
+        bounded: NDArray[uint8],
     ) -> tuple[NDArray[int64], NDArray[int64], NDArray[float64]]: ...
     def ordered(self, values: NDArray[float64]) -> tuple[NDArray[int32], NDArray[float64]]: ...
     def quantiles(

@@ -5,7 +5,7 @@ Optional; the Python code in cuts.py gives the same bits.
 """
 
 from libc.math cimport isnan
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 import numpy as np
@@ -15,7 +15,7 @@ from latprof.stats.quantiles import student_t_quantile
 __all__ = ["LAYOUT", "Groups", "quantiles_of_rows"]
 
 # To be compared with what the Python code expects, however old this file is.
-LAYOUT = 2
+LAYOUT = 3
 
 # Places among the values that are set aside are counted in 32 bits.
 cdef int64_t MOST_PLACES = (1 << 31) - 1
@@ -36,6 +36,8 @@ cdef extern from "_quantiles.h" nogil:
     ctypedef struct Desk:
         Order order
     ctypedef struct Wanted:
+        const uint8_t *chosen
+        const uint8_t *bounded
         const double *asked
         const int64_t *least
         int64_t quantiles
@@ -131,17 +133,22 @@ cdef class Groups:
         self.plan.n, self.plan.cells, self.plan.cuts = cell.shape[0], cells, cuts
 
     def measured(
-        self, const double[::1] values, const double[::1] asked, const int64_t[::1] least, double[::1] points
+        self, const double[::1] values, const double[::1] asked, const int64_t[::1] least, double[::1] points,
+        const uint8_t[::1] chosen, const uint8_t[::1] bounded,
     ):
         """The calls and the sessions of each group that have a value, and three figures for each quantile.
 
-        `points` has room for all degrees of freedom, NaN where a point is not known yet.
+        Cuts that are not `chosen` have no calls, quantiles that are not `bounded` one figure and NaN. `points` has room
+        for all degrees of freedom, NaN where a point is not known yet.
         """
         cdef int64_t groups = self.plan.begins[self.plan.cuts], quantiles = asked.shape[0]
         cdef int done
         cdef Desk desk
         cdef Wanted wanted
-        if values.shape[0] != self.plan.n or least.shape[0] != quantiles or not points.shape[0]:
+        if (
+            values.shape[0] != self.plan.n or least.shape[0] != quantiles or not points.shape[0]
+            or chosen.shape[0] != self.plan.cuts or bounded.shape[0] != quantiles
+        ):
             raise ValueError("columns of different lengths")
         _check_asked(asked)
         counted, found = _empty((2, groups), _INT64), _empty((groups, quantiles, 3), _FLOAT64)
@@ -149,6 +156,7 @@ cdef class Groups:
         cdef double[::1] flat = found.reshape(-1) if quantiles else _empty(1, _FLOAT64)
         wanted.asked = &asked[0] if quantiles else NULL
         wanted.least = &least[0] if quantiles else NULL
+        wanted.chosen, wanted.bounded = &chosen[0], &bounded[0] if quantiles else NULL
         wanted.quantiles, wanted.calls, wanted.sessions = quantiles, &counts[0, 0], &counts[1, 0]
         wanted.figures, wanted.points, wanted.room, wanted.point = &flat[0], &points[0], points.shape[0], _point
         cdef _Memory memory = _free(self.desks)

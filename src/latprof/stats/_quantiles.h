@@ -22,9 +22,11 @@ typedef struct {
     int64_t n, cells, cuts;
 } Plan;
 
-/* What is asked of each group, and what there is of it: its calls, its sessions, and for each of the `quantiles` for
-   which it has at least `least` calls three figures. */
+/* What is asked of each group of those cuts that are `chosen`, and what there is of it: its calls, its sessions, and for
+   each of the `quantiles` for which it has at least `least` calls three figures, the last two, which are the ends of an
+   interval, if they are `bounded`. Of other cuts' groups there are no calls. */
 typedef struct {
+    const uint8_t *chosen, *bounded;
     const double *asked;
     const int64_t *least;
     int64_t quantiles;
@@ -87,7 +89,8 @@ static int count_calls(Desk *desk, const Plan *plan, const double *values, int64
         if (isnan(values[row])) desk->have[plan->cell[row]]--;
     memset(desk->own, 0, plan->starts[groups] * sizeof *desk->own);
     for (int64_t cut = 0; cut < plan->cuts; cut++)
-        for (int64_t c = 0; c < plan->cells; c++) desk->own[plan->pair[cut * plan->cells + c]] += desk->have[c];
+        for (int64_t c = 0; c < plan->cells && wanted->chosen[cut]; c++)
+            desk->own[plan->pair[cut * plan->cells + c]] += desk->have[c];
     for (int64_t g = 0; g < groups; g++) {
         int32_t count = 0, sum = 0, *sizes = desk->sizes + plan->starts[g];
         for (int64_t i = plan->starts[g]; i < plan->starts[g + 1]; i++) {
@@ -137,20 +140,23 @@ static void deal_to_one(const uint64_t *pairs, int64_t known, const uint64_t *ta
         dealt[i] = (pairs[i] & ~(uint64_t)UINT32_MAX) | (uint32_t)table[(uint32_t)pairs[i]];
 }
 
-/* Prepares the dealing of the cuts from one to before another one, and deals. */
-static void deal_cuts(Desk *desk, const Plan *plan, int64_t from, int64_t to, int64_t known, const Wanted *wanted) {
-    int abreast = (int)(to - from);
+static int64_t groups_of(const Plan *plan, int64_t cut) { return plan->begins[cut + 1] - plan->begins[cut]; }
+
+/* Prepares the dealing of some cuts, and deals. */
+static void deal_cuts(
+    Desk *desk, const Plan *plan, const int64_t *cuts, int abreast, int64_t known, const Wanted *wanted
+) {
     for (int k = 0; k < abreast; k++) {
-        const int32_t *pair = plan->pair + (from + k) * plan->cells;
+        const int32_t *pair = plan->pair + cuts[k] * plan->cells;
         int64_t place = k * known;
-        for (int64_t g = plan->begins[from + k]; g < plan->begins[from + k + 1]; g++) {
+        for (int64_t g = plan->begins[cuts[k]]; g < plan->begins[cuts[k] + 1]; g++) {
             desk->begin[g] = place, desk->next[g] = (int32_t)place;
             place += wanted->calls[g], desk->last[g] = (int32_t)place;
         }
         for (int64_t c = 0; c < plan->cells; c++)
             desk->table[c * abreast + k] = (uint64_t)desk->group[pair[c]] << 32 | (uint32_t)desk->number[pair[c]];
     }
-    if (abreast == 1 && plan->begins[to] - plan->begins[from] == 1)
+    if (abreast == 1 && groups_of(plan, cuts[0]) == 1)
         deal_to_one(desk->pairs, known, desk->table, desk->dealt);
     else if (abreast == 1)
         deal(desk->pairs, known, desk->table, desk->next, desk->last, desk->dealt, 1);
@@ -173,6 +179,10 @@ static void figures_of(Desk *desk, const Plan *plan, int64_t g, Wanted *wanted) 
         double *figure = wanted->figures + 3 * (g * wanted->quantiles + k);
         figure[0] = figure[1] = figure[2] = NAN;
         if (!one.size || one.size < wanted->least[k]) continue;
+        if (!wanted->bounded[k]) {
+            figure[0] = quantile_of(&one, wanted->asked[k]);
+            continue;
+        }
         if (!is_marked && one.count > 1) set_marks(&one);
         is_marked = 1;
         figure_of(&one, wanted->asked[k], figure);
@@ -187,12 +197,22 @@ static int measured(const Plan *plan, const double *values, char *memory, Wanted
     if (known < 0) return 0;
     if (count_calls(&desk, plan, values, known, wanted)) return -1;
     name_values(&desk.order, plan, known, desk.pairs);
-    for (int64_t cut = 0, to = 0; cut < plan->cuts; cut = to) {
-        int is_alone = plan->begins[cut + 1] - plan->begins[cut] == 1 || cut + 1 == plan->cuts;
-        to = cut + (is_alone ? 1 : most_abreast(plan->n));
-        to = to < plan->cuts ? to : plan->cuts;
-        deal_cuts(&desk, plan, cut, to, known, wanted);
-        for (int64_t g = plan->begins[cut]; g < plan->begins[to]; g++) figures_of(&desk, plan, g, wanted);
+    int64_t cuts[ABREAST], cut = 0;
+    while (cut < plan->cuts) {
+        int abreast = 0;
+        for (; cut < plan->cuts && abreast < most_abreast(plan->n); cut++) {
+            if (!wanted->chosen[cut]) continue;
+            /* One group is dealt to in a simpler way. */
+            if (abreast && groups_of(plan, cut) == 1) break;
+            cuts[abreast++] = cut;
+            if (groups_of(plan, cut) == 1) {
+                cut++;
+                break;
+            }
+        }
+        if (abreast) deal_cuts(&desk, plan, cuts, abreast, known, wanted);
+        for (int k = 0; k < abreast; k++)
+            for (int64_t g = plan->begins[cuts[k]]; g < plan->begins[cuts[k] + 1]; g++) figures_of(&desk, plan, g, wanted);
     }
     return 1;
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ try:
 except ImportError:  # not compiled on this machine: the Python code gives the same bits
     _compiled: Any = None
 else:
-    _compiled = _native_quantiles if _native_quantiles.LAYOUT == 2 else None
+    _compiled = _native_quantiles if _native_quantiles.LAYOUT == 3 else None
 
 __all__ = ["Column", "Cut", "Cuts", "Part", "is_compiled", "parts_of", "quantiles_of_rows"]
 
@@ -49,7 +49,7 @@ class Part:
     """What one group has of a metric: so many calls `n` of so many `sessions`.
 
     `place` is the group's number in its cut. `figures` are the quantiles that there are calls enough for, with their
-    intervals.
+    intervals where they are wanted.
     """
 
     place: int
@@ -118,13 +118,22 @@ def _cut(
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A value (calls) for each call, NaN where it has none; `every` (calls, k) are all values that it stands for."""
+    """A value (calls) for each call, NaN where it has none; `every` (calls, k) are all values that it stands for.
+
+    What it has is wanted in the cuts of these numbers, or in all.
+    """
 
     values: _Floats
     every: NDArray[np.floating[Any]] | None = None
+    cuts: tuple[int, ...] | None = None
+
+    def is_wanted(self, cut: int) -> bool:
+        """Whether its parts in a cut are wanted."""
+        return self.cuts is None or cut in self.cuts
 
 
-# The parts of each cut that have any values; where each call has several, the quantiles of all values of each part.
+# The parts of each cut that have any values and are wanted; where each call has several, the quantiles of all values of
+# each of these parts.
 Measured = tuple[list[list[Part]], list[list[dict[float, float]]]]
 
 
@@ -133,14 +142,19 @@ def is_compiled() -> bool:
     return _compiled is not None
 
 
-def parts_of(columns: Iterable[Column], cuts: Cuts, quantiles: Sequence[float]) -> Iterator[Measured]:
-    """What each column has in the parts of each cut, columns in their order. Raises ValueError for no quantile."""
+def parts_of(
+    columns: Iterable[Column], cuts: Cuts, quantiles: Sequence[float], bounded: Collection[float] | None = None
+) -> Iterator[Measured]:
+    """What each column has in the parts of each cut, columns in their order. Raises ValueError for no quantile.
+
+    All quantiles get intervals, or only those that are to be `bounded`.
+    """
     asked = list(dict.fromkeys(quantiles))
     if not all(0 <= probability <= 1 for probability in asked):
         raise ValueError(f"quantiles lie between 0 and 1: {asked}")
     if _compiled is None or not len(cuts.cell) or not cuts.each:
-        return _in_python(columns, cuts, asked)
-    return _by_extension(columns, cuts, asked)
+        return _in_python(columns, cuts, asked, bounded)
+    return _by_extension(columns, cuts, asked, bounded)
 
 
 def quantiles_of_rows(
@@ -163,7 +177,9 @@ def _fits(values: NDArray[np.floating[Any]]) -> bool:
     return values.dtype == np.float32 and values.flags.c_contiguous and 0 < values.shape[1] <= _MOST_VALUES
 
 
-def _by_extension(columns: Iterable[Column], cuts: Cuts, asked: list[float]) -> Iterator[Measured]:
+def _by_extension(
+    columns: Iterable[Column], cuts: Cuts, asked: list[float], bounded: Collection[float] | None
+) -> Iterator[Measured]:
     least = np.array([min_calls(probability) for probability in asked], dtype=np.int64)
     most = max(int(np.diff(cut.starts).max(initial=0)) for cut in cuts.each)
     shared = len(cuts.cell) in _SHARED_CALLS and cores() > 1
@@ -174,7 +190,8 @@ def _by_extension(columns: Iterable[Column], cuts: Cuts, asked: list[float]) -> 
     groups = _compiled.Groups(
         cuts.cell, cuts.sizes, pairs.astype(np.int32), np.concatenate(([0], *starts)), begins.astype(np.int64)
     )
-    parts_in = _Compiled(cuts, groups, asked, least, known_points(most + 1))
+    with_ends = np.array([bounded is None or probability in bounded for probability in asked], dtype=np.uint8)
+    parts_in = _Compiled(cuts, groups, asked, least, known_points(most + 1), with_ends)
     return two_at_a_time(parts_in.measured, columns, _COLUMNS_AHEAD) if shared else map(parts_in.measured, columns)
 
 
@@ -187,13 +204,17 @@ class _Compiled:
     asked: list[float]
     least: _Ints
     points: _Floats
+    bounded: NDArray[np.uint8]
 
     def measured(self, column: Column) -> Measured:
         """What a column has in the parts of each cut."""
         if column.values.strides == (0,) and np.isnan(column.values[0]):  # a column of nothing, seen at one look
             return [[] for _ in self.cuts.each], [[] for _ in self.cuts.each if column.every is not None]
         values = np.ascontiguousarray(column.values, dtype=np.float64)
-        calls, sessions, figures = self.groups.measured(values, self._wanted(), self.least, self.points)
+        chosen = np.array([column.is_wanted(cut) for cut in range(len(self.cuts.each))], dtype=np.uint8)
+        calls, sessions, figures = self.groups.measured(
+            values, self._wanted(), self.least, self.points, chosen, self.bounded
+        )
         listed = zip(calls.tolist(), sessions.tolist(), figures.tolist(), strict=True)
         every = [
             [
@@ -203,7 +224,7 @@ class _Compiled:
             ]
             for cut in self.cuts.each
         ]
-        return every, [] if column.every is None else self._centres(values, column.every, every)
+        return every, [] if column.every is None else self._centres(column, values, column.every, every)
 
     def _wanted(self) -> _Floats:
         return np.array(self.asked, dtype=np.float64)
@@ -216,35 +237,38 @@ class _Compiled:
         }
 
     def _centres(
-        self, values: _Floats, every: NDArray[np.floating[Any]], parts: Sequence[Sequence[Part]]
+        self, column: Column, values: _Floats, every: NDArray[np.floating[Any]], parts: Sequence[Sequence[Part]]
     ) -> list[list[dict[float, float]]]:
         if not _fits(every) or not self.asked or not every.size:
             return _centres(values, every, self.cuts, parts, self.asked)
         wanted = self._wanted()
+        chosen = [cut for number, cut in enumerate(self.cuts.each) if column.is_wanted(number)]
+        if not chosen:
+            return [[] for _ in self.cuts.each]
         found = [
             row
-            for batch in _batches(self.cuts)
+            for batch in _batches(self.cuts, chosen)
             for row in self.groups.quantiles(values, every, *batch, wanted).tolist()
         ]
         centres, begin = [], 0
-        for cut, own in zip(self.cuts.each, parts, strict=True):
+        for number, (cut, own) in enumerate(zip(self.cuts.each, parts, strict=True)):
             centres.append([dict(zip(self.asked, found[begin + part.place], strict=True)) for part in own])
-            begin += len(cut.keys)
+            begin += len(cut.keys) if column.is_wanted(number) else 0
         return centres
 
 
-def _batches(cuts: Cuts) -> Iterator[tuple[_Numbers, _Ints, _Numbers]]:
-    """All groups of all cuts, some at a time.
+def _batches(cuts: Cuts, chosen: Sequence[Cut]) -> Iterator[tuple[_Numbers, _Ints, _Numbers]]:
+    """All groups of some cuts, some at a time.
 
     Given are the small group of each cell, -1 for none; where the small groups begin that each of the groups is made
     of; and these, one after the other.
     """
     if cuts.count <= _MOST_SMALL:
-        members = [np.flatnonzero(cut.number == place) for cut in cuts.each for place in range(len(cut.keys))]
+        members = [np.flatnonzero(cut.number == place) for cut in chosen for place in range(len(cut.keys))]
         starts = np.cumsum([0, *map(len, members)])
         yield cuts.joint.astype(np.int32), starts, np.concatenate(members).astype(np.int32)
         return
-    for cut in cuts.each:
+    for cut in chosen:
         group = cut.number[cuts.joint]
         for first in range(0, len(cut.keys), _MOST_SMALL):
             many = min(_MOST_SMALL, len(cut.keys) - first)
@@ -275,7 +299,9 @@ def _centres(
     return found
 
 
-def _in_python(columns: Iterable[Column], cuts: Cuts, asked: list[float]) -> Iterator[Measured]:
+def _in_python(
+    columns: Iterable[Column], cuts: Cuts, asked: list[float], bounded: Collection[float] | None
+) -> Iterator[Measured]:
     waiting: list[tuple[Column, list[list[tuple[int, Ordered]]]]] = []
     count = 0
     numbers = [cut.number[cuts.joint][cuts.cell] for cut in cuts.each]
@@ -283,27 +309,39 @@ def _in_python(columns: Iterable[Column], cuts: Cuts, asked: list[float]) -> Ite
         values = column.values
         known = len(values) - int(np.isnan(values).sum())
         order = np.argsort(values)[:known].astype(np.int32)  # NaN comes last; ties may stand in any order
-        listed = zip(cuts.each, numbers, strict=True)
-        waiting.append((column, [_samples(cut, number, cuts.cell, order, values) for cut, number in listed]))
+        listed = enumerate(zip(cuts.each, numbers, strict=True))
+        found = [
+            _samples(cut, number, cuts.cell, order, values) if column.is_wanted(place) else []
+            for place, (cut, number) in listed
+        ]
+        waiting.append((column, found))
         count += len(order) * len(cuts.each)
         if count > _TOGETHER:
-            yield from _settled(waiting, cuts, asked)
+            yield from _settled(waiting, cuts, asked, bounded)
             waiting, count = [], 0
-    yield from _settled(waiting, cuts, asked)
+    yield from _settled(waiting, cuts, asked, bounded)
 
 
 def _settled(
-    waiting: Sequence[tuple[Column, Sequence[Sequence[tuple[int, Ordered]]]]], cuts: Cuts, asked: list[float]
-) -> Iterator[Measured]:
+    waiting: Sequence[tuple[Column, Sequence[Sequence[tuple[int, Ordered]]]]], cuts: Cuts, asked: list[float],
+    bounded: Collection[float] | None,
+) -> Iterator[Measured]:  # fmt: skip
     """The parts of some columns whose calls are in order."""
     samples = [sample for _, found in waiting for own in found for _, sample in own]
     shown = [[p for p in asked if len(sample.values) >= min_calls(p)] for sample in samples]
     values = [quantiles_of(sample.values, own) for sample, own in zip(samples, shown, strict=True)]
-    figures = iter(zip(shown, values, quantile_intervals(samples, shown, values), strict=True))
+    with_ends = [[p for p in own if bounded is None or p in bounded] for own in shown]
+    centres = [
+        np.array([value for p, value in zip(own, found, strict=True) if p in some])
+        for own, found, some in zip(shown, values, with_ends, strict=True)
+    ]
+    ends = quantile_intervals(samples, with_ends, centres)
+    figures = iter(zip(shown, values, with_ends, ends, strict=True))
 
     def figures_of() -> dict[float, tuple[float, Interval]]:
-        own, centres, ends = next(figures)
-        return dict(zip(own, zip(centres.tolist(), ends, strict=True), strict=True))
+        own, found, some, intervals = next(figures)
+        known = dict(zip(some, intervals, strict=True))
+        return {p: (value, known.get(p, (None, None))) for p, value in zip(own, found.tolist(), strict=True)}
 
     for column, found in waiting:
         parts = [

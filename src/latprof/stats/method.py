@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from latprof.metrics import Metric
 from latprof.model import Kind
 from latprof.stats.summary import MetricRow, Summary
 
-__all__ = ["METHODS", "Method", "best_rows", "of_method"]
+__all__ = ["METHODS", "Method", "best_rows", "is_of_method", "of_method"]
 
 Method = Literal["best", "exact", "bound", "as-logged", "estimate"]
 METHODS: Final[tuple[Method, ...]] = ("best", "exact", "bound", "as-logged", "estimate")
@@ -29,6 +30,13 @@ def of_method(summary: Summary, method: Method) -> Summary:
         return summary
     kind = method.replace("-", "_")
     return replace(summary, rows=tuple(row for row in summary.rows if row.unit not in _TIMED_UNITS or row.kind == kind))
+
+
+def is_of_method(metric: Metric, kind: Kind, method: Method) -> bool:
+    """Whether `of_method` and, for 'best', `best_rows` may leave rows of that kind."""
+    if method == "best":
+        return kind != "as_logged"
+    return metric.unit not in _TIMED_UNITS or kind == method.replace("-", "_")
 
 
 def best_rows(rows: Sequence[MetricRow]) -> list[MetricRow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Final
@@ -20,8 +20,20 @@ from latprof.stats.quantiles import min_calls
 from latprof.trace import Estimates, Trace
 from latprof.trace.pool import numbered
 
-__all__ = ["DEFAULT_QUANTILES", "MetricRow", "Summary", "model_error", "one_value", "summaries", "summarize", "widened"]
+__all__ = [
+    "DEFAULT_QUANTILES",
+    "MetricRow",
+    "Summary",
+    "Wanted",
+    "model_error",
+    "one_value",
+    "summaries",
+    "summarize",
+    "widened",
+]
 
+# Whether a grouping's rows of a metric and a kind are wanted.
+Wanted = Callable[[tuple[str, ...], Metric, Kind], bool]
 DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
 _NORMAL_95: Final = 1.96
 _GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
@@ -54,12 +66,13 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All rows for one way of grouping."""
+    """All rows for one way of grouping; `groups` has the calls of each group."""
 
     by: tuple[str, ...]
     calls: int
     sessions: int
     rows: tuple[MetricRow, ...]
+    groups: Mapping[tuple[str | None, ...], int]
 
 
 def summarize(
@@ -69,12 +82,13 @@ def summarize(
     quantiles: Sequence[float] = DEFAULT_QUANTILES,
     metrics: Sequence[Metric] = METRICS,
     tz: tzinfo = UTC,
+    wanted: Wanted | None = None,
 ) -> Summary:
     """Percentiles (linear between order statistics) of each metric, kind and group.
 
     Raises KeyError for an unknown grouping key, ValueError for a quantile that is not between 0 and 1.
     """
-    return summaries(trace, (by,), quantiles=quantiles, metrics=metrics, tz=tz)[0]
+    return summaries(trace, (by,), quantiles=quantiles, metrics=metrics, tz=tz, wanted=wanted)[0]
 
 
 def summaries(
@@ -84,8 +98,15 @@ def summaries(
     quantiles: Sequence[float] = DEFAULT_QUANTILES,
     metrics: Sequence[Metric] = METRICS,
     tz: tzinfo = UTC,
+    wanted: Wanted | None = None,
+    bounded: Collection[float] | None = None,
 ) -> list[Summary]:
-    """`summarize` for several groupings, which share most of the work. Raises as it does."""
+    """`summarize` for several groupings, which share most of the work. Raises as it does.
+
+    Only rows that are `wanted` are worked out, and intervals only of the quantiles that are to be `bounded`; all where
+    None.
+    """
+    every = tuple(map(tuple, groupings))
     codes, names = trace.codes("session_id")
     labels, sessions = numbered(codes, len(names))
     cuts = Cuts.of(trace, groupings, sessions, len(labels), tz)
@@ -96,17 +117,27 @@ def summaries(
         for metric in metrics:
             values = metric.values(trace)
             for kind in values:
+                chosen = tuple(n for n, by in enumerate(every) if wanted is None or wanted(by, metric, kind))
+                if not chosen:
+                    continue
                 column = _drawn(trace, metric) if kind == "estimate" else Column(values[kind])
                 begun.append((metric, kind, ~np.isnan(column.values) if kind == "estimate" else None))
-                yield column
+                yield replace(column, cuts=chosen)
 
-    for parts, centres in parts_of(columns(), cuts, quantiles):
+    for parts, centres in parts_of(columns(), cuts, quantiles, bounded):
         metric, kind, known = begun.popleft()
         if known is not None and trace.estimates is not None:
             parts = _with_models(trace.estimates, metric, cuts, known, parts, centres)  # noqa: PLW2901 - the same parts
         for rows, cut, own in zip(found, cuts.each, parts, strict=True):
             rows += [_row(metric, kind, cut, part, quantiles) for part in own]
-    return [Summary(tuple(by), len(trace), len(labels), tuple(rows)) for by, rows in zip(groupings, found, strict=True)]
+    return [
+        Summary(by, len(trace), len(labels), tuple(rows), _groups(cut))
+        for by, rows, cut in zip(every, found, cuts.each, strict=True)
+    ]
+
+
+def _groups(cut: Cut) -> dict[tuple[str | None, ...], int]:
+    return dict(zip((tuple(key.values()) for key in cut.keys), cut.sizes.tolist(), strict=True))
 
 
 def _row(metric: Metric, kind: Kind, cut: Cut, part: Part, quantiles: Sequence[float]) -> MetricRow:

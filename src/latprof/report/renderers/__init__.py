@@ -8,9 +8,11 @@ from functools import cache
 
 from latprof.report.renderers.base import Renderer
 
-__all__ = ["RENDERERS", "Renderer", "renderer"]
+__all__ = ["FOR_PROGRAMS", "RENDERERS", "Renderer", "renderer"]
 
 RENDERERS = tuple(sorted(info.name for info in pkgutil.iter_modules(__path__) if info.name != "base"))
+# Those that draw what a document has for programs; the others draw what it has for people.
+FOR_PROGRAMS = frozenset({"csv", "json"})
 
 
 @cache

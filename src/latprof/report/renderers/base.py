@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from latprof.classes import dataclass
-from latprof.report.document import Document
+from latprof.report.document import Document, Table
 
-__all__ = ["Renderer", "Screen"]
+__all__ = ["Renderer", "Screen", "caption_of", "printable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +29,15 @@ class Renderer:
     name: str
     suffix: str
     render: Callable[[Document, Screen], str]
+
+
+def printable(text: str) -> str:
+    """Names come from logs: control characters must not reach a terminal."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
+def caption_of(table: Table, level: int) -> str:
+    """The table's own caption, and the names of columns beyond a level of priority, which found no room."""
+    gone = [column.title for column in table.columns if column.priority > level]
+    missing = f"No room for: {', '.join(gone)}." if gone else ""
+    return " ".join(part for part in (table.caption, missing) if part)

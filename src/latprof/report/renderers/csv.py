@@ -6,13 +6,15 @@ import csv
 import io
 
 from latprof.report.cells import spreadsheet_safe
-from latprof.report.document import Document
+from latprof.report.document import NO_DATA, Document
 from latprof.report.renderers.base import Renderer, Screen
 
 __all__ = ["RENDERER"]
 
 
 def _render(document: Document, _: Screen) -> str:
+    if document.data is NO_DATA:
+        raise ValueError("this document was made for people to read and has no figures for programs")
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(document.grid.columns)

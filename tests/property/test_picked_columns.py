@@ -129,6 +129,26 @@ def test_whatever_is_done_to_them_they_say_the_same(parts: list[list[Call]], don
     assert said(one) == said(two)
 
 
+@given(parts=lists, done=steps, rows=st.lists(st.integers(0, 100), max_size=6, unique=True))
+@settings(many, max_examples=40)
+def test_signatures_beside_shown_thinking_are_those_of_the_blocks(
+    parts: list[list[Call]], done: list[Step], rows: list[int]
+) -> None:
+    """Of some calls, however many each of them shows; whatever was done to the columns."""
+    columns = picked(parts)
+    for step in done:
+        columns = step(columns)
+    trace = Trace.from_columns(columns)
+    chosen = np.array([row for row in rows if row < len(trace)], dtype=np.int64)
+    expected = [
+        float(block.signature_characters)
+        for row in chosen.tolist()
+        for block in trace.blocks[row]
+        if block.characters and block.signature_characters
+    ]
+    assert sorted(trace.shown_signatures(chosen).tolist()) == sorted(expected)
+
+
 @given(parts=lists, done=steps, are_picked=st.booleans())
 @settings(many, max_examples=40)
 def test_calls_of_a_kept_piece_are_known_wherever_they_go(

@@ -49,7 +49,7 @@ HEAVY = {
         "catalogue/schema.py",
         "compare/claims.py",
     ),
-    "rich": ("report/renderers/table.py",),
+    "rich": ("report/folding.py",),
     "pandas": (),
     "pyarrow": (),
     "zstandard": (),

@@ -11,7 +11,8 @@ import pytest
 from latprof.metrics import METRICS, metric
 from latprof.model import Call
 from latprof.stats import MetricRow, Summary, min_calls, summarize
-from latprof.stats.summary import DEFAULT_QUANTILES, one_value
+from latprof.stats.cuts import drawn, one_value
+from latprof.stats.summary import DEFAULT_QUANTILES
 from latprof.trace import Estimates, Trace
 from made_calls import made, trace_of
 
@@ -153,6 +154,16 @@ def test_one_value_stands_for_a_call_by_the_remainder_of_its_turns() -> None:
     rows = np.array([0, 1, 2, 3, 5, 8, 47_642, 10**6, 2**40])
     share = (math.sqrt(5) - 1) / 2
     assert one_value(rows, 12).tolist() == [int(math.fmod(row * share, 1.0) * 12) for row in rows.tolist()]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(0, 8), (1, 1), (70_000, 8), (500, 13)])
+def test_the_drawn_value_is_that_of_the_call(shape: tuple[int, int], kind: type) -> None:
+    """With the extension, which takes single precision, and without it."""
+    values = np.arange(math.prod(shape)).astype(kind).reshape(shape)
+    rows = np.arange(shape[0])
+    assert np.array_equal(drawn(values), values[rows, one_value(rows, shape[1])])
+    assert drawn(values).dtype == np.float64
 
 
 def test_errors_of_the_model_are_weighted_by_calls() -> None:

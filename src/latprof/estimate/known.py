@@ -71,6 +71,8 @@ class Known:
     def _known(self, arrays: Arrays, entries: NDArray[np.int32]) -> tuple[Ints, Ints]:
         """The places of the calls with these entries that are known as they are, and their rows among these arrays."""
         kept = arrays["entries"]
+        if self._comes_first(kept, arrays["levels"], entries):
+            return (same := np.arange(len(kept))), same
         row_of = np.full(max(kept.max(initial=-1), entries.max(initial=-1)) + 2, -1, dtype=np.int64)
         row_of[kept] = np.arange(len(kept))
         rows = row_of[entries]  # what has no entry finds the last, which none has
@@ -78,6 +80,16 @@ class Known:
         rows = rows[places]
         same = (_taken(arrays["levels"].T, rows) == self.levels.T[places]).all(axis=1)
         return (places, rows) if same.all() else (places[same], rows[same])
+
+    def _comes_first(self, kept: NDArray[np.int32], levels: Levels, entries: NDArray[np.int32]) -> bool:
+        """Whether what is kept is as it was, and all that comes behind it new: so it is where calls came last."""
+        size = len(kept)
+        return bool(
+            size <= len(entries)
+            and (entries[:size] == kept).all()
+            and (entries[size:] < 0).all()
+            and (self.levels[:, :size] == levels).all()
+        )
 
 
 def _taken(array: NDArray[Any], rows: Ints) -> NDArray[Any]:

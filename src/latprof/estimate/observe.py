@@ -128,8 +128,7 @@ class Subject:
     def is_telling(self) -> bool:
         """Whether the lengths of signatures tell of thinking that is shown beside them."""
         if self._is_telling is None:
-            names = ("characters", "signature_characters")
-            self._is_telling = _is_telling(*self.trace.some_sizes_of_blocks(self.rows, names))
+            self._is_telling = _is_telling(self.trace.shown_signatures(self.rows))
         return self._is_telling
 
     def observed(self, places: Ints | slice) -> Observed:
@@ -203,14 +202,13 @@ def _or_nothing(counts: Floats) -> Floats:
     return np.where(np.isnan(counts), 0.0, counts)
 
 
-def _is_telling(characters: Floats, signature: Floats) -> bool:
+def _is_telling(lengths: Floats) -> bool:
     """Whether signatures beside shown thinking are of different lengths, or too few to tell.
 
     Signatures of Claude models grow with the thinking; those that a gateway fills in do not, and would hide
     what the shown characters tell.
     """
-    shown = (characters > 0) & (signature > 0)
-    if np.count_nonzero(shown) < _FEW_SIGNATURES:
+    if len(lengths) < _FEW_SIGNATURES:
         return True
-    low, high = quantiles(signature[shown], (0.1, 0.9)).tolist()
+    low, high = quantiles(lengths, (0.1, 0.9)).tolist()
     return bool(high > _SAME_LENGTH * low)

@@ -12,7 +12,7 @@ import numpy as np
 
 from latprof.stats.quantiles import student_t_quantile
 
-__all__ = ["LAYOUT", "Groups", "quantiles_of_rows"]
+__all__ = ["LAYOUT", "Groups", "drawn", "quantiles_of_rows"]
 
 # To be compared with what the Python code expects, however old this file is.
 LAYOUT = 3
@@ -216,6 +216,22 @@ cdef _Memory _free(list memories):
         return memories.pop()
     except IndexError:
         return _Memory()
+
+
+def drawn(const float[:, ::1] values, double ratio):
+    """Of each row the value whose place is the part behind the point of that many times its number."""
+    cdef int64_t n = values.shape[0], width = values.shape[1], row, place
+    cdef double turns
+    found = _empty(n, _FLOAT64)
+    cdef double[::1] flat = found
+    if not 0 <= ratio < 1 or n > MOST_PLACES or not width:
+        raise ValueError("no place among the values of a row")
+    with nogil:
+        for row in range(n):
+            turns = row * ratio
+            place = <int64_t>((turns - <double><int64_t>turns) * width)
+            flat[row] = values[row, place]
+    return found
 
 
 def quantiles_of_rows(const float[:, ::1] values, const int32_t[::1] chosen, const double[::1] asked):

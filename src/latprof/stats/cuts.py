@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
@@ -15,6 +16,7 @@ from latprof.stats.grouping import joint_groups
 from latprof.stats.intervals import Interval, Ordered, known_points, quantile_intervals, quantiles_of
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Trace
+from latprof.trace.numbers import is_nothing
 from latprof.trace.pool import numbered
 from latprof.trace.stored import MOST_CALLS
 
@@ -25,10 +27,11 @@ except ImportError:  # not compiled on this machine: the Python code gives the s
 else:
     _compiled = _native_quantiles if _native_quantiles.LAYOUT == 3 else None
 
-__all__ = ["Column", "Cut", "Cuts", "Part", "is_compiled", "parts_of", "quantiles_of_rows"]
+__all__ = ["Column", "Cut", "Cuts", "Part", "drawn", "is_compiled", "one_value", "parts_of", "quantiles_of_rows"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
+GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
 # What there is one of for each call takes half the room.
 _Numbers = NDArray[np.int32]
 # Numbers of so many groups are sorted in one pass.
@@ -168,6 +171,27 @@ def quantiles_of_rows(
     return _quantiles(values[chosen], asked)
 
 
+def one_value(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Which of a call's values stands for it: evenly spread over the calls, the same at every run.
+
+    Multiples of the golden ratio fill the unit interval evenly (Knuth, The Art of Computer
+    Programming 3, section 6.4).
+    """
+    turns = rows * GOLDEN_RATIO
+    # The part behind the point is the same as the remainder by 1, which takes ten times as long.
+    parts: NDArray[np.float64] = turns - np.floor(turns)
+    return (parts * count).astype(np.int64)
+
+
+def drawn(values: NDArray[np.floating[Any]]) -> _Floats:
+    """The value that stands for each call, of several (n, k) values of each, see `one_value`."""
+    if _compiled is not None and _fits(values):
+        found: _Floats = _compiled.drawn(values, GOLDEN_RATIO)
+        return found
+    rows = np.arange(len(values))
+    return values[rows, one_value(rows, values.shape[1])].astype(np.float64)
+
+
 def _quantiles(values: NDArray[np.floating[Any]], asked: Sequence[float]) -> list[float]:
     found: list[float] = quantiles_of(np.sort(values.reshape(-1)), asked).tolist()
     return found
@@ -208,7 +232,7 @@ class _Compiled:
 
     def measured(self, column: Column) -> Measured:
         """What a column has in the parts of each cut."""
-        if column.values.strides == (0,) and np.isnan(column.values[0]):  # a column of nothing, seen at one look
+        if is_nothing(column.values):
             return [[] for _ in self.cuts.each], [[] for _ in self.cuts.each if column.every is not None]
         values = np.ascontiguousarray(column.values, dtype=np.float64)
         chosen = np.array([column.is_wanted(cut) for cut in range(len(self.cuts.each))], dtype=np.uint8)

@@ -42,11 +42,10 @@ class Filters:
 def keep(trace: Trace, filters: Filters) -> Trace:
     """The calls that pass all filters; a call without a send time passes no time filter."""
     mask = np.ones(len(trace), dtype=np.bool_)
-    sent = trace.column("sent_at")
     if filters.since is not None:
-        mask &= sent >= filters.since
+        mask &= trace.column("sent_at") >= filters.since
     if filters.until is not None:
-        mask &= sent < filters.until
+        mask &= trace.column("sent_at") < filters.until
     for column, patterns, matches in _patterns(filters):
         mask &= _matches(trace, column, patterns, matches)
     return trace if mask.all() else trace.select(mask)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.metrics import Metric
 from latprof.model import Kind
+from latprof.stats.cuts import one_value
 from latprof.stats.quantiles import min_calls, quantile_interval, weighted_quantile
-from latprof.stats.summary import model_error, one_value, widened
+from latprof.stats.summary import model_error, widened
 from latprof.trace import Trace
 
 __all__ = ["Figure", "Sample", "best_kind", "samples", "unit_labels"]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.metrics import METRICS, Metric
 from latprof.model import Kind
-from latprof.stats.cuts import Column, Cut, Cuts, Part, parts_of
+from latprof.stats.cuts import Column, Cut, Cuts, Part, drawn, parts_of
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Estimates, Trace
 from latprof.trace.pool import numbered
@@ -26,7 +26,6 @@ __all__ = [
     "Summary",
     "Wanted",
     "model_error",
-    "one_value",
     "summaries",
     "summarize",
     "widened",
@@ -36,7 +35,6 @@ __all__ = [
 Wanted = Callable[[tuple[str, ...], Metric, Kind], bool]
 DEFAULT_QUANTILES: Final = (0.1, 0.5, 0.9, 0.99)
 _NORMAL_95: Final = 1.96
-_GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
 # What the fitted shapes miss in the tails under laws with a known truth (bench/accuracy), as a standard error.
 _TAIL_ERROR: Final = 0.025
 
@@ -175,8 +173,8 @@ def _drawn(trace: Trace, metric: Metric) -> Column:
     """One value for each call that has an estimate."""
     if trace.estimates is None or trace.estimates.says_nothing(metric.key):
         return Column(np.full(len(trace), np.nan))
-    values, rows = trace.estimates.values[metric.key], np.arange(len(trace))
-    return Column(values[rows, one_value(rows, values.shape[1])].astype(np.float64), values)
+    values = trace.estimates.values[metric.key]
+    return Column(drawn(values), values)
 
 
 def _with_models(
@@ -222,9 +220,9 @@ def _with_model(
     """
     errors = estimates.errors_of_counts(metric.key, list(part.figures), counts)
     figures = {}
-    for (probability, (drawn, ends)), error in zip(part.figures.items(), errors, strict=True):
+    for (probability, (value, ends)), error in zip(part.figures.items(), errors, strict=True):
         centre = centres[probability]
-        figures[probability] = centre, widened(centre, drawn, ends, _with_tail(error, probability))
+        figures[probability] = centre, widened(centre, value, ends, _with_tail(error, probability))
     return replace(part, figures=figures)
 
 
@@ -235,18 +233,6 @@ def model_error(estimates: Estimates, metric: str, probability: float, rows: NDA
 
 def _with_tail(error: float, probability: float) -> float:
     return math.hypot(error, _TAIL_ERROR * abs(2 * probability - 1))
-
-
-def one_value(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Which of a call's values stands for it: evenly spread over the calls, the same at every run.
-
-    Multiples of the golden ratio fill the unit interval evenly (Knuth, The Art of Computer
-    Programming 3, section 6.4).
-    """
-    turns = rows * _GOLDEN_RATIO
-    # The part behind the point is the same as the remainder by 1, which takes ten times as long.
-    parts: NDArray[np.float64] = turns - np.floor(turns)
-    return (parts * count).astype(np.int64)
 
 
 def widened(

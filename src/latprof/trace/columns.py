@@ -17,13 +17,14 @@ from latprof.model import Call
 from latprof.trace.blocks import INSTANTS as BLOCK_INSTANTS
 from latprof.trace.blocks import SIZES as BLOCK_SIZES
 from latprof.trace.blocks import BlockStore
-from latprof.trace.derived import tools_span_s
+from latprof.trace.derived import shown_signature, tools_span_s
 from latprof.trace.ids import Ids, narrowed
 from latprof.trace.numbers import (
     Numbers,
     counts_of,
     floats_of,
     join_numbers,
+    nothing,
     numbers_of,
     whole_of,
 )
@@ -253,8 +254,7 @@ class Columns:
     def number(self, name: str, rows: Ints | None = None) -> NDArray[np.float64]:
         """One number of every call, or of some; NaN for None. Not to be changed."""
         if name not in self.numbers:
-            nothing: NDArray[np.float64] = np.broadcast_to(np.float64(np.nan), len(self) if rows is None else len(rows))
-            return nothing  # takes no memory
+            return nothing(len(self) if rows is None else len(rows))
         column = self.numbers[name] if rows is None else self._numbers_of(name, rows)
         return column.astype(np.float64, copy=False)
 
@@ -263,6 +263,8 @@ class Columns:
         if name == "first_block_at":
             return self.blocks.first_end_at(rows)
         blocks = self.blocks if rows is None else self.blocks.take(rows)
+        if name == "shown_signature":
+            return shown_signature(blocks)
         return tools_span_s(blocks, self.pool, self.number("tool_s", rows))
 
     def _numbers_of(self, name: str, rows: Ints) -> Numbers:

@@ -17,7 +17,9 @@ __all__ = [
     "Numbers",
     "counts_of",
     "floats_of",
+    "is_nothing",
     "join_numbers",
+    "nothing",
     "numbers_of",
     "whole_of",
 ]
@@ -27,6 +29,17 @@ Numbers = NDArray[np.floating[Any]]
 # Beyond this a cast to single precision could overflow, which would be told to the user.
 _LARGE: Final = 2.0**100
 _STATED_NAN: Final = np.uint64(0x7FFC_0000_0000_0000)
+
+
+def nothing(count: int) -> NDArray[np.float64]:
+    """A column without any number, which takes no memory."""
+    column: NDArray[np.float64] = np.broadcast_to(np.float64(np.nan), count)
+    return column
+
+
+def is_nothing(column: Numbers) -> bool:
+    """Whether it is seen at one look that a column has no number."""
+    return column.strides == (0,) and len(column) > 0 and isnan(column[0])
 
 
 def numbers_of(values: Sequence[float | None]) -> Numbers | None:

@@ -30,6 +30,7 @@ from latprof.trace.derived import DURATION_DIGITS
 from latprof.trace.estimates import Estimates
 from latprof.trace.ids import narrowed
 from latprof.trace.lazy import Blocks, Lazy, derived
+from latprof.trace.numbers import is_nothing, nothing
 from latprof.trace.origin import Origin
 from latprof.trace.pool import Codes, renamed
 from latprof.trace.view import View, order_in_time
@@ -53,7 +54,7 @@ _TEXT: Final = (
     "first_output_source", "last_output_source", "output_tokens_kind", "output_tokens_source", "stop_reason", "load",
 )  # fmt: skip
 _INSTANTS: Final = (*INSTANTS, "first_block_at")
-_NUMBERS: Final = (*_INSTANTS, *COUNTS, "tools_span_s")
+_NUMBERS: Final = (*_INSTANTS, *COUNTS, "tools_span_s", "shown_signature")
 
 EXPORT_COLUMNS: Final[tuple[str, ...]] = (
     "agent", "agent_version", "session_id", "agent_id", "call_id", "message_id", "request_id", "project",
@@ -147,7 +148,7 @@ class Trace:
 
     def estimated(self, metric: str) -> Floats:
         """Posterior mean of `ttft_s` or `decode_tps` per call; NaN without an estimate. Not to be changed."""
-        return np.full(len(self), np.nan) if self.estimates is None else self.estimates.means(metric)
+        return nothing(len(self)) if self.estimates is None else self.estimates.means(metric)
 
     def codes(self, name: str) -> Codes:
         """A text column as codes and sorted categories, for those who group or count by it. Raises KeyError."""
@@ -191,9 +192,13 @@ class Trace:
         """Types and sizes of the blocks of some calls."""
         return self._view.sizes_of_blocks(rows)
 
-    def some_sizes_of_blocks(self, rows: Ints, names: Sequence[str]) -> list[Floats]:
-        """Some of these sizes, NaN where one is not known, (blocks of the calls,) each."""
-        return self._view.some_sizes_of_blocks(rows, names)
+    def shown_signatures(self, rows: Ints) -> Floats:
+        """The lengths of all signatures beside thinking that some calls show, in any order."""
+        lengths = self.numbers["shown_signature"].take(rows)
+        several = rows[lengths < 0]
+        names = ("characters", "signature_characters")
+        characters, signature = self._view.some_sizes_of_blocks(several, names)
+        return np.concatenate((lengths[lengths > 0], signature[(characters > 0) & (signature > 0)]))
 
     def counts_of_blocks(self, rows: Ints) -> Ints:
         """How many blocks some calls have."""
@@ -258,7 +263,7 @@ class Trace:
 
     def _span(self, since: str, until: str, where: Mask) -> Floats:
         if not where.any():  # such as the first token of logs that never state it
-            return np.full(len(self), np.nan)
+            return nothing(len(self))
         span = np.round(self.numbers[until] - self.numbers[since], DURATION_DIGITS)
         return np.where(where & (span >= 0), span, np.nan)
 
@@ -284,6 +289,8 @@ class Trace:
         where = self._timed & ~self.flag("non_streamed")
         block = self._span("sent_at", "first_block_at", where)
         shown = self._span("sent_at", "first_output_at", where)
+        if is_nothing(shown):
+            return self._at_most(block)
         return self._at_most(np.where(np.isnan(self.ttft_s), np.fmin(block, shown), block))
 
     @derived
@@ -310,6 +317,8 @@ class Trace:
         """
         where = self.plain & self.first_output_exactly & self.last_output_exactly & ~self.flag("burst")
         decode_s = self._span("first_output_at", "last_output_at", where)
+        if is_nothing(decode_s):
+            return decode_s
         tokens = self.numbers["output_tokens"] - 1
         decode_s = np.where((decode_s >= MIN_DECODE_S) & (tokens > 0), decode_s, np.nan)
         return tokens / decode_s
@@ -350,7 +359,7 @@ class Trace:
             return self._end_column(name)
         if name in _ESTIMATED:
             exact: Floats = getattr(self, name)
-            return np.where(np.isnan(exact), self.estimated(name), exact)
+            return self.estimated(name) if is_nothing(exact) else np.where(np.isnan(exact), self.estimated(name), exact)
         if name in _DERIVED:
             derived: Floats = getattr(self, name)
             return derived

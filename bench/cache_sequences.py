@@ -19,6 +19,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "tests" / "support")]
 from changing_logs import change, damage, fill  # noqa: E402 - found by the line above
 from latprof.ingest import read_inputs  # noqa: E402
 from latprof.ingest.chunk import Chunk  # noqa: E402
+from latprof.store import cache as cache_module  # noqa: E402
 from latprof.store import looks  # noqa: E402
 from latprof.store.cache import Cache  # noqa: E402
 
@@ -36,7 +37,9 @@ def run(seed: int, base: Path, steps: int, seen: Counter[str]) -> list[str] | No
     logs, kept = base / "logs", base / "cache"
     fill(logs, rng)
     said: list[str] = []
+    file_bytes = rng.choice((500_000, 2_000))  # of so small logs few values are files otherwise
     for _ in range(steps):
+        setattr(cache_module, "FILE_BYTES", file_bytes)  # noqa: B010 - it is final for others
         cache = Cache(kept, b"bench", most_of={"snapshot": 4, "columns": 4})
         same = everything(logs, cache, rng.choice((1, 1, 2, 3))) == everything(logs, None)
         cache.close()

@@ -34,7 +34,7 @@ def change(folder: Path, rng: random.Random) -> str:
 
 def damage(cache: Path, rng: random.Random) -> str:
     """Do one thing to the files of the cache; its name."""
-    files = sorted(path for path in cache.glob("*") if path.is_file() and path.stat().st_size)
+    files = sorted(path for path in cache.rglob("*") if path.is_file() and path.stat().st_size)
     if not files:
         return "none"
     path, kind = rng.choice(files), rng.choice(["flip", "cut", "zero", "replace", "delete"])
@@ -49,6 +49,8 @@ def damage(cache: Path, rng: random.Random) -> str:
         data[start : start + 4096] = bytes(len(data[start : start + 4096]))
     elif kind == "replace":
         data = bytearray(b"this is no database")
+    if path.parent != cache:  # somebody may look at it where it lies
+        path.unlink()
     path.write_bytes(bytes(data))
     if kind == "delete":
         path.unlink()

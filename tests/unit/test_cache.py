@@ -163,7 +163,7 @@ def test_pages_that_a_power_cut_left_behind_are_older_values_or_none(tmp_path: P
     rng = np.random.default_rng(seed)
 
     def values(turn: int) -> dict[str, bytes]:
-        sizes = (10, 3_000, 40_000, 700_000)
+        sizes = (10, 3_000, 40_000, 400_000)
         return {f"v{k}": bytes([turn]) * sizes[k % 4] for k in range(20)}
 
     states = []
@@ -190,7 +190,7 @@ def test_pages_that_a_power_cut_left_behind_are_older_values_or_none(tmp_path: P
 
 def test_a_large_value_comes_back_or_is_a_miss(tmp_path: Path) -> None:
     """It is read another way than small ones, and checked as well."""
-    large = bytes(range(256)) * 4000 + b"abcdefgh"
+    large = bytes(range(256)) * 1000 + b"abcdefgh"
     put(Cache(tmp_path, b""), a=large, b=b"small")
     reader, writer = Cache(tmp_path, b""), Cache(tmp_path, b"")
     assert got(reader, "b", "a", "c") == [b"small", large, None]

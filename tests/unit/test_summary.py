@@ -160,7 +160,7 @@ def test_one_value_stands_for_a_call_by_the_remainder_of_its_turns() -> None:
 @pytest.mark.parametrize("shape", [(0, 8), (1, 1), (70_000, 8), (500, 13)])
 def test_the_drawn_value_is_that_of_the_call(shape: tuple[int, int], kind: type) -> None:
     """With the extension, which takes single precision, and without it."""
-    values = np.arange(math.prod(shape)).astype(kind).reshape(shape)
+    values: Any = np.arange(math.prod(shape)).astype(kind).reshape(shape)
     rows = np.arange(shape[0])
     assert np.array_equal(drawn(values), values[rows, one_value(rows, shape[1])])
     assert drawn(values).dtype == np.float64

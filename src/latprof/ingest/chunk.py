@@ -85,7 +85,7 @@ class Chunk:
         return _PREFIX.pack(_MAGIC, crc32(body, len(header)), len(header)) + body
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, is_checked: bool = False) -> Chunk:
+    def from_bytes(cls, data: bytes | memoryview, *, is_checked: bool = False) -> Chunk:
         """The chunk of these bytes, whose arrays it shares; who knows that they are whole `is_checked`.
 
         Raises ValueError when they are damaged or of another version.
@@ -97,7 +97,7 @@ class Chunk:
             raise ValueError("a chunk of another version")
         if not is_checked and crc32(memoryview(data)[_PREFIX.size :], size) != checksum:
             raise ValueError("a chunk is damaged")
-        header = json.loads(data[_PREFIX.size : _PREFIX.size + size])
+        header = json.loads(bytes(data[_PREFIX.size : _PREFIX.size + size]))
         if tuple(header["coded"]) != CODED:
             raise ValueError("a chunk with other columns")
         arrays = dict(_read_arrays(data, header["arrays"], _PREFIX.size + size))
@@ -137,7 +137,7 @@ def _terse(
     return written, entries
 
 
-def _read_arrays(data: bytes, listed: list[Any], end: int) -> Iterator[tuple[str, NDArray[Any]]]:
+def _read_arrays(data: bytes | memoryview, listed: list[Any], end: int) -> Iterator[tuple[str, NDArray[Any]]]:
     for name, kind, count, *there in listed:
         start = end + -end % 8
         dtype = np.dtype(kind)

@@ -197,7 +197,7 @@ class Keeper:
         return [place for place in places if place not in taken]
 
     def _piece(self, body: str) -> Columns | None:
-        data = self.cache.get(bytes.fromhex(body))
+        data = self.cache.view(bytes.fromhex(body))
         try:
             if data is None:
                 return None

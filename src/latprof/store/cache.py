@@ -1,6 +1,7 @@
 """Bytes that can be made again, kept in one database that may be lost, damaged or full at any time.
 
-Every value carries a checksum over itself and its name, so that damage that SQLite does not see is a miss.
+Large values lie in files beside it. Every value has a checksum over itself and its name in the database, so that damage
+that SQLite does not see is a miss.
 No error ever leaves this module: after the first one the cache is closed, and a note says why.
 """
 
@@ -22,8 +23,9 @@ from zlib import crc32
 
 from latprof.classes import dataclass
 from latprof.parallel import Aside, can_fork
+from latprof.store import large
 
-__all__ = ["CACHE_FILE", "MOST_BYTES", "Cache", "Contents", "remove"]
+__all__ = ["CACHE_FILE", "FILE_BYTES", "MOST_BYTES", "Cache", "Contents", "remove"]
 
 CACHE_FILE: Final = "cache.sqlite"
 MOST_BYTES: Final = 512_000_000
@@ -36,6 +38,8 @@ _WAITING_BYTES: Final = 8_000_000
 _USE_S: Final = 3600.0
 # A larger value is read from the file's pages straight to its place, which takes half of the time, of 10 MB a fifth.
 _LARGE_BYTES: Final = 30_000
+# A value of so much is a file of its own: to look at 10 MB takes 2 ms, to read them from the database 11.
+FILE_BYTES: Final = 500_000
 _SEAL_BYTES: Final = 4
 # Of a new database. Most bytes are in values of 10 kB and more, which take a sixth less time to write than in the
 # usual pages of half the size.
@@ -101,20 +105,27 @@ class Cache:
         """The value of that name."""
         return self.get_all([name]).get(name)
 
+    def view(self, name: bytes) -> memoryview | None:
+        """The value of that name where it lies, for those who need no copy of a large one."""
+        with self._lock:
+            found = self._get_all([name]).get(name)
+        return None if found is None else memoryview(found)
+
     def get_all(self, names: Iterable[bytes]) -> dict[bytes, bytes]:
         """The values that there are."""
         with self._lock:
-            return self._get_all(list(names))
+            found = self._get_all(list(names))
+        return {name: value if isinstance(value, bytes) else bytes(value) for name, value in found.items()}
 
-    def _get_all(self, asked: list[bytes]) -> dict[bytes, bytes]:
-        found = {name: self._new[name][1] for name in asked if name in self._new}
+    def _get_all(self, asked: list[bytes]) -> dict[bytes, bytes | memoryview]:
+        found: dict[bytes, bytes | memoryview] = {name: self._new[name][1] for name in asked if name in self._new}
         connection = self._open(create=False)
         if connection is None:
             return found
         now = self.clock()
         try:
             for name in asked:
-                value, used = (None, 0.0) if name in found else _read(connection, name)
+                value, used = (None, 0.0) if name in found else _read(connection, name, self.folder)
                 if value is not None:
                     found[name] = value
                     if abs(now - used) > _USE_S:
@@ -180,14 +191,21 @@ class Cache:
             return
         now = self.clock()
         try:
+            for name, (_, value) in new.items():
+                if len(value) >= FILE_BYTES:
+                    large.write(self.folder, name, value)
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("UPDATE kept SET used = ? WHERE name = ?", [(now, name) for name in used])
             connection.executemany(
                 "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)",
                 ((name, kind, now, len(value), _sealed(name, value)) for name, (kind, value) in new.items()),
             )
-            self._make_room(connection, {kind for kind, _ in new.values()})
+            gone = self._make_room(connection, {kind for kind, _ in new.values()})
             connection.execute("COMMIT")
+            large.forget(self.folder, gone)
+            if any(len(value) >= FILE_BYTES for _, value in new.values()):
+                known = connection.execute("SELECT name FROM kept WHERE size >= ?", (FILE_BYTES,)).fetchall()
+                large.sweep(self.folder, [name for (name,) in known])
         except _FAILURES as error:
             self._give_up(error)
 
@@ -220,22 +238,27 @@ class Cache:
         self.rest()
         self._closed = True
 
-    def _make_room(self, connection: sqlite3.Connection, kinds: Iterable[str]) -> None:
+    def _make_room(self, connection: sqlite3.Connection, kinds: Iterable[str]) -> list[bytes]:
+        """Delete what is too much; the names of those that have files."""
+        gone: list[tuple[bytes, int]] = []
         for kind in kinds:
             if kind in self.most_of:
-                connection.execute(
-                    "DELETE FROM kept WHERE name IN "
-                    "(SELECT name FROM kept WHERE kind = ? ORDER BY used DESC, rowid DESC LIMIT -1 OFFSET ?)",
+                gone += connection.execute(
+                    "SELECT name, size FROM kept WHERE kind = ? ORDER BY used DESC, rowid DESC LIMIT -1 OFFSET ?",
                     (kind, self.most_of[kind]),
                 )
         total = connection.execute("SELECT coalesce(sum(size), 0) FROM kept").fetchone()[0]
-        if total <= self.most_bytes:
-            return
-        for name, size in connection.execute("SELECT name, size FROM kept ORDER BY used, rowid").fetchall():
-            if total <= self.most_bytes * _ROOM:
-                break
-            connection.execute("DELETE FROM kept WHERE name = ?", (name,))
-            total -= size
+        total -= sum(size for _, size in gone)
+        if total > self.most_bytes:
+            known = set(gone)
+            for item in connection.execute("SELECT name, size FROM kept ORDER BY used, rowid").fetchall():
+                if total <= self.most_bytes * _ROOM:
+                    break
+                if item not in known:
+                    gone.append(item)
+                    total -= item[1]
+        connection.executemany("DELETE FROM kept WHERE name = ?", [(name,) for name, _ in gone])
+        return [name for name, size in gone if size >= FILE_BYTES]
 
     def _open(self, *, create: bool) -> sqlite3.Connection | None:
         if self._connection is not None or self._closed:
@@ -269,8 +292,8 @@ class Cache:
 
 
 def remove(folder: Path) -> int:
-    """Delete the database; the bytes that it took. Raises nothing: what cannot be deleted stays."""
-    freed = 0
+    """Delete the cache; the bytes that it took. Raises nothing: what cannot be deleted stays."""
+    freed = large.remove(folder)
     for ending in _ENDINGS:
         path = folder / (CACHE_FILE + ending)
         with suppress(OSError):
@@ -281,21 +304,31 @@ def remove(folder: Path) -> int:
 
 
 def _sealed(name: bytes, value: bytes) -> bytes:
-    return _seal(name, value) + value
+    """What stands in the database: of a value with a file only the seal."""
+    return _seal(name, value) + (value if len(value) < FILE_BYTES else b"")
 
 
-def _read(connection: sqlite3.Connection, name: bytes) -> tuple[bytes | None, float]:
+def _read(connection: sqlite3.Connection, name: bytes, folder: Path) -> tuple[bytes | memoryview | None, float]:
     """The value of that name and when it was used last; None where there is none, or a damaged one."""
     if_small = "length(value) > ?, CASE WHEN length(value) <= ? THEN value END"
     connection.execute("BEGIN")  # another process may write meanwhile
-    asked = f"SELECT used, rowid, {if_small} FROM kept WHERE name = ?"  # noqa: S608 - a text of ours
+    asked = f"SELECT used, rowid, size, {if_small} FROM kept WHERE name = ?"  # noqa: S608 - a text of ours
     row = connection.execute(asked, (_LARGE_BYTES, _LARGE_BYTES, name)).fetchone()
-    found, used = None, 0.0
+    found: bytes | memoryview | None = None
+    used = 0.0
     if row is not None:
-        used, rowid, is_large, sealed = row
-        found = _read_large(connection, name, rowid) if is_large else _checked(name, sealed)
+        used, rowid, size, is_large, sealed = row
+        if size >= FILE_BYTES and not is_large:
+            found = _of_file(folder, name, size, sealed)
+        else:
+            found = _read_large(connection, name, rowid) if is_large else _checked(name, sealed)
     connection.execute("COMMIT")
     return found, used
+
+
+def _of_file(folder: Path, name: bytes, size: int, seal: Any) -> memoryview | None:
+    value = large.view(folder, name, size)
+    return value if value is not None and _seal(name, value) == seal else None
 
 
 def _read_large(connection: sqlite3.Connection, name: bytes, rowid: int) -> bytes | None:
@@ -311,17 +344,17 @@ def _checked(name: bytes, sealed: Any) -> bytes | None:
     return value if _seal(name, value) == sealed[:_SEAL_BYTES] else None
 
 
-def _seal(name: bytes, value: bytes) -> bytes:
+def _seal(name: bytes, value: bytes | memoryview) -> bytes:
     return _checksum(value, crc32(name)).to_bytes(_SEAL_BYTES, "little")
 
 
-def _checksum(value: bytes, before: int) -> int:
+def _checksum(value: bytes | memoryview, before: int) -> int:
     """CRC-32; that of a large value from compiled code where there is any."""
     return (_for_large() if len(value) > _LARGE_BYTES else crc32)(value, before)
 
 
 @functools.cache
-def _for_large() -> Callable[[bytes, int], int]:
+def _for_large() -> Callable[[bytes | memoryview, int], int]:
     try:
         from latprof.store import _native_crc
     except ImportError:  # not compiled on this machine

@@ -17,6 +17,8 @@ __all__ = ["CacheShelf"]
 
 _KIND: Final = "step"
 _ALIGNED: Final = 8
+# More than any header takes.
+_HEADER_BYTES: Final = 1 << 16
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -31,12 +33,12 @@ class CacheShelf(MutableMapping[str, Arrays]):
 
     def __getitem__(self, key: str) -> Arrays:
         """The arrays of that name. Raises KeyError."""
-        data = self.cache.get(self._name(key))
+        data = self.cache.view(self._name(key))
         if data is None:
             raise KeyError(key)
-        end = data.index(b"\n") + 1
-        arrays = {}
-        for name, kind, shape in json.loads(data[:end]):
+        header = bytes(data[:_HEADER_BYTES]).partition(b"\n")[0]
+        end, arrays = len(header) + 1, {}
+        for name, kind, shape in json.loads(header):
             start = end + -end % _ALIGNED
             array = np.frombuffer(data, np.dtype(kind), math.prod(shape), start).reshape(shape)
             arrays[name] = array

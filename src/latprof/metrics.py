@@ -15,6 +15,7 @@ from latprof.classes import dataclass
 from latprof.model import Kind
 from latprof.trace import Trace
 from latprof.trace.lazy import Lazy
+from latprof.trace.numbers import nothing
 
 __all__ = ["METRICS", "Metric", "metric"]
 
@@ -40,8 +41,9 @@ class Metric:
     otel: str | None = None
 
 
-def _exact(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
-    return lambda trace: {"exact": trace.column(name)}
+def _of_kind(kind: Kind, name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
+    """A column that is of one kind for all calls."""
+    return lambda trace: _made_late((kind,), lambda _: trace.column(name))
 
 
 def _exact_or_estimate(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
@@ -52,33 +54,30 @@ def _exact_or_estimate(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
             found: Floats = trace.estimated(name) if kind == "estimate" else getattr(trace, name)
             return found
 
-        kinds: Any = Lazy(("exact",) if trace.estimates is None else ("exact", "estimate"), make)
-        return cast("Mapping[Kind, Floats]", kinds)
+        return _made_late(("exact",) if trace.estimates is None else ("exact", "estimate"), make)
 
     return values
-
-
-def _bound(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
-    return lambda trace: {"bound": trace.column(name)}
-
-
-def _as_logged(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
-    return lambda trace: {"as_logged": trace.column(name)}
 
 
 def _by_sight(name: str) -> Callable[[Trace], Mapping[Kind, Floats]]:
     """Exact where send time and end are stated, else a bound."""
 
-    def values(trace: Trace) -> dict[Kind, Floats]:
-        column = trace.column(name)
-        if not trace.wall_exactly.any():  # seen at one look to be nothing
-            return {"exact": np.broadcast_to(np.nan, len(trace)), "bound": column}
-        return {
-            "exact": np.where(trace.wall_exactly, column, np.nan),
-            "bound": np.where(trace.wall_exactly, np.nan, column),
-        }
+    def values(trace: Trace) -> Mapping[Kind, Floats]:
+        def make(kind: str) -> Floats:
+            column: Floats = trace.column(name)
+            if not trace.wall_exactly.any():
+                return nothing(len(trace)) if kind == "exact" else column
+            return np.where(trace.wall_exactly == (kind == "exact"), column, np.nan)
+
+        return _made_late(("exact", "bound"), make)
 
     return values
+
+
+def _made_late(kinds: tuple[Kind, ...], make: Callable[[str], Floats]) -> Mapping[Kind, Floats]:
+    """Values of each kind, made when they are first asked for."""
+    found: Any = Lazy(kinds, make)
+    return cast("Mapping[Kind, Floats]", found)
 
 
 METRICS: Final[tuple[Metric, ...]] = (
@@ -91,7 +90,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         "first_block_s", "time to end of first block", "s", True,
         "end of first block, or an earlier output that the log shows, - sent; the first token came before it",
-        _bound("first_block_s"), "upper",
+        _of_kind("bound", "first_block_s"), "upper",
     ),
     Metric(
         "wall_s", "time of whole call", "s", True,
@@ -111,45 +110,45 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         "as_logged_ttft_s", "as-logged TTFT", "s", None,
         "end of first block - trigger line: the obvious formula, wrong by the first block's time",
-        _as_logged("as_logged_ttft_s"),
+        _of_kind("as_logged", "as_logged_ttft_s"),
     ),
     Metric(
         "as_logged_decode_tps", "as-logged decode", "tok/s", None,
         "output_tokens / (last line - first line): the obvious formula, wrong by the first block's time",
-        _as_logged("as_logged_decode_tps"),
+        _of_kind("as_logged", "as_logged_decode_tps"),
     ),
     Metric(
         "output_tokens", "output tokens", "tokens", None, "final count of the response",
-        _exact("output_tokens"), otel="gen_ai.usage.output_tokens",
+        _of_kind("exact", "output_tokens"), otel="gen_ai.usage.output_tokens",
     ),
     Metric(
         "reasoning_tokens", "reasoning tokens", "tokens", None, "part of the output tokens, where stated",
-        _exact("reasoning_tokens"), otel="gen_ai.usage.reasoning.output_tokens",
+        _of_kind("exact", "reasoning_tokens"), otel="gen_ai.usage.reasoning.output_tokens",
     ),
     Metric(
         "input_tokens", "input tokens", "tokens", None, "all input, cached included",
-        _exact("input_tokens"), otel="gen_ai.usage.input_tokens",
+        _of_kind("exact", "input_tokens"), otel="gen_ai.usage.input_tokens",
     ),
     Metric(
         "cache_read_tokens", "input tokens from cache", "tokens", None, "part of the input read from the cache",
-        _exact("cache_read_tokens"), otel="gen_ai.usage.cache_read.input_tokens",
+        _of_kind("exact", "cache_read_tokens"), otel="gen_ai.usage.cache_read.input_tokens",
     ),
     Metric(
         "cache_write_tokens", "input tokens to cache", "tokens", None, "part of the input written to the cache",
-        _exact("cache_write_tokens"), otel="gen_ai.usage.cache_creation.input_tokens",
+        _of_kind("exact", "cache_write_tokens"), otel="gen_ai.usage.cache_creation.input_tokens",
     ),
     Metric(
         "cache_hit_share", "cache hit share", "share", False, "cache_read_tokens / input_tokens",
-        _exact("cache_hit_share"),
+        _of_kind("exact", "cache_hit_share"),
     ),
     Metric(
         "tool_s", "time of tools", "s", True,
         "last tool result - end of the first tool call; includes permission waits and hooks",
-        _bound("tool_s"), "upper",
+        _of_kind("bound", "tool_s"), "upper",
     ),
     Metric(
         "attempts", "attempts", "1", True, "attempts that the log shows; silent ones are not counted",
-        _bound("attempts"), "lower",
+        _of_kind("bound", "attempts"), "lower",
     ),
 )  # fmt: skip
 

@@ -43,18 +43,29 @@ class _Decision:
     owners: dict[int, Owner] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """The decision, with places in `rows` instead of rows."""
-        owners = [[int(np.searchsorted(self.rows, row)), *owner] for row, owner in self.owners.items()]
-        best = np.searchsorted(self.rows, self.best)
-        return json.dumps([best.tolist(), np.flatnonzero(self.dropped).tolist(), owners]).encode()
+        """The decision, with places in `rows` instead of rows: the owners as JSON in a line, then arrays."""
+        different = list(dict.fromkeys(self.owners.values()))
+        number = {owner: place for place, owner in enumerate(different)}
+        arrays = (
+            np.searchsorted(self.rows, self.best),
+            np.flatnonzero(self.dropped),
+            np.searchsorted(self.rows, np.array(list(self.owners), dtype=np.int64)),
+            np.array([number[owner] for owner in self.owners.values()], dtype=np.int64),
+        )
+        header = json.dumps([different, [len(array) for array in arrays]]).encode()
+        return header + b"\n" + b"".join(array.astype("<i8").tobytes() for array in arrays)
 
     @classmethod
     def from_bytes(cls, rows: Ints, data: bytes) -> _Decision:
         """What `to_bytes` wrote for these rows."""
-        best, dropped, owners = json.loads(data)
+        header, _, body = data.partition(b"\n")
+        listed, sizes = json.loads(header)
+        best, dropped, owned, owner = np.split(np.frombuffer(body, dtype="<i8"), np.cumsum(sizes)[:-1])
         mask = np.zeros(len(rows), dtype=np.bool_)
         mask[dropped] = True
-        return cls(rows, rows[best], mask, {int(rows[place]): Owner(*owner) for place, *owner in owners})
+        different = [Owner(*item) for item in listed]
+        owners = zip(rows[owned].tolist(), owner.tolist(), strict=True)
+        return cls(rows, rows[best], mask, {row: different[place] for row, place in owners})
 
 
 def drop_copies(columns: Columns, cache: Cache | None = None) -> int:

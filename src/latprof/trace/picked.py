@@ -16,9 +16,10 @@ from latprof.classes import dataclass
 from latprof.trace.blocks import BLOCK_NUMBERS, BlockStore
 from latprof.trace.columns import CODED, IDS, NUMBERS, Columns, uses_of
 from latprof.trace.ids import Ids
+from latprof.trace.numbers import Numbers
 from latprof.trace.origin import Origin
 from latprof.trace.picks import Pick, PickedArrays, PickedCodes, PickedIds, Tables, mapped
-from latprof.trace.pool import Pool, code_type
+from latprof.trace.pool import Coding, Pool, code_type
 from latprof.trace.stored_columns import StoredBlocks, StoredColumns
 
 __all__ = ["PickedColumns"]
@@ -84,10 +85,12 @@ def _names(mappings: Sequence[Mapping[str, Any]], order: Sequence[str]) -> dict[
 class _PickedBlocks(StoredBlocks):
     """Blocks of which only the number of each call's is put together.
 
-    `whole` counts the blocks of all calls of the parts.
+    `whole` counts the blocks of all calls of the parts, of which these are those of the picked `calls`. Who asks for
+    the blocks of some calls finds them there, without a place for each block of all others.
     """
 
     whole: Any = None
+    calls: Any = None
 
     @classmethod
     def of_rows(cls, held: _Parts, tables: Tables, calls: Pick) -> _PickedBlocks:
@@ -102,11 +105,25 @@ class _PickedBlocks(StoredBlocks):
             PickedCodes(pick, held.block_codes, tables, 2),
             PickedArrays(pick, held.block_numbers, names),
             whole=whole,
+            calls=calls,
         )
+
+    def places(self, rows: Ints) -> tuple[Coding, Ints]:
+        """How many blocks each of these calls has, and where they stand among all of the parts."""
+        places: tuple[Coding, Ints] = self.whole.places(self.calls.rows(rows))
+        return places
+
+    def _codes_of(self, row: int, places: Ints) -> Coding:
+        codes: Coding = self.coded.at(row, places)
+        return codes
+
+    def _numbers_of(self, name: str, places: Ints) -> Numbers:
+        numbers: Any = self.numbers
+        return numbers.at(name, places) if name in numbers else np.full(len(places), np.nan)
 
     def keep_calls(self, calls: Pick, rows: Ints) -> None:
         """Keep only the blocks of these calls, in this order, which are those rows of the calls before."""
-        whole, before = self.whole, _counted(self.counts)
+        whole, before, self.calls = self.whole, _counted(self.counts), calls
         # Calls are picked several times before any block is asked for: its place follows from the last time alone.
         pick = Pick(self.coded.pick.starts, lambda: whole.places(calls.rows())[1])
         self.coded.keep(pick, lambda: before.places(rows)[1])

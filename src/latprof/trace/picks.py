@@ -66,6 +66,10 @@ class Pick:
             found[here] = others
         return found
 
+    def everything(self) -> Pick:
+        """All entries of the same arrays in their order."""
+        return Pick(self.starts, _no_rows)
+
     def _later(self, rows: Ints, *, is_whole: bool) -> list[tuple[int, Ints]]:
         """Which arrays but the first have any of the entries, and which."""
         if is_whole and self._of_later is not None:
@@ -116,6 +120,10 @@ class PickedCodes:
         """Some codes of one row."""
         known = self.own.get(row, self.made.get(row))
         return self.pick.of(self.of(row), self.tables, columns) if known is None else known[columns]
+
+    def at(self, row: int, places: Ints) -> Array:
+        """Some codes of one row by their places among all of the parts, of which none were given."""
+        return self.pick.everything().of(self.of(row), self.tables, places)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -171,6 +179,11 @@ class PickedArrays(ByName[Array]):
             raise KeyError(name)
         arrays = self.of(name)
         return self.pick.of(arrays, [None] * len(arrays), rows)
+
+    def at(self, name: str, places: Ints) -> Array:
+        """Some entries of an array by their places among all of the parts. Raises KeyError."""
+        arrays = self.of(name)
+        return self.pick.everything().of(arrays, [None] * len(arrays), places)
 
     def keep(self, pick: Pick) -> None:
         """Go on with another pick."""

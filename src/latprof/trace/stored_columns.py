@@ -32,8 +32,8 @@ class StoredBlocks(BlockStore):
     def take(self, rows: Ints) -> BlockStore:
         """The blocks of these calls, in memory."""
         counts, places = self.places(rows)
-        coded = np.stack([self.coded.part(row, places) for row in range(len(self.coded))])
-        return BlockStore(counts, coded, {name: _part(self.numbers, name, places) for name in self.numbers})
+        coded = np.stack([self._codes_of(row, places) for row in range(len(self.coded))])
+        return BlockStore(counts, coded, {name: self._numbers_of(name, places) for name in self.numbers})
 
     def _codes_of(self, row: int, places: Ints) -> Coding:
         codes: Coding = self.coded.part(row, places)

@@ -196,6 +196,8 @@ class Trace:
         """The lengths of all signatures beside thinking that some calls show, in any order."""
         lengths = self.numbers["shown_signature"].take(rows)
         several = rows[lengths < 0]
+        if not len(several):
+            return lengths[lengths > 0]
         names = ("characters", "signature_characters")
         characters, signature = self._view.some_sizes_of_blocks(several, names)
         return np.concatenate((lengths[lengths > 0], signature[(characters > 0) & (signature > 0)]))

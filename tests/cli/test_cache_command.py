@@ -42,6 +42,23 @@ def test_another_question_is_not_answered_by_the_kept_result(run: Run) -> None:
     assert run("analyze", str(str(LOGS)), "--json").stdout == first
 
 
+def test_people_and_programs_get_answers_of_their_own(run: Run, tmp_path: Path) -> None:
+    """In any order: a table is never made of what programs got, nor figures of what a table shows."""
+    ways = {"table": (), "json": ("--json",), "md": ("--format", "md"), "csv": ("--csv",)}
+
+    def answer(way: str, *more: str) -> tuple[bytes, bytes]:
+        file = tmp_path / "figures.csv"
+        options = (*ways[way], str(file), "--force") if way == "csv" else ways[way]
+        shown = run("analyze", str(LOGS), *options, *more).stdout
+        return shown, file.read_bytes() if way == "csv" else b""
+
+    plain = {way: answer(way, "--no-cache") for way in ways}
+    assert plain["csv"][0] == plain["table"][0]
+    assert plain["csv"][1].count(b"\n") > 50
+    for way in ("table", "json", "table", "md", "csv", "json", "csv", "table", "md"):
+        assert answer(way) == plain[way], way
+
+
 def test_verbose_says_where_the_result_is_from(run: Run) -> None:
     """And what it rests on, as the first run did."""
     first, second = (run("analyze", str(str(LOGS)), "--verbose").stderr.decode() for _ in range(2))

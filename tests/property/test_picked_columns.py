@@ -16,7 +16,7 @@ from latprof.ingest.chunk import Chunk
 from latprof.ingest.join import join
 from latprof.ingest.merge import Merger
 from latprof.ingest.once import drop_copies, join_sources
-from latprof.model import Call
+from latprof.model import Block, Call
 from latprof.trace import Columns, Trace
 from latprof.trace.derived import DERIVED
 from latprof.trace.origin import Origin
@@ -127,6 +127,25 @@ def test_whatever_is_done_to_them_they_say_the_same(parts: list[list[Call]], don
     assert said(one.take(np.array(rows, dtype=np.int64))) == said(two.take(np.array(rows, dtype=np.int64)))
     assert [repr(call) for call in one.calls()] == [repr(call) for call in two.calls()]
     assert said(one) == said(two)
+
+
+def test_several_signatures_of_a_call_are_all_found() -> None:
+    """Beside calls that show one or none."""
+    sizes = ((30, 300), (40, None), (50, 500), (None, 70), (60, 600))
+    shown = [Block(type="thinking", characters=size, signature_characters=length) for size, length in sizes]
+    made_calls = [Call(agent="a", session_id="s", stated_id=str(k), blocks=tuple(some)) for k, some in enumerate(
+        (shown, shown[:1], [], shown[1:2], shown[2:])
+    )]  # fmt: skip
+    trace = Trace.from_columns(PickedColumns.of_rows([Columns.of(made_calls)]))
+    rows = {trace.texts["call_id"][row]: row for row in range(len(trace))}
+    for chosen, expected in (
+        ("01234", [300, 300, 500, 500, 600, 600]),
+        ("13", [300]),
+        ("2", []),
+        ("04", [300, 500, 500, 600, 600]),
+    ):
+        found = trace.shown_signatures(np.array([rows[name] for name in chosen]))
+        assert sorted(found.tolist()) == expected
 
 
 @given(parts=lists, done=steps, rows=st.lists(st.integers(0, 100), max_size=6, unique=True))

@@ -49,6 +49,25 @@ def test_each_call_is_known_by_its_entry_and_its_level() -> None:
     assert found(known(shelf, [2, -1, 7, 4, 9], [0, 0, 0, 0, 0])) == {0: (2, 2.5), 3: (4, 4.5)}
 
 
+def test_calls_that_came_last_leave_the_others_known() -> None:
+    """As far as they have the levels that they had, and what comes last was not known in another place."""
+    shelf: Shelf = {}
+    kept(shelf, [4, 7, 2], [0, 1, 0])
+    every = {0: (4, 4.5), 1: (7, 7.5), 2: (2, 2.5)}
+    assert found(known(shelf, [4, 7, 2, -1, -1], [0, 1, 0, 1, 0])) == every
+    assert found(known(shelf, [4, 7, 2, -1], [0, 0, 0, 0])) == {0: (4, 4.5), 2: (2, 2.5)}
+    assert found(known(shelf, [4, 7, 2, 9, -1], [0, 1, 0, 0, 0])) == every
+    assert found(known(shelf, [4, 7], [0, 1])) == {0: (4, 4.5), 1: (7, 7.5)}
+    again: Shelf = {}
+    kept(again, [4], [0])
+    assert found(known(again, [4, 5], [0, 0])) == {0: (4, 4.5)}
+    some = known(again, [4, 6], [0, 0])
+    assert found(some) == {0: (4, 4.5)}
+    some.take(np.array([1]), readings([6]))
+    some.keep()
+    assert found(known(again, [4, 6, -1], [0, 0, 0])) == {0: (4, 4.5), 1: (6, 6.5)}
+
+
 def test_another_model_or_piece_knows_nothing() -> None:
     """Neither does an empty choice of calls."""
     shelf: Shelf = {}

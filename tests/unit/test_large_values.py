@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,9 +94,8 @@ def test_a_damaged_file_is_a_miss(tmp_path: Path, harm: str) -> None:
         path.write_bytes({"flip": ONE[:-1] + b"\2", "shorten": ONE[1:], "lengthen": ONE + b"\1"}[harm])
     cache = Cache(tmp_path, b"")
     assert (got(cache, "a", "b"), cache.note) == ([None, b"small"], "")
-    if harm != "folder":
-        put(cache, a=TWO)
-        assert got(Cache(tmp_path, b""), "a") == [TWO]
+    put(cache, a=TWO)
+    assert got(Cache(tmp_path, b""), "a") == [TWO]
 
 
 def test_a_file_goes_with_its_value(tmp_path: Path) -> None:
@@ -112,10 +113,86 @@ def test_a_file_goes_with_its_value(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_both_bounds_together_delete_no_more_than_they_must(tmp_path: Path) -> None:
+    """Three of a kind of which two may stay make room for all others."""
+    now = iter(range(0, 10**7, 10**4))
+
+    def run(**bounds: Any) -> Cache:
+        return Cache(tmp_path, b"", clock=lambda: float(next(now)), **bounds)
+
+    put(run(), a=ONE, b=ONE, c=ONE)
+    other = run(most_bytes=4 * FILE_BYTES + 4, most_of={"thing": 2})
+    other.put("another", other.name("another", b"x"), TWO)
+    put(other, d=TWO)
+    assert [value is not None for value in got(run(), *"abcd")] == [False, False, True, True]
+    assert other.get(other.name("another", b"x")) == TWO
+    assert len(files(tmp_path)) == 3
+
+
+def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    """Whatever its name is, when others are deleted or the cache is cleared."""
+    put(Cache(tmp_path, b""), a=ONE)
+    strange = [tmp_path / large.FOLDER / name for name in ("photo.jpg", "0a", "a" * 41, "b" * 40)]
+    for path in strange[:3]:
+        path.write_bytes(b"mine")
+    strange[3].mkdir()
+    for path in strange:
+        os.utime(path, (0, 0))
+    put(Cache(tmp_path, b""), b=TWO)
+    remove(tmp_path)
+    assert all(path.exists() for path in strange)
+    assert len(files(tmp_path)) == 4
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights")
+def test_a_link_in_the_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    """Values come into the database then, and nothing behind the link is deleted."""
+    other = tmp_path / "other"
+    other.mkdir()
+    mine = other / ("0" * 40)
+    mine.write_bytes(b"mine")
+    os.utime(mine, (0, 0))
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / large.FOLDER).symlink_to(other)
+    put(Cache(cache, b"", most_of={"thing": 1}), a=ONE)
+    put(Cache(cache, b"", most_of={"thing": 1}), b=TWO)
+    assert got(Cache(cache, b""), "a", "b") == [None, TWO]
+    remove(cache)
+    assert [path.read_bytes() for path in other.iterdir()] == [b"mine"]
+
+
+def test_where_no_file_can_be_made_the_database_takes_the_value(tmp_path: Path) -> None:
+    """Something stands in the place of the folder."""
+    (tmp_path / large.FOLDER).write_bytes(b"in the way")
+    cache = Cache(tmp_path, b"")
+    put(cache, a=ONE, b=b"small")
+    again = Cache(tmp_path, b"")
+    assert (got(again, "a", "b"), cache.note, again.note) == ([ONE, b"small"], "", "")
+    view = again.view(again.name("thing", b"a"))
+    assert view is not None
+    assert bytes(view) == ONE
+
+
+def test_a_write_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would know of it."""
+    monkeypatch.setattr("latprof.store.cache._BUSY_S", 0.01)
+    put(Cache(tmp_path, b""), a=ONE)
+    other = sqlite3.connect(tmp_path / CACHE_FILE, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(2):
+        cache = Cache(tmp_path, b"")
+        put(cache, b=TWO)
+        assert "locked" in cache.note
+    other.execute("ROLLBACK")
+    other.close()
+    assert (got(Cache(tmp_path, b""), "a", "b"), len(files(tmp_path))) == ([ONE, None], 1)
+
+
 def test_what_was_left_behind_is_deleted_when_it_is_old(tmp_path: Path) -> None:
     """A new one may be of a run that has not told the database yet."""
     put(Cache(tmp_path, b""), a=ONE)
-    old, new = (tmp_path / large.FOLDER / name for name in ("0a", "0b.12.draft"))
+    old, new = (tmp_path / large.FOLDER / name for name in ("0a" * 20, "0b" * 20 + ".12.0123abcd"))
     for path in (old, new):
         path.write_bytes(b"left")
     os.utime(old, (0, 0))
@@ -129,7 +206,7 @@ def test_what_was_left_behind_is_deleted_when_it_is_old(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_no_half_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of that write is kept, a note says why, and what was there before is there still."""
+    """The database is asked then; if it has no room either, a note says so, and what was there before is there."""
     put(Cache(tmp_path, b""), a=ONE)
 
     def full(*_: object) -> None:
@@ -139,8 +216,8 @@ def test_a_full_disk_leaves_no_half_of_a_file(tmp_path: Path, monkeypatch: pytes
     with monkeypatch.context() as patch:
         patch.setattr("latprof.store.large.os.replace", full)
         put(cache, b=TWO, c=b"small")
-    assert "no space left" in cache.note
-    assert got(Cache(tmp_path, b""), *"abc") == [ONE, None, None]
+    assert cache.note == ""
+    assert got(Cache(tmp_path, b""), *"abc") == [ONE, TWO, b"small"]
     assert len(files(tmp_path)) == 1
 
 

@@ -49,6 +49,17 @@ def test_the_document_is_the_same(loaded: Loaded, method: Method) -> None:
         assert (shown.title, shown.sections) == (whole.title, whole.sections)
 
 
+def test_the_obvious_formulas_are_told_of_where_they_are_asked_for(loaded: Loaded) -> None:
+    """By the best figures, which they are held against, and by their own method; by no other."""
+    told = {
+        method
+        for method in METHODS
+        if any(note.startswith("Not to be trusted") for note in api.analyze(loaded, method=method, whole=False).notes)
+    }
+    assert told in ({"best", "as-logged"}, set())
+    assert bool(told) == (len(loaded.trace) > 0)
+
+
 def test_what_is_wanted_is_as_if_all_were(loaded: Loaded) -> None:
     """The rows of some metrics and kinds in some groupings, with the intervals of some percentiles."""
     groupings = [(), ("trigger",), ("model", "trigger")]

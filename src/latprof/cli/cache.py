@@ -45,7 +45,7 @@ def clear() -> None:
 
 @cache.command("path")
 def path() -> None:
-    """Print the path of the cache's database, which need not be there; large values lie in a folder beside it."""
+    """Print the path of the cache's file, which need not be there."""
     from latprof.store.cache import CACHE_FILE
     from latprof.store.places import cache_folder
 

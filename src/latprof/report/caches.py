@@ -39,8 +39,8 @@ def cache_document(path: Path, contents: Sequence[Contents], most_bytes: int, tr
     )
     table = (Table("In the cache", columns, rows),) if rows else ()
     words = Note(
-        f"The cache is {path}, with large values in a folder beside it. {state} Times, sizes, ids and names of calls are in it, no text of logs. "
-        "It can be deleted at any time."
+        f"The cache is {path}, with large values in a folder beside it. {state} Times, sizes, ids and names of calls "
+        "are in it, no text of logs. It can be deleted at any time."
     )
     data = {
         "schema_version": 1,

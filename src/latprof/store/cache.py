@@ -189,25 +189,36 @@ class Cache:
         new, used, self._new, self._used, self._waiting_bytes = self._new, self._used, {}, set(), 0
         if connection is None:
             return
-        now = self.clock()
+        now, in_files = self.clock(), self._in_files(new)
         try:
-            for name, (_, value) in new.items():
-                if len(value) >= FILE_BYTES:
-                    large.write(self.folder, name, value)
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("UPDATE kept SET used = ? WHERE name = ?", [(now, name) for name in used])
             connection.executemany(
                 "INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)",
-                ((name, kind, now, len(value), _sealed(name, value)) for name, (kind, value) in new.items()),
+                (
+                    (name, kind, now, len(value), _seal(name, value) + (b"" if name in in_files else value))
+                    for name, (kind, value) in new.items()
+                ),
             )
             gone = self._make_room(connection, {kind for kind, _ in new.values()})
             connection.execute("COMMIT")
             large.forget(self.folder, gone)
-            if any(len(value) >= FILE_BYTES for _, value in new.values()):
+            if in_files:
                 known = connection.execute("SELECT name FROM kept WHERE size >= ?", (FILE_BYTES,)).fetchall()
                 large.sweep(self.folder, [name for (name,) in known])
         except _FAILURES as error:
+            large.forget(self.folder, in_files)
             self._give_up(error)
+
+    def _in_files(self, new: Mapping[bytes, tuple[str, bytes]]) -> set[bytes]:
+        """Write large values to files; the names of those that could be."""
+        found = set()
+        for name, (_, value) in new.items():
+            if len(value) >= FILE_BYTES:
+                with suppress(OSError):  # the database has room for it, or says that there is none
+                    large.write(self.folder, name, value)
+                    found.add(name)
+        return found
 
     def contents(self) -> list[Contents]:
         """What there is of each kind, of all versions."""
@@ -301,11 +312,6 @@ def remove(folder: Path) -> int:
             path.unlink()
             freed += size
     return freed
-
-
-def _sealed(name: bytes, value: bytes) -> bytes:
-    """What stands in the database: of a value with a file only the seal."""
-    return _seal(name, value) + (value if len(value) < FILE_BYTES else b"")
 
 
 def _read(connection: sqlite3.Connection, name: bytes, folder: Path) -> tuple[bytes | memoryview | None, float]:

@@ -1,31 +1,39 @@
 """Large values in files of their own beside a database, so that they are looked at where they lie, not copied.
 
 A file has the name of its value. It is written under another name first, so that nobody finds half of one; whoever
-reads checks what stands there, and the database says which files belong to it. All but `write` raise nothing.
+reads checks what stands there, and the database says which files belong to it. No other file is ever touched, nor
+anything behind a link in the place of the folder. All but `write` raise nothing.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import re
+import stat
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 __all__ = ["FOLDER", "forget", "remove", "sweep", "view", "write"]
 
-FOLDER: Final = "large"
+FOLDER: Final = "cache.large"
+# A name of a value, and what is added to it while it is written.
+_OURS: Final = re.compile(r"[0-9a-f]{40}(\.[0-9]+\.[0-9a-f]{8})?")
 # A file that no database knows may be one whose writer has not said so yet.
 _NEW_S: Final = 600.0
 # On Windows a file that somebody looks at could not be replaced.
 _CAN_MAP: Final = os.name != "nt"
+_READING: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def write(folder: Path, name: bytes, value: bytes) -> None:
     """Put a value in the place of an older one of that name. Raises OSError."""
     place = folder / FOLDER
+    if place.is_symlink():
+        raise NotADirectoryError(str(place))
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = place / f"{name.hex()}.{os.getpid()}.{os.urandom(4).hex()}"
     try:
@@ -42,44 +50,59 @@ def write(folder: Path, name: bytes, value: bytes) -> None:
 
 def view(folder: Path, name: bytes, size: int) -> memoryview | None:
     """The value of that name; None where there is none of so many bytes, of which there must be some."""
-    try:
-        descriptor = os.open(folder / FOLDER / name.hex(), os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    except OSError:
-        return None
-    with suppress(OSError, ValueError), os.fdopen(descriptor, "rb", buffering=0) as stream:
-        if os.fstat(stream.fileno()).st_size == size > 0:
+    with suppress(OSError, ValueError):
+        descriptor = os.open(folder / FOLDER / name.hex(), _READING)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or not status.st_size == size > 0:
+                return None
             if _CAN_MAP:
-                return memoryview(mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ))
-            return memoryview(stream.readall())
+                return memoryview(mmap.mmap(descriptor, size, access=mmap.ACCESS_READ))
+            with os.fdopen(descriptor, "rb", buffering=0, closefd=False) as stream:
+                return memoryview(stream.readall())
+        finally:
+            os.close(descriptor)
     return None
 
 
 def forget(folder: Path, names: Iterable[bytes]) -> None:
     """Delete the values of these names."""
-    for name in names:
-        with suppress(OSError):
-            (folder / FOLDER / name.hex()).unlink()
+    if not (folder / FOLDER).is_symlink():
+        for name in names:
+            with suppress(OSError):
+                (folder / FOLDER / name.hex()).unlink()
 
 
 def sweep(folder: Path, known: Collection[bytes], now: float | None = None) -> None:
     """Delete what was left behind: files that are not of a known name, and not new."""
     names = {name.hex() for name in known}
     oldest = (time.time() if now is None else now) - _NEW_S
-    with suppress(OSError), os.scandir(folder / FOLDER) as entries:
-        for entry in entries:
+    for path, status in _ours(folder):
+        if path.name not in names and status.st_mtime < oldest:
             with suppress(OSError):
-                if entry.name not in names and entry.stat(follow_symlinks=False).st_mtime < oldest:
-                    os.unlink(entry.path)  # noqa: PTH108
+                path.unlink()
 
 
 def remove(folder: Path) -> int:
     """Delete all of them; the bytes that they took."""
     freed = 0
+    for path, status in _ours(folder):
+        with suppress(OSError):
+            path.unlink()
+            freed += status.st_size
     with suppress(OSError):
-        for path in sorted((folder / FOLDER).iterdir()):
-            with suppress(OSError):
-                size = path.lstat().st_size
-                path.unlink()
-                freed += size
-        (folder / FOLDER).rmdir()
+        (folder / FOLDER).rmdir()  # stays where something else is in it
     return freed
+
+
+def _ours(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """The files of values, whole or half written."""
+    place = folder / FOLDER
+    if place.is_symlink():
+        return
+    with suppress(OSError):
+        for path in sorted(place.iterdir()):
+            with suppress(OSError):
+                status = path.lstat()
+                if _OURS.fullmatch(path.name) and stat.S_ISREG(status.st_mode):
+                    yield path, status

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cached_values import got, put
 from latprof.store import cache as cache_module
 from latprof.store.cache import CACHE_FILE, Cache, Contents, remove
 from latprof.store.looks import Beginning, Look, Looks, digest_of, identity_of, is_fresh, still, watched
@@ -21,16 +22,6 @@ from latprof.store.shelf import CacheShelf
 
 # The runner of the tests may have threads; they only wait.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-
-
-def put(cache: Cache, **values: bytes) -> None:
-    for name, value in values.items():
-        cache.put("thing", cache.name("thing", name.encode()), value)
-    cache.flush()
-
-
-def got(cache: Cache, *names: str) -> list[bytes | None]:
-    return [cache.get(cache.name("thing", name.encode())) for name in names]
 
 
 def test_what_was_put_is_there_in_the_next_run_of_the_same_version(tmp_path: Path) -> None:

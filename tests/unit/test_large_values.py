@@ -12,22 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cached_values import got, put
 from latprof.store import cache as cache_module
 from latprof.store import large
 from latprof.store.cache import CACHE_FILE, FILE_BYTES, Cache, Contents, remove
 from latprof.store.shelf import CacheShelf
 
 ONE, TWO = (bytes([number]) * FILE_BYTES for number in (1, 2))
-
-
-def put(cache: Cache, **values: bytes) -> None:
-    for name, value in values.items():
-        cache.put("thing", cache.name("thing", name.encode()), value)
-    cache.flush()
-
-
-def got(cache: Cache, *names: str) -> list[bytes | None]:
-    return [cache.get(cache.name("thing", name.encode())) for name in names]
 
 
 def files(folder: Path) -> list[Path]:
@@ -219,6 +210,18 @@ def test_a_full_disk_leaves_no_half_of_a_file(tmp_path: Path, monkeypatch: pytes
     assert cache.note == ""
     assert got(Cache(tmp_path, b""), *"abc") == [ONE, TWO, b"small"]
     assert len(files(tmp_path)) == 1
+
+
+def test_names_of_other_types_in_a_damaged_database_do_no_harm(tmp_path: Path) -> None:
+    """They are of no file."""
+    put(Cache(tmp_path, b""), a=ONE)
+    database = sqlite3.connect(tmp_path / CACHE_FILE, isolation_level=None)
+    for name in ("text", 7, 1.5):
+        database.execute("INSERT INTO kept VALUES (?, 'thing', -1, ?, x'00')", (name, FILE_BYTES))
+    database.close()
+    cache = Cache(tmp_path, b"", most_of={"thing": 4})
+    put(cache, b=TWO)
+    assert (got(Cache(tmp_path, b""), "a", "b"), cache.note) == ([ONE, TWO], "")
 
 
 def test_values_are_told_apart_by_how_much_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

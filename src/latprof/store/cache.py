@@ -205,7 +205,7 @@ class Cache:
             large.forget(self.folder, gone)
             if in_files:
                 known = connection.execute("SELECT name FROM kept WHERE size >= ?", (FILE_BYTES,)).fetchall()
-                large.sweep(self.folder, [name for (name,) in known])
+                large.sweep(self.folder, [name for (name,) in known if isinstance(name, bytes)])
         except _FAILURES as error:
             large.forget(self.folder, in_files)
             self._give_up(error)
@@ -269,7 +269,7 @@ class Cache:
                     gone.append(item)
                     total -= item[1]
         connection.executemany("DELETE FROM kept WHERE name = ?", [(name,) for name, _ in gone])
-        return [name for name, size in gone if size >= FILE_BYTES]
+        return [name for name, size in gone if size >= FILE_BYTES and isinstance(name, bytes)]
 
     def _open(self, *, create: bool) -> sqlite3.Connection | None:
         if self._connection is not None or self._closed:

@@ -32,6 +32,7 @@ from latprof.trace.blocks import BlockStore
 from latprof.trace.columns import CODED, Columns, uses_of
 from latprof.trace.derived import DERIVED
 from latprof.trace.ids import Ids
+from latprof.trace.numbers import repeated
 from latprof.trace.pool import CodeRows
 
 __all__ = ["VERSION", "Chunk", "State"]
@@ -143,7 +144,7 @@ def _read_arrays(data: bytes | memoryview, listed: list[Any], end: int) -> Itera
         dtype = np.dtype(kind)
         size = there[0] if there else count
         array: Any = np.frombuffer(data, dtype, size, start)
-        yield name, np.broadcast_to(array[0], count) if there else array
+        yield name, repeated(array[0], count) if there else array
         end = start + size * dtype.itemsize
 
 

@@ -51,11 +51,14 @@ class Found:
     _identities: dict[str, Identity] | None = None
 
     def identities(self) -> dict[str, Identity]:
-        """What told each plain file from another state of it when it was found, by its path."""
+        """What told each plain file from another state of it when it was found, by its path from the root."""
         if self._identities is None:
+            folder = os.getcwd()  # noqa: PTH109
             known = zip(self.paths, self.states, strict=True)
             self._identities = {
-                path: identity_of(state) for path, state in known if state is not None and stat.S_ISREG(state.st_mode)
+                path if path[0] == os.sep else os.path.join(folder, path): identity_of(state)  # noqa: PTH118
+                for path, state in known
+                if state is not None and stat.S_ISREG(state.st_mode)
             }
         return self._identities
 
@@ -80,19 +83,21 @@ class Found:
             if identity in self._seen:
                 return
             self._seen.add(identity)
-        self._add(path, status.st_size, tags, named=named, state=status)
+        self.paths.append(path)
+        self.sizes.append(status.st_size)
+        self.named.append(named)
+        self.tags.append(tags)
+        self.states.append(status)
+        self._identities = None
 
     def add(self, source: Source, size: int, tags: Tags, *, named: bool = True) -> None:
         """Take a source that is there once."""
         self._given[len(self.paths)] = source
-        self._add(source.path, size, tags, named=named, state=None)
-
-    def _add(self, path: str, size: int, tags: Tags, *, named: bool, state: os.stat_result | None) -> None:
-        self.paths.append(path)
+        self.paths.append(source.path)
         self.sizes.append(size)
         self.named.append(named)
         self.tags.append(tags)
-        self.states.append(state)
+        self.states.append(None)
         self._identities = None
 
 

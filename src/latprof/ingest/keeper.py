@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -17,11 +18,11 @@ import numpy as np
 from latprof.classes import dataclass
 from latprof.formats import formats
 from latprof.ingest.chunk import Chunk
-from latprof.ingest.entry import Entry, looks_from, read_grown
+from latprof.ingest.entry import Entry, read_grown
 from latprof.ingest.find import Found
 from latprof.ingest.gather import Gathering, KeptFile, rows_of_spans
+from latprof.ingest.listing import Listed, Listing
 from latprof.ingest.tags import TagRules
-from latprof.model import Problem
 from latprof.store.cache import Cache
 from latprof.store.looks import Identity, Look, has_grown, still
 from latprof.store.plain import packed, unpacked
@@ -132,14 +133,9 @@ class Keeper:
 
     def _keep_set(self, places: Sequence[int], columns: Columns) -> None:
         bodies = [(name.hex(), files) for name, files in self._keep_pieces(places, columns)]
-        listed = [
-            [
-                self.found.paths[place], self.looks[place], self._meta[place].state, self._meta[place].reader,
-                self._meta[place].rows, [list(item) for item in map(_plain, self._meta[place].problems)],
-                list(self.found.tags[place]),
-            ]
-            for place in places
-        ]  # fmt: skip
+        listed = Listing.packed(
+            Listed(self._meta[place], self.looks[place], self.found.tags[place]) for place in places
+        )
         self.cache.put("snapshot", self._set_name(), packed([bodies, listed]))
 
     def _keep_pieces(self, places: Sequence[int], columns: Columns) -> Iterator[tuple[bytes, int]]:
@@ -162,10 +158,8 @@ class Keeper:
 
     def all_looks(self) -> tuple[Look, ...] | None:
         """What was looked at for all files of the run; None where one of them must not be kept."""
-        every = [self.looks.get(place) for place in range(len(self.found.paths))]
-        if any(looks is None for looks in every):
-            return None
-        return tuple(dict.fromkeys(look for looks in every for look in looks or ()))
+        every: list[Any] = list(map(self.looks.get, range(len(self.found.paths))))
+        return None if None in every else tuple(dict.fromkeys(chain.from_iterable(every)))
 
     def _note(self, place: int, entry: Entry) -> None:
         chunk = entry.chunk
@@ -189,11 +183,12 @@ class Keeper:
         if listed is None:
             return places
         bodies, files = unpacked(listed)
+        whole, begin = Listing.unpacked(files), 0
         wanted, taken = {self.found.paths[place]: place for place in places}, set()
         for body, count in bodies:
-            own, files = files[:count], files[count:]
             if (columns := self._piece(body)) is not None:
-                taken |= self._use(wanted, own, columns, gathering)
+                taken |= self._use(wanted, whole.part(begin, begin + count), columns, gathering)
+            begin += count
         return [place for place in places if place not in taken]
 
     def _piece(self, body: str) -> Columns | None:
@@ -208,47 +203,26 @@ class Keeper:
         columns.origin = Origin.whole(bytes.fromhex(body), len(columns))
         return columns
 
-    def _use(
-        self, wanted: Mapping[str, int], files: list[list[Any]], columns: Columns, gathering: Gathering
-    ) -> set[int]:
+    def _use(self, wanted: Mapping[str, int], files: Listing, columns: Columns, gathering: Gathering) -> set[int]:
         """Take from the columns the rows of files that are as they were; the places of these files."""
-        chosen: list[KeptFile] = []
-        spans: list[tuple[int, int]] = []
-        end = 0
-        for path, looks, state, reader, count, problems, tags in files:
-            end += count
-            place = wanted.get(path)
-            if place is None or looks is None or tags != list(self.found.tags[place]):
-                continue
-            if self.wanted is not None and self.wanted(place, count):
-                continue
-            current = _as_now(looks, self._seen)
-            if current is None:
-                continue
-            self.looks[place], is_news = current
-            self._is_news |= is_news
-            kept = KeptFile(place, path, state, reader, count, [Problem(*found) for found in problems])
-            self._meta[place] = kept
-            chosen.append(kept)
-            spans.append((end - count, end))
-        if sum(kept.rows for kept in chosen) != len(columns):
-            columns.keep(rows_of_spans(spans))
+        places = list(map(wanted.get, files.paths))
+
+        def now(looks: Sequence[Look]) -> tuple[tuple[Look, ...], bool] | None:
+            return still(looks, seen=self._seen)
+
+        found, current, is_news = files.unchanged(places, self.found.tags, self._seen, now)
+        if self.wanted is not None:
+            found = [n for n in found if not self.wanted(places[n] or 0, files.rows[n])]
+        self._is_news |= is_news
+        chosen = files.files(found, places)
+        here = [file.place for file in chosen]
+        self._meta.update(zip(here, chosen, strict=True))
+        self.looks.update(zip(here, files.looks_of(found, current), strict=True))
+        if sum(file.rows for file in chosen) != len(columns):
+            ends = np.cumsum(files.rows)[found]
+            columns.keep(rows_of_spans(ends - np.array(files.rows, dtype=np.int64)[found], ends))
         gathering.add_kept(chosen, columns, self.found.named)
-        return {kept.place for kept in chosen}
-
-
-def _as_now(looks: Sequence[Sequence[Any]], seen: Mapping[str, Identity]) -> tuple[tuple[Look, ...], bool] | None:
-    """As `still` for looks as they were listed; quicker for a single look at a file that was seen, as most are."""
-    if len(looks) == 1:
-        path, identity, digest, is_folder = looks[0]
-        now = seen.get(path)
-        if now is not None and digest is None and not is_folder:
-            return ((Look(path, now),), False) if [*now] == identity else None
-    return still(looks_from(looks), seen=seen)
-
-
-def _plain(problem: Problem) -> tuple[str, str, int | None, str]:
-    return problem.kind, problem.path, problem.line, problem.detail
+        return set(here)
 
 
 def _bytes(text: str) -> bytes:

@@ -23,6 +23,7 @@ from latprof.model import Call
 from latprof.store.cache import Cache
 from latprof.trace import Columns
 from latprof.trace.columns import keys_of
+from latprof.trace.numbers import repeated
 
 __all__ = ["drop_copies", "join_sources"]
 
@@ -267,7 +268,7 @@ def _sources(columns: Columns) -> Ints:
     """A number per kind of source that told a call: the reader, and the kind of record it was read from."""
     short = [columns.code(name) for name in ("reader", "told_by")]
     if len(columns) and all((codes == codes[0]).all() for codes in short):
-        one: Ints = np.broadcast_to(np.int64(0), len(columns))
+        one: Ints = repeated(np.int64(0), len(columns))
         return one
     reader, told_by = (codes.astype(np.int64) + 1 for codes in short)
     numbers: Ints = np.unique(reader * (len(columns.pool) + 1) + told_by, return_inverse=True)[1]

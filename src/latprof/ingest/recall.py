@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import field
 from itertools import chain
 from pathlib import Path
 
@@ -43,9 +44,12 @@ class Recall:
     found: Found
     rules: TagRules
     question: Sequence[str]
+    name: bytes = field(init=False, repr=False)
 
-    @property
-    def name(self) -> bytes:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self._name())
+
+    def _name(self) -> bytes:
         """The name under which it is kept; the same while the files only change."""
         found = self.found
         tags = {item: repr(item) for item in set(found.tags)}
@@ -85,7 +89,7 @@ class Recall:
         if reading.looks is None:
             return
         facts = {name: getattr(reading, name) for name in _COUNTS} | {
-            "looks": reading.looks,
+            "looks": [*map(tuple, reading.looks)],  # what is no plain tuple takes ten times as long to pack
             "problems": [[item.kind, item.path, item.line, item.detail] for item in reading.problems],
             "formats": dict(reading.formats),
             "calls": recalled.calls,

@@ -125,7 +125,7 @@ class BlockStore:
     def offsets(self) -> Ints:
         """Where the blocks of each call begin, and where those of the last one end; (n + 1,)."""
         if self._offsets is None:
-            self._offsets = np.concatenate(([0], np.cumsum(self.counts, dtype=np.int64)))
+            self._offsets = _ends(self.counts)
         return self._offsets
 
     def take(self, rows: Ints) -> BlockStore:
@@ -166,7 +166,7 @@ class BlockStore:
         """Types and sizes of the blocks of some calls as plain arrays."""
         counts, places = self.places(rows)
         return BlockSizes(
-            np.concatenate(([0], np.cumsum(counts, dtype=np.int64))),
+            _ends(counts),
             _types(self._codes_of(0, places), pool),
             *(self._numbers_of(name, places).astype(np.float64, copy=False) for name in SIZES),
         )
@@ -228,6 +228,13 @@ def _types(codes: Coding, pool: Sequence[str]) -> Ints:
         if name in pool:
             types[pool.index(name)] = number
     return types[codes] if len(codes) else np.empty(0, dtype=np.int64)
+
+
+def _ends(counts: Coding) -> Ints:
+    """Where the first begins, 0, and where each one ends, of which there are so many in a row."""
+    ends = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=ends[1:])
+    return ends
 
 
 def _places(starts: Ints, counts: Coding) -> Ints:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
+from latprof.trace.numbers import nothing
 from latprof.trace.stored import StoredArrays
 
 __all__ = ["Estimates"]
@@ -60,7 +61,7 @@ class Estimates:
     def means(self, metric: str) -> Floats:
         """The mean of each call's values, (n,); not to be changed."""
         if self.says_nothing(metric):
-            return np.broadcast_to(np.nan, len(self.group))
+            return nothing(len(self.group))
         if isinstance(self.values, StoredArrays):
             return np.asarray(self.values[metric].mean(axis=1))
         if metric not in self._means:

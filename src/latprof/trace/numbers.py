@@ -21,6 +21,7 @@ __all__ = [
     "join_numbers",
     "nothing",
     "numbers_of",
+    "repeated",
     "whole_of",
 ]
 
@@ -33,8 +34,12 @@ _STATED_NAN: Final = np.uint64(0x7FFC_0000_0000_0000)
 
 def nothing(count: int) -> NDArray[np.float64]:
     """A column without any number, which takes no memory."""
-    column: NDArray[np.float64] = np.broadcast_to(np.float64(np.nan), count)
-    return column
+    return repeated(np.float64(np.nan), count)
+
+
+def repeated(value: Any, count: int) -> NDArray[Any]:
+    """So many times a numpy scalar, which takes no memory, and a tenth of the time of `np.broadcast_to`."""
+    return np.ndarray((count,), value.dtype, value.tobytes(), 0, (0,))
 
 
 def is_nothing(column: Numbers) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.trace.by_name import ByName
 from latprof.trace.ids import Ids
+from latprof.trace.numbers import repeated
 
 __all__ = ["Pick", "PickedArrays", "PickedCodes", "PickedIds", "Tables", "mapped"]
 
@@ -59,7 +60,7 @@ class Pick:
         if first.strides == (0,):
             one = mapped(first[:1], tables[0]).astype(kind, copy=False)
             if all(others.tobytes() == one.tobytes() * len(others) for _, others in later):
-                return np.broadcast_to(one[0], len(rows))  # takes no memory
+                return repeated(one[0], len(rows))
         # Nearly all entries are those of the first array: the others are put in their places.
         found = mapped(_taken(first, rows), tables[0]).astype(kind, copy=False)
         for here, others in later:
@@ -89,7 +90,7 @@ def _taken(array: Array, rows: Ints) -> Array:
 
 def mapped(codes: Array, table: Array | None) -> Array:
     """What a table says of codes; the codes themselves without one."""
-    return codes if table is None else table[codes]
+    return codes if table is None else table.take(codes, mode="wrap")  # in half the time of `table[codes]`
 
 
 @dataclass(slots=True)

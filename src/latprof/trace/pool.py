@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
+from latprof.trace.numbers import repeated
 
 __all__ = ["CodeRows", "Codes", "Coding", "Pool", "code_type", "coded", "codes_of", "join_codes", "numbered", "renamed"]
 
@@ -122,19 +123,20 @@ def coded(values: Iterable[str | None]) -> Codes:
     return Codes(np.array([number[text] for text in column], dtype=np.int64), categories)
 
 
-def codes_of(column: Coding, texts: Sequence[str]) -> Codes:
-    """Codes with sorted categories that all occur."""
-    if len(column) and (column == column[0]).all():  # most columns, and quickly seen
-        only = int(column[0])
-        one: Any = np.broadcast_to(np.int64(min(only, 0)), len(column))  # takes no memory
-        return Codes(one, () if only < 0 else (texts[only],))
+def codes_of(column: Coding, texts: Sequence[str], nothing: int = -1) -> Codes:
+    """Codes with sorted categories that all occur; the code of `nothing` stands for None, too."""
+    if len(column) and column[0] == column[-1] and (column == column[0]).all():  # most columns, and quickly seen
+        only = -1 if column[0] == nothing else int(column[0])
+        return Codes(repeated(np.int64(min(only, 0)), len(column)), () if only < 0 else (texts[only],))
     present = np.zeros(len(texts) + 1, dtype=np.bool_)
     present[column] = True
+    present[nothing] = False
     used = np.flatnonzero(present[:-1])
     order = sorted(used.tolist(), key=texts.__getitem__)
     table = np.full(len(texts) + 1, -1, dtype=np.int64)
     table[order] = np.arange(len(order))
-    return Codes(table[column], tuple(texts[code] for code in order))
+    # In half the time of `table[column]`.
+    return Codes(table.take(column, mode="wrap"), tuple(texts[code] for code in order))
 
 
 def numbered(codes: Ints, size: int) -> tuple[Ints, Ints]:
@@ -147,7 +149,7 @@ def numbered(codes: Ints, size: int) -> tuple[Ints, Ints]:
         return found, place
     present = np.zeros(size, dtype=np.bool_)
     present[codes] = True
-    return np.flatnonzero(present), (np.cumsum(present) - 1)[codes]
+    return np.flatnonzero(present), (np.cumsum(present) - 1).take(codes)
 
 
 def renamed(column: Codes, rename: Callable[[str], str]) -> Codes:
@@ -156,7 +158,7 @@ def renamed(column: Codes, rename: Callable[[str], str]) -> Codes:
     categories = tuple(sorted(set(names)))
     number = {name: code for code, name in enumerate(categories)}
     table = np.array([*(number[name] for name in names), -1], dtype=np.int64)
-    return Codes(table[column.codes], categories)
+    return Codes(table.take(column.codes, mode="wrap"), categories)
 
 
 def code_type(size: int) -> type[np.signedinteger[Any]]:

@@ -197,10 +197,10 @@ class Trace:
         lengths = self.numbers["shown_signature"].take(rows)
         several = rows[lengths < 0]
         if not len(several):
-            return lengths[lengths > 0]
+            return lengths.compress(lengths > 0)
         names = ("characters", "signature_characters")
         characters, signature = self._view.some_sizes_of_blocks(several, names)
-        return np.concatenate((lengths[lengths > 0], signature[(characters > 0) & (signature > 0)]))
+        return np.concatenate((lengths.compress(lengths > 0), signature[(characters > 0) & (signature > 0)]))
 
     def counts_of_blocks(self, rows: Ints) -> Ints:
         """How many blocks some calls have."""

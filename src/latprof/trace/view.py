@@ -77,9 +77,8 @@ class View:
         if name not in CODED:
             return coded(self.text(name))
         column, pool = self.columns.code(name, self.rows), self.columns.pool
-        if "" in pool and name not in {"session_id", "flags"}:
-            column = np.where(column == pool.index(""), np.int8(-1), column)
-        return codes_of(column, pool)
+        is_empty = "" in pool and name not in {"session_id", "flags"}
+        return codes_of(column, pool, pool.index("") if is_empty else -1)
 
     def text(self, name: str) -> Texts:
         """A text column as objects, None where it is not known. Raises KeyError."""

@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from damaged_lines import STAMP, damaged, usual_lines
 from latprof.formats import Source
 from latprof.formats.base import Told
-from latprof.formats.claude_code import Decoded, calls_of, decode_lines, packed, reading, unpacked
+from latprof.formats.claude_code import Decoded, calls_of, decode_lines, reading
 from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.parts import NO_USAGE, Part, Usage
 from latprof.formats.claude_code.reading import is_compiled
+from latprof.formats.claude_code.rows import packed, unpacked
 from latprof.formats.claude_code.table import told, told_of
 from latprof.ingest.chunk import Chunk
 from latprof.model import Call

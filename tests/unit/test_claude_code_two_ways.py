@@ -16,8 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from latprof.formats import Source
-from latprof.formats.claude_code import FORMAT, Decoded, calls_of, decode_lines, packed, skim, unpacked
+from latprof.formats.claude_code import FORMAT, Decoded, calls_of, decode_lines, skim
 from latprof.formats.claude_code.lines import LineKind
+from latprof.formats.claude_code.rows import packed, unpacked
 from latprof.formats.claude_code.skim import Doubt, Skimmer
 from latprof.formats.claude_code.stamps import seconds_of
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from latprof.formats.base import Format, Grown, Source, Told
-from latprof.formats.claude_code.reading import Decoded, calls_of, decode_lines, packed, unpacked
+from latprof.formats.claude_code.reading import Decoded, calls_of, decode_lines, kept_of
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
-__all__ = ["FORMAT", "Decoded", "calls_of", "decode_lines", "packed", "unpacked"]
+if TYPE_CHECKING:
+    from latprof.formats.claude_code.rows import Row
+
+__all__ = ["FORMAT", "Decoded", "calls_of", "decode_lines"]
 
 # Types that no other agent's log has together with these keys.
 _OWN_TYPES: Final = frozenset(
@@ -85,16 +88,36 @@ def _resume(source: Source, begun: bytes) -> Grown:
     """The same; of the beginning that was packed no line is decoded again."""
     from latprof.formats.claude_code.table import decoded_and_kept, told_of
 
-    before, rows = _begun(source.path, begun)
-    found = decoded_and_kept(source, before, rows)
+    before, lines = _begun(source.path, begun)
+    found = decoded_and_kept(source, before, lines)
     if found is None:
-        before.lines = unpacked(rows)
-        decoded = decode_lines(source, after=before)
-        return Grown(calls_of(decoded), decoded.end, lambda: _packed(decoded, packed(decoded.complete().lines)))
+        return _resumed_in_python(source, before, lines)
     decoded, kept = found
     told = told_of(decoded, kept, FORMAT.name)
     items = told.items() if told is not None else ()
-    return Grown(items, decoded.end, lambda: _packed(decoded, kept.rows(decoded.count)), told)
+    return Grown(items, decoded.end, lambda: _packed(decoded, kept.state(decoded.count)), told)
+
+
+def _resumed_in_python(source: Source, before: Decoded, lines: bytes | Sequence[Row]) -> Grown:
+    from latprof.formats.claude_code.rows import packed, unpacked
+
+    known = _rows(source.path, lines) if isinstance(lines, bytes) else lines
+    if known is None:
+        before, known = Decoded(source.path), ()
+    before.lines = unpacked(known)
+    decoded = decode_lines(source, after=before)
+    return Grown(calls_of(decoded), decoded.end, lambda: _packed(decoded, packed(decoded.complete().lines)))
+
+
+def _rows(path: str, state: bytes) -> Sequence[Row] | None:
+    """The lines that compiled code kept; None where it is not there any more."""
+    kept = kept_of(path)
+    try:
+        kept.restore(state)
+    except (AttributeError, ValueError):
+        return None
+    rows: Sequence[Row] = kept.rows()
+    return rows
 
 
 def _tail(source: Source) -> tuple[Standing, ...]:
@@ -104,19 +127,19 @@ def _tail(source: Source) -> tuple[Standing, ...]:
     return standings(source)
 
 
-def _packed(decoded: Decoded, rows: Sequence[tuple[Any, ...]]) -> bytes:
+def _packed(decoded: Decoded, lines: bytes | Sequence[Row]) -> bytes:
     """What complete lines say."""
     problems = [(item.kind, item.line, item.detail) for item in decoded.complete().problems]
-    known: Any = (decoded.end, decoded.count, rows, problems)
+    known: Any = (decoded.end, decoded.count, lines, problems)
     return marshal.dumps(known)
 
 
-def _begun(path: str, begun: bytes) -> tuple[Decoded, Sequence[tuple[Any, ...]]]:
+def _begun(path: str, begun: bytes) -> tuple[Decoded, bytes | Sequence[Row]]:
     """What `_packed` packed, or nothing."""
     if not begun:
         return Decoded(path), ()
-    end, count, rows, problems = marshal.loads(begun)  # noqa: S302 - the caller answers for what it kept
-    return Decoded(path, [], [Problem(kind, path, line, text) for kind, line, text in problems], end, count), rows
+    end, count, lines, problems = marshal.loads(begun)  # noqa: S302 - the caller answers for what it kept
+    return Decoded(path, [], [Problem(kind, path, line, text) for kind, line, text in problems], end, count), lines
 
 
 FORMAT = Format(

@@ -55,6 +55,14 @@ cdef extern from "_table.h":
 
     const int64_t UNKNOWN
 
+    ctypedef struct State:
+        int32_t lines
+
+    State state_of(const Table *table, int64_t last)
+    size_t state_size(const State *state)
+    void state_write(const Table *table, const State *state, uint8_t *to)
+    int state_read(Table *table, const uint8_t *data, size_t size)
+
     int table_begin(Table *table, uint64_t seed)
     void table_free(Table *table)
     LineFacts *new_line(Table *table)

@@ -5,6 +5,7 @@ Optional: without it lines.py and parts.py do the same in Python. A line that di
 whatever way, is left to them, so that what counts as damage, and what an odd value means, is told in one place.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.math cimport NAN, isnan
 from libc.stdint cimport int64_t, uint8_t
@@ -13,11 +14,7 @@ from libc.string cimport memcmp
 
 import orjson
 
-from latprof.formats.claude_code import stamps
-from latprof.formats.claude_code.lines import Line, LineKind
-from latprof.formats.claude_code.parts import Part, Usage, json_characters
-
-__all__ = ["Kept", "Lines", "address_of", "use_wide_registers"]
+__all__ = ["LAYOUT", "Kept", "Lines", "address_of", "use_wide_registers"]
 
 
 cdef extern from "_record.h":
@@ -84,22 +81,19 @@ cdef extern from "_record.h":
     bint scan_wide_registers(bint wanted)
 
 
-# What is compiled here must be what the Python code beside it says, however old this file is.
-if (
-    " ".join(Line.__slots__)
-    != "number kind at uuid parent thread part tool_ids source_tool_id interrupted_id retry_s request_id max_tokens "
-    "embedded truncates"
-    or " ".join(Part.__slots__)
-    != "message_id request_id session_id version project model requested_model stop_reason has_stop_details usage blocks "
-    "tool_ids block_index duration_s request_ref effort"
-    or " ".join(Usage._fields)
-    != "input_tokens cache_read_tokens cache_write_tokens output_tokens thinking_tokens server_tools iterations speed"
-    or R_COUNT + 4 > 40
-    or [value for key, value in vars(LineKind).items() if key.isupper()] != list(range(PROMPT, PASSING + 1))
-):
-    raise ImportError("compiled for another version of latprof")
+# To be compared with what the Python code has, however old this file is.
+LAYOUT = (
+    "number kind at uuid parent thread part tool_ids source_tool_id interrupted_id retry_s request_id max_tokens "
+    "embedded truncates",
+    "message_id request_id session_id version project model requested_model stop_reason has_stop_details usage blocks "
+    "tool_ids block_index duration_s request_ref effort",
+    "input_tokens cache_read_tokens cache_write_tokens output_tokens thinking_tokens server_tools iterations speed",
+    PASSING,
+)
+if R_COUNT + 4 > 40:
+    raise ImportError("compiled without room for all keys")
 
-cdef object _loads = orjson.loads, _seconds_of = stamps.seconds_of, _json_characters = json_characters
+cdef object _loads = orjson.loads
 cdef double _LONGEST_WAIT_MS = 86_400_000
 cdef tuple _TYPES = ("thinking", "text", "tool_use", "other")
 cdef uint64_t _SEED = <uint64_t>(<int64_t>hash("latprof"))
@@ -570,6 +564,24 @@ cdef class Lines(Kept):
         """Forget the lines."""
         self.table.line_count = self.table.part_count = self.table.block_count = self.table.tool_count = 0
 
+    def state(self, int64_t last=2**62):
+        """The lines up to the one with this number as bytes, for `restore` on the same machine."""
+        cdef State state = state_of(&self.table, last)
+        cdef bytes found = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>state_size(&state))
+        state_write(&self.table, &state, <uint8_t *>PyBytes_AS_STRING(found))
+        return found
+
+    def restore(self, bytes state not None):
+        """Take what `state` gave, as the first lines. Raises ValueError for anything else."""
+        cdef int done
+        if self.table.line_count or self.table.part_count or self.table.block_count or self.table.tool_count:
+            raise ValueError("there are lines already")
+        done = state_read(&self.table, <const uint8_t *>PyBytes_AS_STRING(state), len(state))
+        if done < 0:
+            raise MemoryError
+        if not done:
+            raise ValueError("not the lines of a log")
+
     def rows(self, int64_t last=2**62):
         """The lines up to the one with this number, as `packed` gives them; equal texts are one object."""
         cdef int32_t place
@@ -694,13 +706,25 @@ cdef inline int64_t _size(Value *value):
     return <int64_t>value.text.chars if value.kind == V_TEXT and value.text.size else UNKNOWN
 
 
+cdef object _odd_stamp(text):
+    from latprof.formats.claude_code.stamps import seconds_of  # most logs have none
+
+    return seconds_of(text)
+
+
+cdef object _odd_input(value):
+    from latprof.formats.claude_code.parts import json_characters
+
+    return json_characters(value)
+
+
 cdef double _at(RecordFacts *record) except? -1:
     cdef Value *stamp = &record.values[R_TIMESTAMP]
     cdef double at
     if stamp.kind != V_TEXT:
         return NAN
     at = seconds_of(&stamp.text)
-    return at if at >= 0 else _or_nan(_seconds_of(_any_text(&stamp.text)))
+    return at if at >= 0 else _or_nan(_odd_stamp(_any_text(&stamp.text)))
 
 
 cdef double _float(Value *value):
@@ -727,7 +751,7 @@ cdef int64_t _characters(BlockFacts *block) except? -1:
     if value.kind == V_MISSING or value.kind == V_NULL:
         return UNKNOWN
     if block.input.odd:
-        return _or_unknown(_json_characters(_loads((<const char *>value.at)[:value.end - value.at])))
+        return _or_unknown(_odd_input(_loads((<const char *>value.at)[:value.end - value.at])))
     return <int64_t>block.input.written
 
 

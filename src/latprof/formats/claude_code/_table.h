@@ -248,4 +248,168 @@ static inline int add_tool(Table *table, Id id) {
     return 0;
 }
 
+/* ---- a table as bytes, for a later run of the same program on the same machine ---- */
+
+#define STATE_MAGIC UINT32_C(0x314C504C)
+
+/* What such bytes begin with; then come lines, parts, blocks, tools, the sizes of texts and the texts. */
+typedef struct {
+    uint32_t magic, line_size, part_size, block_size;
+    int32_t lines, parts, blocks, tools, texts, unused;
+    uint64_t bytes;
+} State;
+
+/* What the lines up to the one with this number are; those behind stand last in every list. */
+static inline State state_of(const Table *table, int64_t last) {
+    State state = {STATE_MAGIC, sizeof(Line), sizeof(Part), sizeof(BlockFact), 0, 0, 0, 0, 0, 0, 0};
+    int32_t count = table->line_count;
+    state.parts = table->part_count, state.blocks = table->block_count, state.tools = table->tool_count;
+    for (; count > 0 && table->lines[count - 1].number > last; count--) {
+        const Line *line = &table->lines[count - 1];
+        state.tools = line->tools < state.tools ? line->tools : state.tools;
+        if (line->part == NONE) continue;
+        const Part *part = &table->parts[line->part];
+        state.parts = line->part < state.parts ? line->part : state.parts;
+        state.blocks = part->blocks < state.blocks ? part->blocks : state.blocks;
+        state.tools = part->tools < state.tools ? part->tools : state.tools;
+    }
+    state.lines = count;
+    state.texts = table->names.count;
+    for (int32_t id = 0; id < table->names.count; id++) state.bytes += table->names.names[id].size;
+    return state;
+}
+
+static inline size_t state_size(const State *state) {
+    return sizeof *state + state->lines * sizeof(Line) + state->parts * sizeof(Part)
+        + state->blocks * sizeof(BlockFact) + state->tools * sizeof(Id) + state->texts * sizeof(uint32_t)
+        + (size_t)state->bytes;
+}
+
+static inline uint8_t *written(uint8_t *to, const void *from, size_t size) {
+    if (size) memcpy(to, from, size);
+    return to + size;
+}
+
+/* Writes as many bytes as `state_size` says. */
+static inline void state_write(const Table *table, const State *state, uint8_t *to) {
+    to = written(to, state, sizeof *state);
+    to = written(to, table->lines, state->lines * sizeof(Line));
+    to = written(to, table->parts, state->parts * sizeof(Part));
+    to = written(to, table->blocks, state->blocks * sizeof(BlockFact));
+    to = written(to, table->tools, state->tools * sizeof(Id));
+    for (int32_t id = 0; id < state->texts; id++) to = written(to, &table->names.names[id].size, sizeof(uint32_t));
+    for (int32_t id = 0; id < state->texts; id++) {
+        const Name *name = &table->names.names[id];
+        to = written(to, table->names.bytes + name->at, name->size);
+    }
+}
+
+static inline int is_span(int32_t first, int32_t count, int32_t all) {
+    return first >= 0 && count >= 0 && first <= all && count <= all - first;
+}
+
+/* The number that a text has now, of which it had another one; 0 for a number that no text had. */
+static inline int renamed(Id *id, const Id *now, int32_t texts) {
+    if (*id == NONE) return 1;
+    if (*id < 0 || *id >= texts) return 0;
+    *id = now[*id];
+    return 1;
+}
+
+static inline int line_is_sound(Line *line, const State *state, const Id *now) {
+    line->response = line->next = NONE;
+    line->chained = line->above = NONE;
+    return line->kind >= PROMPT && line->kind <= PASSING && (line->kind != REQUEST || line->request_id != NONE)
+        && line->part >= NONE && line->part < state->parts && is_span(line->tools, line->tool_count, state->tools)
+        && renamed(&line->uuid, now, state->texts) && renamed(&line->parent, now, state->texts)
+        && renamed(&line->thread, now, state->texts) && renamed(&line->source_tool_id, now, state->texts)
+        && renamed(&line->interrupted_id, now, state->texts) && renamed(&line->request_id, now, state->texts);
+}
+
+static inline int part_is_sound(Part *part, const State *state, const Id *now) {
+    return part->message_id != NONE && is_span(part->blocks, part->block_count, state->blocks)
+        && is_span(part->tools, part->tool_count, state->tools)
+        && renamed(&part->message_id, now, state->texts) && renamed(&part->request_id, now, state->texts)
+        && renamed(&part->session_id, now, state->texts) && renamed(&part->version, now, state->texts)
+        && renamed(&part->project, now, state->texts) && renamed(&part->model, now, state->texts)
+        && renamed(&part->requested_model, now, state->texts) && renamed(&part->stop_reason, now, state->texts)
+        && renamed(&part->request_ref, now, state->texts) && renamed(&part->effort, now, state->texts)
+        && renamed(&part->usage.speed, now, state->texts);
+}
+
+/* Whether each line has a part, blocks and tools of its own, one after the other: who counts them counts none twice. */
+static inline int are_apart(const Table *table, const State *state) {
+    int32_t part = NONE, blocks = 0, tools = 0;
+    for (int32_t k = 0; k < state->lines; k++) {
+        const Line *line = &table->lines[k];
+        if (line->tools < tools) return 0;
+        tools = line->tools + line->tool_count;
+        if (line->part == NONE) continue;
+        const Part *own = &table->parts[line->part];
+        if (line->part <= part || own->blocks < blocks || own->tools < tools) return 0;
+        part = line->part, blocks = own->blocks + own->block_count, tools = own->tools + own->tool_count;
+    }
+    return 1;
+}
+
+/* Puts texts down; the number of each in `now`. 1; 0 where they are not as long as was said; -1 without memory. */
+static inline int texts_read(Table *table, const State *state, const uint8_t *data, Id *now) {
+    const uint8_t *text = data + state->texts * sizeof(uint32_t);
+    uint64_t left = state->bytes;
+    for (int32_t id = 0; id < state->texts; id++) {
+        uint32_t size;
+        memcpy(&size, data + id * sizeof size, sizeof size);
+        if (size > left || size > INT32_MAX) return 0;
+        now[id] = id_of(&table->names, text, size);
+        if (now[id] == NONE) return -1;
+        text += size, left -= size;
+    }
+    return left == 0;
+}
+
+/* Fills a table that has no lines yet. 1; 0 for bytes that are no such state, with no line in the table; -1 without
+ * memory. */
+static inline int state_read(Table *table, const uint8_t *data, size_t size) {
+    State state;
+    int done = 0;
+    if (size < sizeof state) return 0;
+    memcpy(&state, data, sizeof state);
+    if (state.magic != STATE_MAGIC || state.line_size != sizeof(Line) || state.part_size != sizeof(Part)
+        || state.block_size != sizeof(BlockFact) || state.lines < 0 || state.parts < 0 || state.blocks < 0
+        || state.tools < 0 || state.texts < 0 || state.bytes > size || (size_t)state.lines > size / sizeof(Line)
+        || (size_t)state.parts > size / sizeof(Part) || (size_t)state.blocks > size / sizeof(BlockFact)
+        || (size_t)state.tools > size / sizeof(Id) || (size_t)state.texts > size / sizeof(uint32_t)
+        || state_size(&state) != size)
+        return 0;
+    Id *now = malloc((state.texts ? state.texts : 1) * sizeof *now);
+    if (!now || grown((void **)&table->lines, &table->line_room, state.lines, sizeof(Line))
+        || grown((void **)&table->parts, &table->part_room, state.parts, sizeof(Part))
+        || grown((void **)&table->blocks, &table->block_room, state.blocks, sizeof(BlockFact))
+        || grown((void **)&table->tools, &table->tool_room, state.tools, sizeof(Id))) {
+        free(now);
+        return -1;
+    }
+    data += sizeof state;
+    written((uint8_t *)table->lines, data, state.lines * sizeof(Line)), data += state.lines * sizeof(Line);
+    written((uint8_t *)table->parts, data, state.parts * sizeof(Part)), data += state.parts * sizeof(Part);
+    written((uint8_t *)table->blocks, data, state.blocks * sizeof(BlockFact)), data += state.blocks * sizeof(BlockFact);
+    written((uint8_t *)table->tools, data, state.tools * sizeof(Id)), data += state.tools * sizeof(Id);
+    done = texts_read(table, &state, data, now);
+    for (int32_t k = 0; done > 0 && k < state.lines; k++) done = line_is_sound(&table->lines[k], &state, now);
+    for (int32_t k = 0; done > 0 && k < state.parts; k++) done = part_is_sound(&table->parts[k], &state, now);
+    for (int32_t k = 0; done > 0 && k < state.tools; k++)
+        done = table->tools[k] != NONE && renamed(&table->tools[k], now, state.texts);
+    for (int32_t k = 0; done > 0 && k < state.blocks; k++) {
+        Id type = table->blocks[k].type;
+        done = type >= W_THINKING && type <= W_OTHER && renamed(&table->blocks[k].name, now, state.texts);
+    }
+    free(now);
+    if (done > 0) done = are_apart(table, &state);
+    if (done > 0) {
+        table->line_count = state.lines, table->part_count = state.parts;
+        table->block_count = state.blocks, table->tool_count = state.tools;
+    }
+    return done;
+}
+
 #endif

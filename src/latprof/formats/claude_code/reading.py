@@ -10,28 +10,44 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import field
-from operator import attrgetter
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import orjson
 
 from latprof.classes import dataclass
 from latprof.formats.base import Source
-from latprof.formats.claude_code.lines import BadLine, Line, full_record, line_of
-from latprof.formats.claude_code.parts import Part, Usage
 from latprof.model import Call, Problem
+
+if TYPE_CHECKING:
+    from latprof.formats.claude_code.lines import Line
+
+# What compiled code keeps of a line, of its part and of its usage, in the order of their classes, and the last kind of
+# line. Where it reads a file, none of these classes is needed, and to load them would take longer than that.
+LAYOUT: Final = (
+    (
+        "number kind at uuid parent thread part tool_ids source_tool_id interrupted_id retry_s request_id max_tokens "
+        "embedded truncates"
+    ),
+    (
+        "message_id request_id session_id version project model requested_model stop_reason has_stop_details usage "
+        "blocks tool_ids block_index duration_s request_ref effort"
+    ),
+    "input_tokens cache_read_tokens cache_write_tokens output_tokens thinking_tokens server_tools iterations speed",
+    16,
+)
 
 try:
     from latprof.formats.claude_code import _native
 except ImportError:  # not compiled on this machine: the Python code gives the same results
     _lines_of: Any = None
 else:
-    _lines_of = _native.Lines
+    _lines_of = _native.Lines if _native.LAYOUT == LAYOUT else None
 
 __all__ = [
+    "LAYOUT",
     "UNANSWERED",
     "Decoded",
     "NoPlaceError",
@@ -40,8 +56,6 @@ __all__ = [
     "decode_lines",
     "is_compiled",
     "kept_of",
-    "packed",
-    "unpacked",
 ]
 
 _AGENT_FILE: Final = re.compile(r"^agent-(?P<id>[^.]+)\.jsonl")
@@ -56,10 +70,6 @@ _ASSISTANT_HINT: Final = b'"message":{"model":'
 _HINT_BYTES: Final = 600
 UNANSWERED: Final = "request_without_response"
 _buffers: Final[list[bytearray]] = []
-_facts_of_line: Final = attrgetter(*Line.__slots__)
-_facts_of_part: Final = attrgetter(*Part.__slots__)
-_PART_AT: Final = Line.__slots__.index("part")
-_USAGE_AT: Final = Part.__slots__.index("usage")
 
 
 @dataclass(slots=True)
@@ -98,6 +108,8 @@ def decode_lines(source: Source, *, after: Decoded | None = None, compiled: bool
         except NoPlaceError:
             decoded = Decoded(source.path) if after is None else after.complete()
         else:
+            from latprof.formats.claude_code.rows import unpacked
+
             found.lines += unpacked(kept.rows())
             return found
     return decode_into(source, decoded, None, skim=skim)
@@ -169,33 +181,6 @@ def calls_of(decoded: Decoded, *, compiled: bool = True) -> Iterator[Call | Prob
         for request in requests:
             if request.request_id not in answered and request.number < last:
                 yield Problem(UNANSWERED, decoded.path, request.number)
-
-
-def packed(lines: Iterable[Line]) -> list[tuple[Any, ...]]:
-    """Lines as tuples of plain values, for marshal, pickle or JSON."""
-    return [_packed(line) for line in lines]
-
-
-def unpacked(rows: Iterable[tuple[Any, ...]]) -> list[Line]:
-    """Lines from what `packed` gave."""
-    return [_unpacked(list(row)) for row in rows]
-
-
-def _packed(line: Line) -> tuple[Any, ...]:
-    facts = list(_facts_of_line(line))
-    if line.part is not None:
-        part = list(_facts_of_part(line.part))
-        part[_USAGE_AT] = tuple(line.part.usage)
-        facts[_PART_AT] = tuple(part)
-    return tuple(facts)
-
-
-def _unpacked(facts: list[Any]) -> Line:
-    if facts[_PART_AT] is not None:
-        part = list(facts[_PART_AT])
-        part[_USAGE_AT] = Usage(*part[_USAGE_AT])
-        facts[_PART_AT] = Part(*part)
-    return Line(*facts)
 
 
 def _can_be_entered(stream: IO[bytes]) -> bool:
@@ -274,6 +259,7 @@ class _Decoder:
 
     def _take_whole_lines(self, chunk: bytes, start: int) -> int:
         """Take the lines that lie whole in the chunk; the offset where the last one ends."""
+        from latprof.formats.claude_code.lines import line_of
         from latprof.formats.claude_code.skim import Doubt
 
         view, find, long_bytes = memoryview(chunk), chunk.find, self._long_bytes
@@ -339,6 +325,9 @@ class _Decoder:
                 start = behind
 
     def _take(self, raw: bytes | memoryview, *, ended: bool, skim: bool = False) -> None:
+        # What compiled code takes needs none of this.
+        from latprof.formats.claude_code.lines import BadLine, full_record, line_of
+
         decoded = self._decoded
         number = decoded.count + 1
         if ended:
@@ -360,8 +349,10 @@ class _Decoder:
         if self._kept is None:
             self._decoded.lines.append(line)
             return
+        from latprof.formats.claude_code.rows import packed
+
         try:
-            self._kept.extend([_packed(line)])
+            self._kept.extend(packed([line]))
         except (OverflowError, ValueError) as error:
             raise NoPlaceError from error
 
@@ -374,6 +365,7 @@ class _Decoder:
         return self._skim
 
     def _skimmed(self, raw: bytes | memoryview, number: int) -> Line | None:
+        from latprof.formats.claude_code.lines import full_record, line_of
         from latprof.formats.claude_code.skim import Doubt
 
         try:

@@ -7,15 +7,18 @@ keeps, everything here gives None, and reading.py does the same with objects.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from latprof.formats.base import Source, Told
-from latprof.formats.claude_code.reading import UNANSWERED, Decoded, NoPlaceError, decode_into, kept_of, packed
+from latprof.formats.claude_code.reading import UNANSWERED, Decoded, NoPlaceError, decode_into, kept_of
 from latprof.model import Problem
 from latprof.trace.blocks import BlockStore
 from latprof.trace.columns import Columns
 from latprof.trace.ids import Ids
 from latprof.trace.pool import code_type
+
+if TYPE_CHECKING:
+    from latprof.formats.claude_code.rows import Row
 
 try:
     from latprof.formats.claude_code import _native_calls
@@ -24,24 +27,25 @@ except ImportError:  # not compiled on this machine
 else:
     _calls_of = _native_calls.Calls
 
-__all__ = ["Row", "decoded_and_kept", "told", "told_of"]
+__all__ = ["decoded_and_kept", "told", "told_of"]
 
-# A line as `packed` gives it.
-Row = tuple[Any, ...]
 # So many calls at a time, as ingest takes them from other readers.
 _BATCH: Final = 4096
 
 
-def decoded_and_kept(source: Source, begun: Decoded, rows: Sequence[Row]) -> tuple[Decoded, Any] | None:
+def decoded_and_kept(source: Source, begun: Decoded, lines: bytes | Sequence[Row]) -> tuple[Decoded, Any] | None:
     """The lines of a file behind those that it began with, and all of them as they are kept.
 
-    `rows` are the lines of what it began with.
+    `lines` are those of what it began with, as `packed` gives them or as such code keeps them.
     """
     kept = None if _calls_of is None else kept_of(source.path)
     if kept is None:
         return None
     try:
-        kept.extend(rows)
+        if isinstance(lines, bytes):
+            kept.restore(lines)
+        else:
+            kept.extend(lines)
         return decode_into(source, begun.complete(), kept), kept
     except (NoPlaceError, OverflowError, ValueError):
         return None
@@ -53,6 +57,8 @@ def told_of(decoded: Decoded, kept: Any = None, reader: str = "") -> Told | None
         kept = None if _calls_of is None else kept_of(decoded.path)
         if kept is None:
             return None
+        from latprof.formats.claude_code.rows import packed
+
         try:
             kept.extend(packed(decoded.lines))
         except (OverflowError, ValueError):

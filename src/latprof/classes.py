@@ -26,8 +26,8 @@ _HANDLED: Final = frozenset({"eq", "frozen", "kw_only", "slots"})
 _MADE: Final = frozenset(
     {"__delattr__", "__eq__", "__getstate__", "__hash__", "__init__", "__repr__", "__setattr__", "__setstate__"}
 )
-# To compile the method takes as long as to fill 40 objects without it.
-_FILLED: Final = 10
+# To compile the method takes as long as to fill 40 objects without it, and few classes have as many in most runs.
+_FILLED: Final = 30
 
 
 def _decorate(cls: type | None = None, /, **options: bool) -> Any:
@@ -186,9 +186,9 @@ class _Later:
 
 
 def _plan(cls: Any) -> tuple[Any, ...]:
-    """What filling an object needs: names of parameters by place, of all, of those without a default; then the fields.
+    """What filling an object needs: names of parameters by place, of all, of those without a default.
 
-    Of a field its name, its default and what makes one; then what sets fields, and whether more is to be done.
+    Then the defaults of fields and what makes others; what sets fields, and whether more is to be done.
     """
     its = dataclasses.fields(cls)
     # Without slots, the default is the class's attribute.
@@ -197,7 +197,8 @@ def _plan(cls: Any) -> tuple[Any, ...]:
         [item.name for item in its if item.init and not item.kw_only],
         {item.name for item in its if item.init},
         {item.name for item in its if item.init and item.default is MISSING and item.default_factory is MISSING},
-        [(item.name, item.default, item.default_factory) for item in is_set],
+        {item.name: item.default for item in is_set if item.default is not MISSING},
+        [(item.name, item.default_factory) for item in is_set if item.default_factory is not MISSING],
         object.__setattr__ if cls.__dataclass_params__.frozen else setattr,
         hasattr(cls, "__post_init__"),
     )
@@ -205,20 +206,19 @@ def _plan(cls: Any) -> tuple[Any, ...]:
 
 def _fill(later: _Later, plan: tuple[Any, ...], its: Any, /, *given: Any, **named: Any) -> None:
     """What the method would do with one object; wrong parameters are left to it."""
-    places, known, needed, fields, put, is_more = plan
+    places, known, needed, defaults, factories, put, is_more = plan
     values = dict(zip(places, given, strict=False))
-    if len(given) > len(places) or not values.keys().isdisjoint(named) or not needed <= values.keys() | named <= known:
+    values.update(named)
+    is_twice = len(values) < len(given) + len(named)  # a field, or there are too many
+    if is_twice or not needed <= values.keys() <= known:
         later.method()(its, *given, **named)
         return
-    values.update(named)
-    for name, default, factory in fields:
-        value = values.get(name, _FACTORY)
+    for name, value in (defaults | values).items():
         if value is not _FACTORY:
             put(its, name, value)
-        elif factory is not MISSING:
+    for name, factory in factories:
+        if values.get(name, _FACTORY) is _FACTORY:
             put(its, name, factory())
-        elif default is not MISSING:
-            put(its, name, default)
     if is_more:
         its.__post_init__()
 

@@ -21,6 +21,8 @@ Ints = NDArray[np.int64]
 
 # Of what models were fitted on, in several choices of calls.
 _MOST_NAMES: Final = 64
+# To observe more of the calls than this share, and all of them where that was in vain, would not pay.
+_MOST_OTHERS: Final = 0.5
 _MOST_LEVEL: Final = np.iinfo(np.int16).max
 
 
@@ -37,7 +39,8 @@ def facts_of(observed: Observed) -> str:
 class Facts:
     """The names of one model's calls, for some of them at a time, and what is known of single calls.
 
-    Of calls that all come from one kept piece the shelf has a list of names by their places in it.
+    Of calls that come from one kept piece, most of them at least, the shelf has a list of names by their places in it
+    and by what was observed of the others.
     """
 
     shelf: Shelf
@@ -51,9 +54,14 @@ class Facts:
     def name(self, calls: Ints, observed: Callable[[], Observed]) -> str:
         """That of the calls of these places, which are `observed` where it is not known."""
         self._look_up()
-        if self._origin is None or not self.are_placed(calls).all():
+        if self._origin is None:
             return facts_of(observed())
-        place = digest(self._origin.entries[calls])
+        entries = self._origin.entries[calls]
+        others = np.flatnonzero(entries < 0)
+        if len(others) > _MOST_OTHERS * len(calls):
+            return facts_of(observed())
+        # Where a call has no place, what is observed of it stands for it: of each call it depends on itself alone.
+        place = digest((entries, facts_of(self.subject.observed(calls[others]))) if len(others) else entries)
         self._used[place] = self._listed.get(place) or facts_of(observed())
         return self._used[place]
 

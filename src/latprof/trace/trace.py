@@ -267,7 +267,7 @@ class Trace:
         if not where.any():  # such as the first token of logs that never state it
             return nothing(len(self))
         span = np.round(self.numbers[until] - self.numbers[since], DURATION_DIGITS)
-        return np.where(where & (span >= 0), span, np.nan)
+        return _only(span, where & (span >= 0))
 
     def _at_most(self, span: Floats) -> Floats:
         """An upper bound from two stamps, which is rounded already: whole seconds may hide one more second."""
@@ -303,13 +303,13 @@ class Trace:
     @derived
     def tool_s(self) -> Floats:
         """End of the first tool call to the last result, s; permission waits and hooks included."""
-        return np.where(self._timed, self.numbers["tools_span_s"], np.nan)
+        return _only(self.numbers["tools_span_s"], self._timed)
 
     @derived
     def wall_tps(self) -> Floats:
         """`output_tokens / wall_s`, tok/s, of plain calls with final tokens."""
         wall = self.wall_s
-        return self.numbers["output_tokens"] / np.where(self.plain & (wall > 0), wall, np.nan)
+        return self.numbers["output_tokens"] / _only(wall, self.plain & (wall > 0))
 
     @derived
     def decode_tps(self) -> Floats:
@@ -334,13 +334,13 @@ class Trace:
     def as_logged_decode_tps(self) -> Floats:
         """`output_tokens / (last line - first line)`, tok/s: leaves out the first block's time."""
         span = self._span("first_block_at", "last_output_at", self._timed)
-        return self.numbers["output_tokens"] / np.where(span > 0, span, np.nan)
+        return self.numbers["output_tokens"] / _only(span, span > 0)
 
     @derived
     def cache_hit_share(self) -> Floats:
         """`cache_read_tokens / input_tokens`."""
         tokens = self.numbers["input_tokens"]
-        return self.numbers["cache_read_tokens"] / np.where(tokens > 0, tokens, np.nan)
+        return self.numbers["cache_read_tokens"] / _only(tokens, tokens > 0)
 
     def column(self, name: str) -> NDArray[Any]:
         """A column by its export name: numbers with NaN, texts with None, no instants without a date.
@@ -424,6 +424,11 @@ _DERIVED: Final = frozenset(
         "as_logged_decode_tps", "cache_hit_share", "tool_s",
     }
 )  # fmt: skip
+
+
+def _only(values: Floats, where: Mask) -> Floats:
+    """The values where that is wanted, NaN elsewhere: most often they are wanted everywhere."""
+    return values if where.all() else np.where(where, values, np.nan)
 
 
 def _objects(values: Sequence[object]) -> Texts:

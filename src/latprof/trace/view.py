@@ -138,6 +138,7 @@ def order_in_time(columns: Columns) -> Ints | None:
     sent, last = columns.number("sent_at"), columns.number("last_output_at")
     at = np.where(np.isnan(sent), last, sent)
     at[np.isnan(at)] = np.inf
+    is_ordered = bool((at[1:] >= at[:-1]).all())
     order = np.argsort(at, kind="stable")
     ordered = at.take(order)
     same = np.flatnonzero(ordered[1:] == ordered[:-1])
@@ -147,4 +148,4 @@ def order_in_time(columns: Columns) -> Ints | None:
         ids = columns.call_ids(rows)
         places = sorted(range(len(rows)), key=lambda place: (at[rows[place]], ids[place]))
         order[tied] = rows[places]
-    return None if (order == np.arange(len(order))).all() else order
+    return None if is_ordered and (order == np.arange(len(order))).all() else order

@@ -16,6 +16,7 @@ from latprof.stats import waiting as sums_of
 from latprof.stats.cuts import quantiles_of_rows
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Trace
+from latprof.trace.numbers import is_nothing
 from latprof.units import format_count, format_duration, format_share, format_value
 
 if TYPE_CHECKING:
@@ -228,13 +229,17 @@ def _against(trace: Trace, rows: _Rows, logged_name: str, label: str, name: str)
 
 def _is_known(trace: Trace, name: str) -> NDArray[np.bool_]:
     stated: NDArray[np.bool_] = ~np.isnan(getattr(trace, name))
-    return stated if trace.estimates is None else stated | ~np.isnan(trace.estimates.values[name][:, 0])
+    if trace.estimates is None:
+        return stated
+    estimated: NDArray[np.bool_] = ~np.isnan(trace.estimates.values[name][:, 0])
+    return stated | estimated if stated.any() else estimated
 
 
 def _true(trace: Trace, rows: _Rows, name: str, chosen: NDArray[np.bool_]) -> str:
     """The median of what is known of these calls: of each the stated value, else equally likely ones."""
-    exact: _Floats = getattr(trace, name)[chosen, None]
+    stated: _Floats = getattr(trace, name)
     estimates, unit = trace.estimates, metric(name).unit
+    exact = stated[:1, None] if is_nothing(stated) else stated[chosen, None]
     if estimates is None:
         return _median_of(exact, unit)
     if np.isnan(exact).all() and isinstance(estimates.values, dict):

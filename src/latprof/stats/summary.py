@@ -122,10 +122,11 @@ def summaries(
                 begun.append((metric, kind, ~np.isnan(column.values) if kind == "estimate" else None))
                 yield replace(column, cuts=chosen)
 
+    shares = _Shares(cuts)
     for parts, centres in parts_of(columns(), cuts, quantiles, bounded):
         metric, kind, known = begun.popleft()
         if known is not None and trace.estimates is not None:
-            parts = _with_models(trace.estimates, metric, cuts, known, parts, centres)  # noqa: PLW2901 - the same parts
+            parts = _with_models(trace.estimates, metric, shares, known, parts, centres)  # noqa: PLW2901 - the same
         for rows, cut, own in zip(found, cuts.each, parts, strict=True):
             rows += [_row(metric, kind, cut, part, quantiles) for part in own]
     return [
@@ -178,7 +179,7 @@ def _drawn(trace: Trace, metric: Metric) -> Column:
 
 
 def _with_models(
-    estimates: Estimates, metric: Metric, cuts: Cuts, known: NDArray[np.bool_], parts: Sequence[Sequence[Part]],
+    estimates: Estimates, metric: Metric, shares: _Shares, known: NDArray[np.bool_], parts: Sequence[Sequence[Part]],
     centres: Sequence[Sequence[Mapping[float, float]]],
 ) -> list[list[Part]]:  # fmt: skip
     """The parts with percentiles of the calls' posteriors taken together, which are the `centres`.
@@ -187,7 +188,7 @@ def _with_models(
     """
     if not centres:
         return [list(own) for own in parts]
-    listed = zip(cuts.each, _calls_of_models(estimates, cuts, known), parts, centres, strict=True)
+    listed = zip(shares.cuts.each, shares.of(estimates, known), parts, centres, strict=True)
     return [
         [
             _with_model(estimates, metric, part, counts[part.place], centre)
@@ -197,17 +198,31 @@ def _with_models(
     ]
 
 
-def _calls_of_models(estimates: Estimates, cuts: Cuts, known: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """How many of these calls of each group (groups, models) are of each group of the estimates, for all cuts."""
-    own, joint = estimates.group[known] + 1, cuts.joint[cuts.cell[known]]
-    many = int(own.max(initial=0)) + 1
-    table = np.bincount(joint * many + own, minlength=cuts.count * many).reshape(cuts.count, many)
-    found = []
-    for cut in cuts.each:
-        counts = np.zeros((len(cut.keys), many), dtype=np.int64)
-        np.add.at(counts, cut.number, table)
-        found.append(counts[:, 1:])
-    return found
+@dataclass(slots=True)
+class _Shares:
+    """How many calls of each group of some cuts are of which group of the estimates."""
+
+    cuts: Cuts
+    _known: NDArray[np.bool_] | None = None
+    _found: Sequence[NDArray[np.int64]] = ()
+
+    def of(self, estimates: Estimates, known: NDArray[np.bool_]) -> Sequence[NDArray[np.int64]]:
+        """Of the `known` calls, for each cut (groups, models); most metrics are known of the same ones."""
+        if self._known is None or not np.array_equal(self._known, known):
+            self._known, self._found = known, self._counted(estimates, known)
+        return self._found
+
+    def _counted(self, estimates: Estimates, known: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+        cuts = self.cuts
+        own, joint = estimates.group[known] + 1, cuts.joint[cuts.cell[known]]
+        many = int(own.max(initial=0)) + 1
+        table = np.bincount(joint * many + own, minlength=cuts.count * many).reshape(cuts.count, many)
+        found = []
+        for cut in cuts.each:
+            counts = np.zeros((len(cut.keys), many), dtype=np.int64)
+            np.add.at(counts, cut.number, table)
+            found.append(counts[:, 1:])
+        return found
 
 
 def _with_model(

@@ -15,7 +15,7 @@ from dataclasses import MISSING, FrozenInstanceError
 from functools import partial
 from operator import attrgetter
 from reprlib import recursive_repr
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -26,6 +26,8 @@ _HANDLED: Final = frozenset({"eq", "frozen", "kw_only", "slots"})
 _MADE: Final = frozenset(
     {"__delattr__", "__eq__", "__getstate__", "__hash__", "__init__", "__repr__", "__setattr__", "__setstate__"}
 )
+# What says in the place of a type that something is no field.
+_NO_TYPES: Final = (ClassVar, dataclasses.InitVar, dataclasses.KW_ONLY)
 # To compile the method takes as long as to fill 40 objects without it, and few classes have as many in most runs.
 _FILLED: Final = 30
 
@@ -51,15 +53,23 @@ def _is_plain(cls: type, options: dict[str, bool]) -> bool:
     if of_parents or not options.keys() <= _HANDLED or not cls.__doc__ or not _MADE.isdisjoint(vars(cls)):
         return False
     types = [str(annotation) for annotation in getattr(cls, "__annotations__", {}).values()]
-    return not any("ClassVar" in text or "InitVar" in text for text in types)
+    return not any("ClassVar" in text or "InitVar" in text or "KW_ONLY" in text for text in types)
 
 
 def _made(cls: type, *, eq: bool = True, frozen: bool = False, kw_only: bool = False, slots: bool = False) -> Any:
     """The class with fields and slots from the standard decorator, and with the methods of this module."""
-    made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=kw_only, slots=slots)(cls)
-    its = dataclasses.fields(made)
-    if len(its) < len(made.__dataclass_fields__):
+    types = vars(cls).get("__annotations__", {})
+    space = getattr(sys.modules.get(cls.__module__), "__dict__", {})
+    if any(space.get(text.partition("[")[0]) in _NO_TYPES for text in types.values() if isinstance(text, str)):
         raise TypeError(f"{cls.__qualname__} has a ClassVar or InitVar by another name: use dataclasses.dataclass")
+    # The standard decorator looks in texts for such names, which takes as long as all else that it does.
+    cls.__annotations__ = dict.fromkeys(types, object)
+    made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=kw_only, slots=slots)(cls)
+    made.__annotations__ = types
+    its = dataclasses.fields(made)
+    for item in its:
+        if item.name in types:
+            item.type = types[item.name]
     _check_order(its)
     params = made.__dataclass_params__
     params.init, params.repr, params.eq, params.frozen = True, True, eq, frozen

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, InitVar, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
 
 import pydantic
 import pytest
@@ -286,6 +286,54 @@ def test_what_is_not_handled_goes_the_standard_way() -> None:
     assert repr(Various(3)) == "mine"
     assert Bare(1) == Bare(1)
     assert str(Bare.__doc__) == "Bare(x: 'int')"
+
+
+_Shared = ClassVar
+
+
+def test_a_class_variable_by_another_name_is_refused() -> None:
+    """As a field it would be a parameter."""
+    with pytest.raises(TypeError, match="has a ClassVar or InitVar by another name"):
+
+        @dataclass
+        class Wrong:
+            """With a name for what is no type."""
+
+            kind: _Shared[str] = "a"  # type: ignore[valid-type]
+            x: int = 0
+
+
+def test_types_are_those_that_were_written() -> None:
+    """In the class, in its fields and in those of classes made from it, with slots and without."""
+
+    @dataclass
+    class Plain:
+        """A base."""
+
+        x: int
+        y: list[str] = field(default_factory=list)
+
+    @dataclass
+    class More(Plain):
+        """Another field, and one of another type."""
+
+        x: float  # type: ignore[assignment]
+        z: str | None = None
+
+    @dataclass(slots=True)
+    class Slotted:
+        """With slots."""
+
+        x: int
+        y: float = 1.5
+
+    told = {cls: [(item.name, item.type) for item in dataclasses.fields(cls)] for cls in (Plain, More, Slotted)}
+    assert told[Plain] == [("x", "int"), ("y", "list[str]")]
+    assert told[More] == [("x", "float"), ("y", "list[str]"), ("z", "str | None")]
+    assert told[Slotted] == [("x", "int"), ("y", "float")]
+    assert Slotted.__annotations__ == {"x": "int", "y": "float"}
+    assert get_type_hints(Slotted) == {"x": int, "y": float}
+    assert More.__annotations__ == {"x": "float", "z": "str | None"}
 
 
 def test_a_field_after_defaults_needs_one() -> None:

@@ -223,7 +223,7 @@ def _by_model(trace: Trace) -> list[_Part]:
 def _factors(trace: Trace, subject: Subject, *, over_time: bool) -> tuple[Factor, ...]:
     """Trigger, effort with speed mode, and stretch of time, where there are calls enough of several levels."""
     rows, trigger = subject.rows, trace.codes("trigger")
-    factors = [_factor("trigger", trigger.codes[rows], trigger.categories), *_effort(trace, rows)]
+    factors = [_factor("trigger", trigger.codes.take(rows), trigger.categories), *_effort(trace, rows)]
     old = settled(len(rows))
     periods = min(old // _PERIOD_CALLS, _MOST_PERIODS) if over_time else 0
     if periods >= 2:
@@ -257,10 +257,10 @@ def _name(column: Codes, code: int) -> str | None:
 def _factor(name: str, codes: Ints, names: tuple[str, ...]) -> Factor:
     """Levels with enough calls by their own name, the rest together."""
     merged = sorted(set(names))
-    codes = np.array([merged.index(item) for item in names], dtype=np.int64)[codes] if names else codes
+    codes = np.array([merged.index(item) for item in names], dtype=np.int64).take(codes) if names else codes
     counts = np.bincount(codes, minlength=len(merged))
     large = [code for code in range(len(merged)) if counts[code] >= _LEVEL_CALLS]
     level = np.full(len(merged), len(large), dtype=np.int64)
     level[large] = np.arange(len(large))
     others = ("others",) if len(large) < np.count_nonzero(counts) else ()
-    return Factor(name, level[codes], (*(merged[code] for code in large), *others))
+    return Factor(name, level.take(codes), (*(merged[code] for code in large), *others))

@@ -68,7 +68,7 @@ def usable(trace: Trace) -> NDArray[np.bool_]:
     has_block = ~np.isnan(trace.numbers["first_block_at"])
     wall = trace.numbers["last_output_at"] - trace.numbers["sent_at"]
     return np.asarray(
-        read[agents.codes]
+        agents.told(read)
         & trace.plain
         & has_block
         & (trace.numbers["output_tokens"] >= 2)

@@ -222,7 +222,7 @@ def _against(trace: Trace, rows: _Rows, logged_name: str, label: str, name: str)
         known = logged.compress(~np.isnan(logged))
         return f"{label} {_plain(known, unit)}" if len(known) >= min_calls(0.5) else ""
     return (
-        f"{label} {_plain(logged[both], unit)} instead of {_true(trace, rows, name, both)} {unit} "
+        f"{label} {_plain(logged.compress(both), unit)} instead of {_true(trace, rows, name, both)} {unit} "
         f"({format_count(int(both.sum()))} calls with both)"
     )
 
@@ -271,8 +271,9 @@ def _shares(trace: Trace) -> str:
     known = ~np.isnan(first) & ~np.isnan(logged) & (wall > 0)
     if known.sum() < min_calls(0.5):
         return ""
-    whole = wall[known].sum()
-    wrong, right = (float(np.minimum(part[known], wall[known]).sum() / whole) for part in (logged, first))
+    own = wall.compress(known)
+    whole = own.sum()
+    wrong, right = (float(np.minimum(part.compress(known), own).sum() / whole) for part in (logged, first))
     return (
         f", and would put {format_share(wrong)} of these calls' time before the first token instead of "
         f"{format_share(right)}"

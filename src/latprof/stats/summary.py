@@ -214,7 +214,7 @@ class _Shares:
 
     def _counted(self, estimates: Estimates, known: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
         cuts = self.cuts
-        own, joint = estimates.group[known] + 1, cuts.joint[cuts.cell[known]]
+        own, joint = estimates.group.compress(known) + 1, cuts.joint.take(cuts.cell.compress(known))
         many = int(own.max(initial=0)) + 1
         table = np.bincount(joint * many + own, minlength=cuts.count * many).reshape(cuts.count, many)
         found = []

@@ -51,9 +51,10 @@ def waiting(trace: Trace) -> Waiting | None:
     n = int(known.sum())
     if n < _MIN_CALLS:
         return None
-    first_s, wall_s = np.minimum(first[known], wall[known]), wall[known]
+    wall_s = wall.compress(known)
+    first_s = np.minimum(first.compress(known), wall_s)
     share = float(first_s.sum() / wall_s.sum())
-    logged = trace.as_logged_ttft_s[known]
+    logged = trace.as_logged_ttft_s.compress(known)
     both = ~np.isnan(logged)
     exact = int((known & ~np.isnan(trace.ttft_s)).sum())
     return Waiting(
@@ -61,7 +62,7 @@ def waiting(trace: Trace) -> Waiting | None:
         estimated=n - exact,
         wall_s=float(wall_s.sum()),
         first_s=float(first_s.sum()),
-        tools_s=float(np.nansum(trace.tool_s[known])),
+        tools_s=float(np.nansum(trace.tool_s.compress(known))),
         first_share=share,
         interval=_interval(trace, known, first_s, wall_s, share),
         as_logged_share=float(np.minimum(logged[both], wall_s[both]).sum() / wall_s[both].sum())
@@ -78,7 +79,7 @@ def _interval(
     The model's own error of the median is added for the estimated part.
     """
     codes, names = trace.codes("session_id")
-    labels, members = numbered(codes[known], len(names))
+    labels, members = numbered(codes.compress(known), len(names))
     sessions = len(labels)
     if sessions < _MIN_SESSIONS:
         return None, None

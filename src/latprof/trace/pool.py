@@ -41,7 +41,7 @@ class Codes(NamedTuple):
 
     def told(self, table: NDArray[T]) -> NDArray[T]:
         """What a table tells of each row's code; its last entry is that of None."""
-        return np.full(len(self.codes), table[self.codes[0]]) if self.is_one else table[self.codes]
+        return np.full(len(self.codes), table[self.codes[0]]) if self.is_one else table.take(self.codes, mode="wrap")
 
 
 @dataclass(frozen=True, slots=True)

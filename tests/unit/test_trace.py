@@ -11,6 +11,7 @@ import pytest
 
 from latprof.model import FLAGS, SENT_SOURCES, Block, Call
 from latprof.trace import EXPORT_COLUMNS, MIN_DECODE_S, Trace
+from latprof.trace.pool import codes_of
 from made_calls import NOON, made, trace_of
 
 MEASURES = (
@@ -277,3 +278,25 @@ def test_a_frame_holds_milliseconds_without_dust() -> None:
     """A float's error is not a time."""
     frame = trace_of(made(at=NOON + 0.123, trigger_at=None)).to_frame()
     assert frame["sent_at"][0] == pd.Timestamp("2026-03-02T12:00:00.123Z")
+
+
+@pytest.mark.parametrize(
+    ("column", "nothing", "codes", "names"),
+    [
+        ([1, 0, 2, -1, 1], 0, [1, -1, 0, -1, 1], ("a", "b")),
+        ([0, 0, 0], 0, [-1, -1, -1], ()),
+        ([0, -1, 0], 0, [-1, -1, -1], ()),
+        ([2, 0, 2], 0, [0, -1, 0], ("a",)),
+        ([2, 2, 2], 0, [0, 0, 0], ("a",)),
+        ([1, 0, 2], -1, [2, 0, 1], ("", "a", "b")),
+        ([], 0, [], ()),
+    ],
+)
+def test_a_code_may_stand_for_nothing(
+    column: list[int], nothing: int, codes: list[int], names: tuple[str, ...]
+) -> None:
+    """The empty text of most columns: its calls have none, and it is no category."""
+    found = codes_of(np.array(column, dtype=np.int8), ("", "b", "a"), nothing)
+    assert found.codes.tolist() == codes
+    assert found.categories == names
+    assert found.is_one == (len(set(codes)) == 1)

@@ -28,9 +28,9 @@ __all__ = ["Gathering", "KeptFile", "rows_of_spans", "tagged"]
 # So many calls or files are made one piece before more are taken in: few pieces cost little memory.
 _CALLS: Final = 8192
 _FILES: Final = 256
+_NO_ROWS: Final = np.empty(0, dtype=np.int64)
 # A file of this kind that is empty or unknown is most likely a log that suffered; of the others
 # (settings, caches, indexes) a folder holds many that are none of our business.
-_NO_ROWS: Final = np.empty(0, dtype=np.int64)
 _LINE_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 

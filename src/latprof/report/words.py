@@ -239,7 +239,7 @@ def _true(trace: Trace, rows: _Rows, name: str, chosen: NDArray[np.bool_]) -> st
     """The median of what is known of these calls: of each the stated value, else equally likely ones."""
     stated: _Floats = getattr(trace, name)
     estimates, unit = trace.estimates, metric(name).unit
-    exact = stated[:1, None] if is_nothing(stated) else stated[chosen, None]
+    exact = stated[:1, None].copy() if is_nothing(stated) else stated[chosen, None]
     if estimates is None:
         return _median_of(exact, unit)
     if np.isnan(exact).all() and isinstance(estimates.values, dict):

@@ -133,6 +133,8 @@ def codes_of(column: Coding, texts: Sequence[str], nothing: int = -1) -> Codes:
     present[nothing] = False
     used = np.flatnonzero(present[:-1])
     order = sorted(used.tolist(), key=texts.__getitem__)
+    if not order and len(column):
+        return Codes(repeated(np.int64(-1), len(column)), ())
     table = np.full(len(texts) + 1, -1, dtype=np.int64)
     table[order] = np.arange(len(order))
     # In half the time of `table[column]`.

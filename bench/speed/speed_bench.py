@@ -140,19 +140,21 @@ def _rows(results: Results, name: str, pairs: Sequence[tuple[Run, Run]]) -> floa
     return median(run.cpu_s - start.cpu_s for start, run in pairs)
 
 
-def growth(place: Place, results: Results, source: Path, size: int, own: Run, *, most: int) -> None:
-    """Time and memory for a quarter to twice the size, and memory for the most."""
-    points: list[tuple[float, float]] = []
-    for part in (0.25, 0.5, 1.0, 2.0):
-        folder = place.folder / f"part-{part:g}"
+def growth(place: Place, results: Results, source: Path, size: int, own: Run, *, most: int, times: int) -> None:
+    """Time and memory for a quarter to twice the size, in turn, and memory for the most."""
+    folders = {part: place.folder / f"part-{part:g}" for part in (0.25, 0.5, 1.0, 2.0)}
+    for part, folder in folders.items():
         speed_corpus.link(source, folder, round(part * size))
-        # A new link is a change of the file, and of one that changed a moment ago the content counts, too.
-        time.sleep(_SETTLED_S)
-        linked = _size(folder)
-        run = Run.middle([_fresh(place, folder) for _ in range(3)])
-        results.rows.append((f"latprof analyze, {linked / _MB:,.0f} MB", run))
-        points.append((linked, run.cpu_s))
-    results.promise("CPU off a straight line over sizes: at most 10 %", _off_line(points) * 100, 10, "%")
+    # A new link is a change of the file, and of one that changed a moment ago the content counts, too.
+    time.sleep(_SETTLED_S)
+    runs: dict[Path, list[Run]] = {folder: [] for folder in folders.values()}
+    for _ in range(times):
+        for folder, found in runs.items():
+            found.append(_fresh(place, folder))
+    middle = {_size(folder): Run.middle(found) for folder, found in runs.items()}
+    results.rows += [(f"latprof analyze, {linked / _MB:,.0f} MB", run) for linked, run in middle.items()]
+    off = _off_line([(linked, run.cpu_s) for linked, run in middle.items()])
+    results.promise("CPU off a straight line over sizes: at most 10 %", off * 100, 10, "%")
     if most > 2 * size:
         run = _fresh(place, source)
         results.rows.append((f"latprof analyze, {most / _MB:,.0f} MB", run))
@@ -223,7 +225,7 @@ def main() -> None:
         if chosen.corpus is None:
             second_run(place, results, logs, chosen.times)
         if grows:
-            growth(place, results, whole, size, own, most=4 * size)
+            growth(place, results, whole, size, own, most=4 * size, times=chosen.times)
         text = "\n".join((*results.lines(_size(logs)), "", *profiled(place, logs)))
     print(text)
     if chosen.write is not None:

@@ -30,6 +30,8 @@ _MB: Final = 1_000_000
 _SETTLED_S: Final = 3.0
 _BEGIN, _END = "<!-- speed: begin -->", "<!-- speed: end -->"
 _ANALYZE: Final = ("-m", "latprof", "analyze")
+# No log of that name is there, which would be a link to one of the user's.
+_GROWN: Final = Path("-home-dev-latprof-bench", "grown.jsonl")
 _FLOOR: Final = "orjson.loads on every line"
 
 
@@ -124,7 +126,7 @@ def second_run(place: Place, results: Results, logs: Path, times: int) -> None:
 
 
 def _grown(place: Place, logs: Path, seed: int, *options: str) -> tuple[Run, Run]:
-    speed_corpus.append(logs / "-home-dev-grown" / "grown.jsonl", _MB, seed=seed)
+    speed_corpus.append(logs / _GROWN, _MB, seed=seed)
     return _after_a_start(place, logs, *options)
 
 
@@ -194,7 +196,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python bench/speed", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="50 MB instead of 1,000")
     parser.add_argument("--mb", type=int, help="size of the history in MB")
-    parser.add_argument("--corpus", type=Path, help="logs that are there, instead of made ones; without growth")
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        help="logs that are there instead of made ones; linked, never changed",
+    )
     parser.add_argument("--times", type=int, default=5, help="runs of each command [5]")
     parser.add_argument("--no-growth", action="store_true", help="leave out the other sizes")
     parser.add_argument("--profile", action="store_true", help="only where the time goes, by stage")
@@ -211,10 +217,12 @@ def main() -> None:
         place.forget()
         whole = place.folder / "whole"
         grows = chosen.corpus is None and not chosen.no_growth and not chosen.profile
-        logs, calls = chosen.corpus, None
-        if logs is None:
+        logs, calls = place.folder / "logs", None
+        if chosen.corpus is not None:
+            speed_corpus.link(chosen.corpus, logs, sys.maxsize)
+            time.sleep(_SETTLED_S)
+        else:
             made = speed_corpus.make(whole, size * (4 if grows else 1))
-            logs = place.folder / "logs"
             calls = sum(made[name] for name in speed_corpus.link(whole, logs, size))
         if chosen.profile:
             print("\n".join(profiled(place, logs)))
@@ -222,8 +230,7 @@ def main() -> None:
         results = Results()
         start_up(place, results, chosen.times)
         own = first_run(place, results, logs, calls, chosen.times)
-        if chosen.corpus is None:
-            second_run(place, results, logs, chosen.times)
+        second_run(place, results, logs, chosen.times)
         if grows:
             growth(place, results, whole, size, own, most=4 * size, times=chosen.times)
         text = "\n".join((*results.lines(_size(logs)), "", *profiled(place, logs)))

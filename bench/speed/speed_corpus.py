@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -199,7 +200,10 @@ def append(path: Path, size_bytes: int, seed: int) -> int:
 
 
 def link(source: Path, target: Path, size_bytes: int) -> list[str]:
-    """Link files of a folder into another one until these have the size; gives their places in the folder."""
+    """Link files of a folder into another one until these have the size; gives their places in the folder.
+
+    On another file system they are copied.
+    """
     size, linked = 0, []
     for path in sorted(source.rglob("*.jsonl"), key=lambda path: path.name):
         if size >= size_bytes:
@@ -207,7 +211,10 @@ def link(source: Path, target: Path, size_bytes: int) -> list[str]:
         linked.append(path.relative_to(source).as_posix())
         place = target / linked[-1]
         place.parent.mkdir(parents=True, exist_ok=True)
-        os.link(path, place)
+        try:
+            os.link(path, place)
+        except OSError:
+            shutil.copy2(path, place)
         size += path.stat().st_size
     return linked
 

@@ -83,21 +83,19 @@ class Found:
             if identity in self._seen:
                 return
             self._seen.add(identity)
-        self.paths.append(path)
-        self.sizes.append(status.st_size)
-        self.named.append(named)
-        self.tags.append(tags)
-        self.states.append(status)
-        self._identities = None
+        self._add(path, status.st_size, tags, named=named, state=status)
 
     def add(self, source: Source, size: int, tags: Tags, *, named: bool = True) -> None:
         """Take a source that is there once."""
         self._given[len(self.paths)] = source
-        self.paths.append(source.path)
+        self._add(source.path, size, tags, named=named, state=None)
+
+    def _add(self, path: str, size: int, tags: Tags, *, named: bool, state: os.stat_result | None) -> None:
+        self.paths.append(path)
         self.sizes.append(size)
         self.named.append(named)
         self.tags.append(tags)
-        self.states.append(None)
+        self.states.append(state)
         self._identities = None
 
 

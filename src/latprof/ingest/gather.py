@@ -6,7 +6,7 @@ Chunks may come in any order; what comes of them is the same as if they came in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Final, NamedTuple
 
@@ -21,9 +21,9 @@ from latprof.trace import Columns
 from latprof.trace.pool import Pool
 from latprof.trace.stored import Store, are_many, give_back
 
-Ints = NDArray[np.int64]
-
 __all__ = ["Gathering", "KeptFile", "rows_of_spans", "tagged"]
+
+Ints = NDArray[np.int64]
 
 # So many calls or files are made one piece before more are taken in: few pieces cost little memory.
 _CALLS: Final = 8192
@@ -64,7 +64,7 @@ class Gathering:
     def add(self, place: int, chunk: Chunk, tags: Tags, *, named: bool) -> None:
         """Take in the chunk of the file at this place in their order; `tags` are those of the file."""
         file = KeptFile(place, chunk.path, chunk.state, chunk.reader, len(chunk.columns), chunk.problems)
-        self._count(file, named=named)
+        self._count([file], {place: named})
         if file.rows:
             tagged(chunk.columns, self.rules, tags)
             self._waiting.append(chunk.columns)
@@ -75,7 +75,11 @@ class Gathering:
     def add_kept(self, files: Sequence[KeptFile], columns: Columns, named: Sequence[bool]) -> None:
         """Take in many files at once, whose calls are in the columns, one file after the other and tagged already."""
         self._settle()
-        # As `_count` does for one: thousands of them.
+        self._count(files, named)
+        self._take_piece(columns)
+
+    def _count(self, files: Sequence[KeptFile], named: Sequence[bool] | Mapping[int, bool]) -> None:
+        """Note what is known of files; `named` says by their places which of them the user named."""
         states = Counter(file.state for file in files)
         self.opened += len(files) - states["closed"]
         self.of_others += states["unknown"]
@@ -83,24 +87,10 @@ class Gathering:
         self.without_calls += sum(not file.rows for file in files if file.state == "log")
         self._places += [(file.place, file.rows) for file in files if file.rows]
         for file in files:
-            if file.problems:
-                self._report(file, named=named[file.place])
-        self._take_piece(columns)
-
-    def _count(self, file: KeptFile, *, named: bool) -> None:
-        self.opened += file.state != "closed"
-        self.of_others += file.state == "unknown"
-        if file.problems:
-            self._report(file, named=named)
-        if file.state == "log":
-            self.formats[file.reader] += 1
-            self.without_calls += file.rows == 0
-        if file.rows:
-            self._places.append((file.place, file.rows))
-
-    def _report(self, file: KeptFile, *, named: bool) -> None:
-        if file.state in {"closed", "log"} or named or file.path.endswith(_LINE_SUFFIXES):
-            self._problems[file.place] = file.problems
+            if file.problems and (
+                file.state in {"closed", "log"} or named[file.place] or file.path.endswith(_LINE_SUFFIXES)
+            ):
+                self._problems[file.place] = file.problems
 
     def _settle(self) -> None:
         if self._waiting:

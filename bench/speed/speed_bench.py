@@ -106,28 +106,33 @@ def first_run(place: Place, results: Results, logs: Path, calls: int | None, tim
     return own
 
 
-def second_run(place: Place, results: Results, logs: Path, times: int) -> None:
+def second_run(place: Place, results: Results, logs: Path, times: int, *, is_made: bool) -> None:
     """With the cache that the first run left, unchanged and after 1 MB more; the latter for programs, too.
 
-    Each run has a start of its own right before it: how fast a machine is changes within minutes.
+    A made history grows by sessions made like it, another one by sessions like its own. Each run has a start of its own
+    right before it: how fast a machine is changes within minutes.
     """
+    like = [] if is_made else sorted(logs.rglob("*.jsonl"))
+
+    def grown_by(seed: int, *options: str) -> tuple[Run, Run]:
+        if is_made:
+            speed_corpus.append(logs / _GROWN, _MB, seed=seed)
+        else:
+            speed_corpus.again(like, logs / _GROWN, _MB, seed=seed)
+        return _after_a_start(place, logs, *options)
+
     _fresh(place, logs)
     second = [_after_a_start(place, logs) for _ in range(times)]
-    grown = [_grown(place, logs, 1000 + number) for number in range(times)]
+    grown = [grown_by(1000 + number) for number in range(times)]
     for name, pairs in (("second run", second), ("after 1 MB more", grown)):
         beyond = _rows(results, name, pairs)
         results.promise(f"{name}: CPU above start-up at most 0.15 s", beyond, 0.15, "s")
-    _rows(results, "after 1 MB more, --json", [_grown(place, logs, 2000 + number, "--json") for number in range(times)])
+    _rows(results, "after 1 MB more, --json", [grown_by(2000 + number, "--json") for number in range(times)])
     for options in ((), ("--json",)):
         kept = place.run(*_ANALYZE, str(logs), *options).output
         plain = place.run(*_ANALYZE, str(logs), *options, "--no-cache").output
         words = f"different results with and without cache{', --json' if options else ''}"
         results.promise(words, float(plain != kept), 0, "")
-
-
-def _grown(place: Place, logs: Path, seed: int, *options: str) -> tuple[Run, Run]:
-    speed_corpus.append(logs / _GROWN, _MB, seed=seed)
-    return _after_a_start(place, logs, *options)
 
 
 def _after_a_start(place: Place, logs: Path, *options: str) -> tuple[Run, Run]:
@@ -230,7 +235,7 @@ def main() -> None:
         results = Results()
         start_up(place, results, chosen.times)
         own = first_run(place, results, logs, calls, chosen.times)
-        second_run(place, results, logs, chosen.times)
+        second_run(place, results, logs, chosen.times, is_made=chosen.corpus is None)
         if grows:
             growth(place, results, whole, size, own, most=4 * size, times=chosen.times)
         text = "\n".join((*results.lines(_size(logs)), "", *profiled(place, logs)))

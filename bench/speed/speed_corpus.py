@@ -6,18 +6,21 @@ tools, thinking with signatures, sub-agents, progress, snapshots, a torn last li
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
-__all__ = ["append", "link", "make"]
+__all__ = ["again", "append", "link", "make"]
 
 _MODELS: Final = {"claude-opus-4-7": (1.9, 58.0), "claude-sonnet-4-6": (1.1, 76.0), "claude-haiku-4-5": (0.6, 148.0)}
 _TOOLS: Final = {"Bash": (1.6, 2600), "Read": (0.04, 7000), "Edit": (0.05, 1500), "Grep": (0.15, 1800)}
@@ -29,6 +32,12 @@ _WORDS: Final = (
 _START: Final = 1_772_000_000.0
 # Sessions from this number on are of today.
 _NOW: Final = 100_000
+# What tells one call of a log from another, and when it was.
+_OWN: Final = re.compile(
+    rb"\b(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?:msg|req|toolu)_[0-9A-Za-z]+"
+    rb"|(?P<stamp>20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z))\b"
+)
+_LATER: Final = datetime(2043, 1, 1, tzinfo=UTC)
 Record = dict[str, Any]
 
 
@@ -197,6 +206,44 @@ def append(path: Path, size_bytes: int, seed: int) -> int:
                 grown += log.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
             calls += session.calls
     return calls
+
+
+def again(logs: Sequence[Path], path: Path, size_bytes: int, seed: int) -> int:
+    """Add lines of these logs to the end of one file until it has grown by that much; gives the bytes added.
+
+    Sessions one after the other, the last one cut. They have ids of their own and begin years later, on a day for each
+    seed: to all readers they are new calls, of the same kind as those that are there.
+    """
+    chance = random.Random(seed)  # noqa: S311 - made-up logs
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grown = 0
+    with path.open("ab") as log:
+        while grown < size_bytes:
+            for line in _made_new(chance.choice(logs).read_bytes(), seed):
+                grown += log.write(line) if grown < size_bytes else 0
+    return grown
+
+
+def _made_new(lines: bytes, seed: int) -> Iterator[bytes]:
+    """The whole lines of a log with other ids and later stamps."""
+    later: timedelta | None = None
+
+    def own(found: re.Match[bytes]) -> bytes:
+        nonlocal later
+        text = found[0]
+        if found["stamp"] is not None:
+            at = datetime.fromisoformat(found["stamp"].decode())
+            later = later or _LATER + timedelta(days=seed) - at
+            return _iso((at + later).timestamp()).encode()
+        name = hashlib.sha256(seed.to_bytes(8, "big") + text)
+        kind, mark, rest = text.rpartition(b"_")
+        return (
+            (kind + mark + name.hexdigest()[: len(rest)].encode())
+            if mark
+            else str(UUID(bytes=name.digest()[:16])).encode()
+        )
+
+    return (_OWN.sub(own, line) for line in lines.splitlines(keepends=True) if line.endswith(b"\n"))
 
 
 def link(source: Path, target: Path, size_bytes: int) -> list[str]:

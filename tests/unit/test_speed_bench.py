@@ -60,6 +60,24 @@ def test_the_history_holds_the_calls_that_it_counts(corpus: ModuleType, tmp_path
     assert len(latprof.load([str(tmp_path)])) == sum(made.values()) + more
 
 
+def test_logs_that_are_there_grow_by_new_calls_of_their_own_kind(corpus: ModuleType, tmp_path: Path) -> None:
+    """No call is a copy of one that is there or of another seed's; models are the same, times later; nothing is cut."""
+    corpus.make(tmp_path / "logs", SIZE, 5)
+    logs = sorted((tmp_path / "logs").rglob("*.jsonl"))
+    before = latprof.load([str(tmp_path / "logs")])
+    alone = []
+    for seed in (1, 2):
+        assert 50_000 <= corpus.again(logs, tmp_path / f"{seed}" / "grown.jsonl", 50_000, seed) < 200_000
+        read = latprof.read([str(tmp_path / f"{seed}")])
+        assert not read.reading.problem_counts()
+        alone.append(read.trace)
+    assert all(len(trace) > 2 for trace in alone)
+    every = latprof.load([str(tmp_path)])
+    assert len(every) == len(before) + sum(map(len, alone))
+    assert set(every.counts("model")) == set(before.counts("model"))
+    assert min(trace.numbers["sent_at"].min() for trace in alone) > before.numbers["sent_at"].max()
+
+
 def test_linked_parts_are_the_same_files(corpus: ModuleType, tmp_path: Path) -> None:
     """A part of the history takes no room, and no more files than its size needs."""
     made = corpus.make(tmp_path / "whole", SIZE, 4)

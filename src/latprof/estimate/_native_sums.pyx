@@ -5,6 +5,7 @@ Optional; they give the same bits.
 """
 
 cimport cython as _cython
+from libc.math cimport NAN
 from libc.stdint cimport int64_t
 
 import numpy as np
@@ -261,6 +262,7 @@ def dealt(
     """As in plain.py."""
     cdef Py_ssize_t calls = rows.shape[0], width = values.shape[1], i, j, row, n = values.shape[0]
     cdef float median
+    cdef number nothing = <number>NAN
     if not (
         tokens.shape[0] == first.shape[0] == speed.shape[0] == calls and width == speeds.shape[1] and width >= 2
         and first.shape[1] == speed.shape[1] == width + 2 and ends.shape[1] == speed_ends.shape[1] == 2
@@ -281,3 +283,7 @@ def dealt(
                 for j in range(width):
                     speeds[row, j] = speed[i, j]
                 speed_ends[row, 0], speed_ends[row, 1] = speed[i, width], speed[i, width + 1]
+            else:
+                for j in range(width):
+                    speeds[row, j] = nothing
+                speed_ends[row, 0], speed_ends[row, 1] = nothing, nothing

@@ -55,6 +55,7 @@ class _Columns:
     n: int
     single: bool
     made: tuple[Floats, ...] = ()
+    left: NDArray[np.bool_] | None = None
 
     @classmethod
     def shared(cls, n: int, *, single: bool) -> _Columns:
@@ -63,10 +64,14 @@ class _Columns:
         columns.made = tuple(columns.room(width) for width in _WIDTHS)
         return columns
 
+    @property
+    def kind(self) -> np.dtype[Any]:
+        """The type of the numbers."""
+        return np.dtype(np.float32 if self.single else np.float64)
+
     def room(self, width: int) -> Floats:
         """A column in memory that copies of this process share."""
-        kind: np.dtype[Any] = np.dtype(np.float32 if self.single else np.float64)
-        column = np.frombuffer(shared_room(self.n * width * kind.itemsize), kind, self.n * width)
+        column = np.frombuffer(shared_room(self.n * width * self.kind.itemsize), self.kind, self.n * width)
         column.fill(np.nan)
         return column.reshape(self.n, width)
 
@@ -75,12 +80,20 @@ class _Columns:
         from latprof.estimate.backend import dealt  # where nothing is read, nothing is loaded for it
 
         if not self.made:
-            self.made = tuple(column.copy() for column in self.columns())
+            # Nearly all rows will be filled: what is left of them gets NaN in the end.
+            self.made = tuple(np.empty((self.n, width), dtype=self.kind) for width in _WIDTHS)
+            self.left = np.ones(self.n, dtype=np.bool_)
         dealt(rows, tokens, readings.first_s, readings.speed_tps, MIN_DECODE_S, *self.made)
+        if self.left is not None:
+            self.left[rows] = False
 
     def columns(self) -> Iterator[Floats]:
         """Each of them; where nothing was put, without any memory."""
-        nothing: Any = np.array(np.nan, dtype=np.float32 if self.single else np.float64)
+        nothing: Any = np.array(np.nan, dtype=self.kind)
+        if self.left is not None:
+            gaps, self.left = np.flatnonzero(self.left), None
+            for column in self.made:
+                column[gaps] = nothing
         yield from self.made or (np.broadcast_to(nothing, (self.n, width)) for width in _WIDTHS)
 
 

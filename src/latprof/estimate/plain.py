@@ -141,12 +141,12 @@ def dealt(
 ) -> None:
     """Put readings of calls (n, k + 2), values from small to large before the ends of an interval, into columns.
 
-    Filled are these `rows` of values (calls, k) and ends (calls, 2) of first tokens, and of the same of speeds where
-    `tokens` take so many seconds at the median: what takes less cannot be timed, and its speed means nothing.
+    Filled are these `rows` of values (calls, k) and ends (calls, 2) of first tokens, and of the same of speeds: with
+    NaN where `tokens` take less than so many seconds at the median. That cannot be timed, and its speed means nothing.
     """
     values, ends, speeds, speed_ends = columns
     width = values.shape[1]
     values[rows], ends[rows] = first[:, :width], first[:, width:]
     median = (speed[:, width // 2 - 1] + speed[:, width // 2]) / 2
-    long = (tokens - 1) / median >= least
-    speeds[rows[long]], speed_ends[rows[long]] = speed[long, :width], speed[long, width:]
+    long = ((tokens - 1) / median >= least)[:, None]
+    speeds[rows], speed_ends[rows] = (np.where(long, part, np.nan) for part in (speed[:, :width], speed[:, width:]))

@@ -204,9 +204,10 @@ def _is_folder(path: Path) -> bool:
 def _walk(root: Path, suffixes: tuple[str, ...], found: Found, tags: Tags) -> None:
     """As `os.walk` goes, through links; where a folder really is, is looked up for links only."""
     visited: set[str] = set()
-    waiting = [(str(root), os.path.realpath(root))]
+    text = str(root)
+    waiting = [(text, "" if text == os.curdir else os.path.join(text, ""), os.path.realpath(root))]  # noqa: PTH118
     while waiting:
-        folder, real = waiting.pop()
+        folder, start, real = waiting.pop()
         if real in visited:
             continue
         try:
@@ -216,13 +217,14 @@ def _walk(root: Path, suffixes: tuple[str, ...], found: Found, tags: Tags) -> No
             continue
         visited.add(real)
         found.real[folder] = real
-        start = "" if folder == os.curdir else os.path.join(folder, "")  # noqa: PTH118 - as texts: thousands of them
         for name in sorted(files):
             if name.endswith(suffixes) and name not in _SECRET:
                 found.add_file(start + name, tags, named=False)
+        # As texts: thousands of them.
+        real_start = os.path.join(real, "")  # noqa: PTH118
         for name, is_link in sorted(folders, reverse=True):
             path = start + name
-            waiting.append((path, os.path.realpath(path) if is_link else os.path.join(real, name)))  # noqa: PTH118
+            waiting.append((path, path + os.sep, os.path.realpath(path) if is_link else real_start + name))
 
 
 def _listed(folder: str) -> tuple[list[tuple[str, bool]], list[str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from latprof.formats import Format
 from latprof.ingest.find import places_of
@@ -28,6 +28,14 @@ class _Mask(str):
 _Pattern = tuple[str, ...]
 
 
+class _Below(NamedTuple):
+    """Whether all of a folder lies in one of the places, which of its files do else; whether no place is near to it."""
+
+    whole: bool
+    ends: list[str]
+    is_far: bool
+
+
 class Own:
     """The places where agents keep their logs here, whether or not they exist."""
 
@@ -36,27 +44,33 @@ class Own:
         self._places = [_pattern(place) for place in places]
         self._starts = [_fixed(place) for place in self._places]
         self._near: dict[tuple[str, ...], list[int]] = {(): list(range(len(self._places)))}
-        self._below: dict[str, tuple[bool, list[str]]] = {}
+        self._below: dict[str, _Below] = {}
 
     def holds(self, folder: str, name: str) -> bool:
         """Whether the file of this name in this folder, given without links, lies in one of the places."""
-        whole, ends = self._in(folder)
-        return whole or any(_fits(end, name) for end in ends)
+        below = self._in(folder)
+        return below.whole or any(_fits(end, name) for end in below.ends)
 
     def holds_any(self, folder: str) -> bool:
         """Whether any file in this folder, given without links, could."""
-        whole, ends = self._in(folder)
-        return whole or bool(ends)
+        below = self._in(folder)
+        return below.whole or bool(below.ends)
 
-    def _in(self, folder: str) -> tuple[bool, list[str]]:
-        """Whether all of a folder lies in one of the places, and which of its files do else."""
+    def _in(self, folder: str) -> _Below:
+        """What of a folder lies in the places."""
         if folder not in self._below:
-            parts = _parts(folder)
-            near = [self._places[number] for number in self._near_to(tuple(parts))]
-            whole = any(_leads(place, parts) for place in near)
-            ends = [place[-1] for place in near if len(place) == len(parts) + 1 and _leads(place[:-1], parts)]
-            self._below[folder] = whole, ends
+            # Where all of a folder lies in a place, or nothing is near to it, so it is with every folder in it.
+            upper = folder[: folder.rfind(os.sep)]
+            above = self._in(upper) if upper else None
+            self._below[folder] = above if above is not None and (above.whole or above.is_far) else self._looked(folder)
         return self._below[folder]
+
+    def _looked(self, folder: str) -> _Below:
+        parts = _parts(folder)
+        near = [self._places[number] for number in self._near_to(tuple(parts))]
+        whole = any(_leads(place, parts) for place in near)
+        ends = [place[-1] for place in near if len(place) == len(parts) + 1 and _leads(place[:-1], parts)]
+        return _Below(whole, ends, not near)
 
     def _near_to(self, parts: tuple[str, ...]) -> list[int]:
         """The places that begin like this path, or that it begins like: some of those of the folder above."""

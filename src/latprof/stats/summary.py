@@ -213,10 +213,14 @@ class _Shares:
         return self._found
 
     def _counted(self, estimates: Estimates, known: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-        cuts = self.cuts
-        own, joint = estimates.group.compress(known) + 1, cuts.joint.take(cuts.cell.compress(known))
-        many = int(own.max(initial=0)) + 1
-        table = np.bincount(joint * many + own, minlength=cuts.count * many).reshape(cuts.count, many)
+        cuts, own = self.cuts, estimates.group + 1
+        cells, many = len(cuts.joint), int(own.max(initial=0)) + 1
+        place = cuts.cell * many + own
+        by_cell = np.bincount(place, minlength=cells * many)
+        # Most often nearly all are known, and few are to be taken off again.
+        by_cell -= np.bincount(place[~known], minlength=cells * many)
+        table = np.zeros((cuts.count, many), dtype=np.int64)
+        np.add.at(table, cuts.joint, by_cell.reshape(cells, many))
         found = []
         for cut in cuts.each:
             counts = np.zeros((len(cut.keys), many), dtype=np.int64)

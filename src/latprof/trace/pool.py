@@ -40,8 +40,12 @@ class Codes(NamedTuple):
         return len(self.codes) > 0 and self.codes.strides == (0,)
 
     def told(self, table: NDArray[T]) -> NDArray[T]:
-        """What a table tells of each row's code; its last entry is that of None."""
-        return np.full(len(self.codes), table[self.codes[0]]) if self.is_one else table.take(self.codes, mode="wrap")
+        """What a table tells of each row's code, not to be changed; its last entry is that of None."""
+        if self.is_one:
+            return repeated(table[self.codes[0]], len(self.codes))
+        if len(table) and (table == table[0]).all():  # such as a flag that no call carries
+            return repeated(table[0], len(self.codes))
+        return table.take(self.codes, mode="wrap")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,53 @@
+"""What lies in the agents' own places: whichever folders were asked for before."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+
+from latprof.ingest.own import Own
+
+FORMAT: Final[Any] = SimpleNamespace(roots=("~/.a/logs", "~/.a/*/sessions", "~/.b/history.jsonl"), env_roots={})
+# By thought: the folder, whether it may hold anything, and of which names it does.
+FOLDERS: Final = {
+    ".a/logs": (True, {"x", "logs"}),
+    ".a/logs/x/y": (True, {"x", "logs"}),
+    ".a": (True, {"logs"}),
+    ".a/k": (True, {"sessions"}),
+    ".a/k/sessions/2026": (True, {"x", "logs"}),
+    ".a/k/other/sessions": (False, set()),
+    ".b": (True, {"history.jsonl"}),
+    ".b/history.jsonl.d/deep": (False, set()),
+    "c/d/e": (False, set()),
+    "c": (False, set()),
+    "": (False, set()),
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path.resolve()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(path))
+    return path
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_what_a_folder_holds(home: Path, folder: str) -> None:
+    """All of a place, the files that a place names, nothing else."""
+    own, (holds, names) = Own([FORMAT]), FOLDERS[folder]
+    place = str(home / folder)
+    assert own.holds_any(place) == holds
+    for name in ("x", "logs", "sessions", "history.jsonl"):
+        assert own.holds(place, name) == (name in names or (holds and "x" in names)), name
+
+
+def test_folders_may_be_asked_for_in_any_order(home: Path) -> None:
+    """What is known of a folder above is used for those in it, and says the same."""
+    for some in (*permutations(list(FOLDERS)[:5]), *permutations(list(FOLDERS)[5:])):
+        own = Own([FORMAT])
+        assert [own.holds_any(str(home / folder)) for folder in some] == [FOLDERS[folder][0] for folder in some]

@@ -13,7 +13,7 @@ from any_calls import alike, many
 from latprof.ingest.twins import rows_alike
 from latprof.model import Call
 from latprof.trace import Trace
-from latprof.trace.pool import numbered
+from latprof.trace.pool import coded, numbered
 
 pytestmark = pytest.mark.property
 
@@ -27,6 +27,18 @@ def test_texts_are_counted_in_the_order_of_their_first_calls(items: list[Call], 
     for name in ("agent", "model", "session_id"):
         assert list(trace.counts(name).items()) == list(Counter(trace.texts[name]).items())
         assert list(trace.counts(name, where).items()) == list(Counter(trace.texts[name][where]).items())
+
+
+@given(st.lists(st.sampled_from([None, *(f"text {n}" for n in range(40))]), max_size=90), st.data())
+def test_codes_are_counted_and_looked_up(texts: list[str | None], data: st.DataObject) -> None:
+    """Of few texts and of many, of one and of none: as one by one."""
+    codes = coded(texts)
+    where = np.array(data.draw(st.lists(st.booleans(), min_size=len(texts), max_size=len(texts))), dtype=np.bool_)
+    assert list(codes.counts().items()) == list(Counter(texts).items())
+    some = [text for text, is_in in zip(texts, where.tolist(), strict=True) if is_in]
+    assert list(codes.counts(where).items()) == list(Counter(some).items())
+    table = {text: data.draw(st.booleans()) for text in (*codes.categories, None)}
+    assert codes.told(np.array(list(table.values()))).tolist() == [table[text] for text in texts]
 
 
 @given(st.lists(st.integers(0, 20), max_size=12), st.sampled_from([21, 10**6]))

@@ -129,10 +129,13 @@ def test_readings_are_dealt_alike(seed: int, calls: int, kind: type, width: int)
     with np.errstate(all="ignore"):
         for module in (_native_sums, plain):
             columns: list[NDArray[np.floating[Any]]] = [
-                np.full((calls + 7, size), np.nan, dtype=kind) for size in (width, 2, width, 2)
+                np.full((calls + 7, size), 7.0, dtype=kind) for size in (width, 2, width, 2)
             ]
             module.dealt(rows, tokens, first, speed, 0.25, *columns)
             filled.append(columns)
+            median = (speed[:, width // 2 - 1] + speed[:, width // 2]) / 2
+            short = rows[~((tokens - 1) / median >= 0.25)]
+    assert all(np.isnan(column[short]).all() for column in filled[0][2:])
     for one, other in zip(*filled, strict=True):
         assert same(one, other)
 

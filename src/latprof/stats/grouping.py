@@ -154,7 +154,8 @@ def _coded(trace: Trace, column: Column, tz: tzinfo) -> tuple[NDArray[np.int64],
     """A number per call and what the numbers stand for, in the order of groups: None comes last."""
     if isinstance(column, _Text):
         codes, names = trace.codes(column.name)
-        return np.where(codes < 0, len(names), codes), (*names, None)
+        unknown = codes < 0
+        return np.where(unknown, len(names), codes) if unknown.any() else codes, (*names, None)
     texts = column(trace, tz)
     known = tuple(sorted({text for text in texts if text is not None}))
     number: dict[str | None, int] = {text: code for code, text in enumerate(known)} | {None: len(known)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 from typing import Any, Final, NamedTuple, TypeVar, overload
@@ -23,6 +24,7 @@ Ints = NDArray[np.int64]
 Coding = NDArray[np.signedinteger[Any]]
 # A table of so many places costs less than to sort some thousand numbers.
 _MOST_PLACES: Final = 65_536
+_FEW_TEXTS: Final = 16
 
 
 class Codes(NamedTuple):
@@ -46,6 +48,21 @@ class Codes(NamedTuple):
         if len(table) and (table == table[0]).all():  # such as a flag that no call carries
             return repeated(table[0], len(self.codes))
         return table.take(self.codes, mode="wrap")
+
+    def counts(self, where: NDArray[np.bool_] | None = None) -> Counter[str | None]:
+        """How many rows have each text, or how many of some; in the order of their first rows."""
+        if self.is_one:
+            count = len(self.codes) if where is None else int(np.count_nonzero(where))
+            return Counter({(*self.categories, None)[self.codes[0]]: count} if count else {})
+        found = (self.codes if where is None else self.codes[where]) + 1
+        numbers = np.bincount(found, minlength=len(self.categories) + 1)
+        first: Any = np.empty(len(numbers), dtype=np.int64)
+        if len(numbers) > _FEW_TEXTS:
+            first[found[::-1]] = np.arange(len(found))[::-1]
+        else:  # to look for each of few takes a quarter of the time
+            first = [int((found == number).argmax()) if count else 0 for number, count in enumerate(numbers.tolist())]
+        some = sorted(np.flatnonzero(numbers).tolist(), key=first.__getitem__)
+        return Counter({(None, *self.categories)[number]: int(numbers[number]) for number in some})
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,16 +163,7 @@ class Trace:
 
     def counts(self, name: str, where: Mask | None = None) -> Counter[str | None]:
         """How many calls have each text of a column, or how many of some; in the order of their first calls."""
-        column = codes, texts = self.codes(name)
-        if column.is_one:
-            count = len(codes) if where is None else int(np.count_nonzero(where))
-            return Counter({(*texts, None)[codes[0]]: count} if count else {})
-        found = (codes if where is None else codes[where]) + 1
-        numbers = np.bincount(found, minlength=len(texts) + 1)
-        first = np.empty(len(numbers), dtype=np.int64)
-        first[found[::-1]] = np.arange(len(found))[::-1]
-        some = sorted(np.flatnonzero(numbers).tolist(), key=first.__getitem__)
-        return Counter({(None, *texts)[number]: int(numbers[number]) for number in some})
+        return self.codes(name).counts(where)
 
     @cached_property
     def _codes(self) -> dict[str, Codes]:
@@ -266,7 +257,8 @@ class Trace:
     def _span(self, since: str, until: str, where: Mask) -> Floats:
         if not where.any():  # such as the first token of logs that never state it
             return nothing(len(self))
-        span = np.round(self.numbers[until] - self.numbers[since], DURATION_DIGITS)
+        span: Floats = self.numbers[until] - self.numbers[since]
+        np.round(span, DURATION_DIGITS, out=span)
         return _only(span, where & (span >= 0))
 
     def _at_most(self, span: Floats) -> Floats:

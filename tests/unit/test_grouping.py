@@ -83,6 +83,17 @@ def test_what_a_log_does_not_say_is_a_group_of_its_own(key: str, expected: str |
     assert groups(made(), by=key) == [expected]
 
 
+def test_what_some_calls_do_not_say_is_no_group_of_others() -> None:
+    """By two keys, of which either is unknown of some calls: each pair has its own calls, None comes last."""
+    said = (("a", "x"), ("a", None), ("b", None), ("b", "y"), (None, "y"), (None, None), ("a", "x"))
+    trace = trace_of(*(made(provider=provider, effort=effort) for provider, effort in said))
+    found = group_rows(trace, ["provider", "effort"])
+    listed = [(trace.texts["provider"][row], trace.texts["effort"][row]) for rows in found.values() for row in rows]
+    assert list(found) == [("a", "x"), ("a", None), ("b", "y"), ("b", None), (None, "y"), (None, None)]
+    assert listed == [key for key, rows in found.items() for _ in rows]
+    assert [len(rows) for rows in found.values()] == [2, 1, 1, 1, 1, 1]
+
+
 def test_calls_without_time_or_size_have_no_day_and_no_context() -> None:
     """Unknown is not 1970 and not 0 tokens."""
     bare = made(sent_at=None, input_tokens=None)

@@ -25,6 +25,8 @@ Result = TypeVar("Result", Fitted, Readings)
 
 MIN_CALLS: Final = 40
 MIN_SPANS: Final = 15
+# Fewer calls are read in less time than it takes to name what was observed of them, and to look that up.
+_FEW_CALLS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,8 @@ def read_group(
         known.keep()
         left = left[~is_placed]
     for part in _parts(subject, left, levels, found):
-        yield part.calls, _kept(facts, partial(part.key, model), part.readings, readings_from)
+        shelf = facts if len(part.calls) >= _FEW_CALLS else None
+        yield part.calls, _kept(shelf, partial(part.key, model), part.readings, readings_from)
 
 
 def _parts(subject: Subject, calls: Ints, levels: tuple[Ints, ...], found: Fitted) -> Iterator[_Part]:
@@ -157,7 +160,7 @@ class _Chosen:
         """Everything that the fit depends on; where its calls stand in the trace is not part of it."""
         calls, fitted = self.choice.calls, self.choice.fitted
         name = facts.name(calls, lambda: self.observed)
-        sessions = np.unique(self.subject.sessions_of(calls), return_inverse=True)[1]
+        sessions = self.subject.numbered_sessions(calls)
         return "fit", digest((name, sessions, fitted, self._levels, self._counts, self._is_part, self.seed))
 
     def fitted(self) -> Fitted:

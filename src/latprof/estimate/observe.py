@@ -107,9 +107,10 @@ class Subject:
         """How many sessions the calls are of."""
         return int(np.count_nonzero(np.bincount(self.trace.codes("session_id").codes.take(self.rows) + 1)))
 
-    def sessions_of(self, places: Ints) -> Ints:
-        """A number for the session of each of some calls."""
-        return self.trace.codes("session_id").codes.take(self.rows[places])
+    def numbered_sessions(self, places: Ints | slice) -> Ints:
+        """A number for the session of each of some calls, from 0 on."""
+        sessions, names = self.trace.codes("session_id")
+        return numbered(sessions.take(self.rows[places]) + 1, len(names) + 1)[1].astype(np.int64, copy=False)
 
     def spans(self) -> int:
         """Of how many calls the time between blocks can be used."""
@@ -142,8 +143,6 @@ class Subject:
         known = np.where(stated, trace.numbers["first_output_at"].take(rows) - sent, np.nan)
         inputs = trace.numbers["input_tokens"].take(rows)
         cached = _or_nothing(trace.numbers["cache_read_tokens"].take(rows))
-        sessions, names = trace.codes("session_id")
-        labels = numbered(sessions.take(rows) + 1, len(names) + 1)[1]
         return Observed(
             row=rows,
             first_s=np.maximum(first, 1e-3),
@@ -154,7 +153,7 @@ class Subject:
             tokens=trace.numbers["output_tokens"].take(rows),
             uncached=_or_nothing(np.maximum(inputs - cached, 0.0)),
             context=_or_nothing(inputs),
-            session=labels.astype(np.int64, copy=False),
+            session=self.numbered_sessions(places),
             sent_at=sent,
             blocks=blocks,
         )

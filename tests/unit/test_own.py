@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import permutations
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from latprof.ingest.own import Own
+from latprof.ingest.own import Own, _Real
 
 FORMAT: Final[Any] = SimpleNamespace(roots=("~/.a/logs", "~/.a/*/sessions", "~/.b/history.jsonl"), env_roots={})
 # By thought: the folder, whether it may hold anything, and of which names it does.
@@ -51,3 +52,19 @@ def test_folders_may_be_asked_for_in_any_order(home: Path) -> None:
     for some in (*permutations(list(FOLDERS)[:5]), *permutations(list(FOLDERS)[5:])):
         own = Own([FORMAT])
         assert [own.holds_any(str(home / folder)) for folder in some] == [FOLDERS[folder][0] for folder in some]
+
+
+def test_places_behind_links_are_those_that_the_links_lead_to(home: Path) -> None:
+    """A folder that is a link, one in it that is not, a link to a link, one that leads nowhere."""
+    (home / "disk" / "agent" / "logs").mkdir(parents=True)
+    (home / "other").symlink_to(home / "disk")
+    (home / ".a").symlink_to(home / "other" / "agent")
+    (home / ".b").symlink_to(home / "gone" / "away")
+    own = Own([FORMAT])
+    assert own.holds(str(home / "disk" / "agent" / "logs" / "x"), "y")
+    assert own.holds(str(home / "disk" / "agent" / "k" / "sessions"), "y")
+    assert own.holds(str(home / "gone" / "away"), "history.jsonl")
+    assert not own.holds(str(home / "disk"), "history.jsonl")
+    assert not own.holds_any(str(home / ".a" / "logs"))
+    for path in (".a/logs", ".a", ".b/history.jsonl", "other/agent/k/sessions", "disk/none/at/all", ""):
+        assert _Real()[str(home / path)][0] == os.path.realpath(home / path)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from itertools import takewhile
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from latprof.formats import Format
@@ -40,8 +39,8 @@ class Own:
     """The places where agents keep their logs here, whether or not they exist."""
 
     def __init__(self, known: Iterable[Format]) -> None:
-        places = dict.fromkeys(place for item in known for place in places_of(item))
-        self._places = [_pattern(place) for place in places]
+        places, without_links = dict.fromkeys(place for item in known for place in places_of(item)), _Real()
+        self._places = [_pattern(place, without_links) for place in places]
         self._starts = [_fixed(place) for place in self._places]
         self._near: dict[tuple[str, ...], list[int]] = {(): list(range(len(self._places)))}
         self._below: dict[str, _Below] = {}
@@ -59,9 +58,11 @@ class Own:
     def _in(self, folder: str) -> _Below:
         """What of a folder lies in the places."""
         if folder not in self._below:
+            above: _Below | None = None
+            upper = folder
+            while above is None and (upper := upper[: max(upper.rfind(os.sep), 0)]):
+                above = self._below.get(upper)
             # Where all of a folder lies in a place, or nothing is near to it, so it is with every folder in it.
-            upper = folder[: folder.rfind(os.sep)]
-            above = self._in(upper) if upper else None
             self._below[folder] = above if above is not None and (above.whole or above.is_far) else self._looked(folder)
         return self._below[folder]
 
@@ -88,7 +89,8 @@ class Asked:
     def __init__(self, paths: Sequence[str]) -> None:
         self._all = not paths
         pairs = [parted(text) for text in paths]
-        self._paths = [(tags, _pattern(plain)) for tags, plain in pairs if plain != "-"]
+        without_links = _Real()
+        self._paths = [(tags, _pattern(plain, without_links)) for tags, plain in pairs if plain != "-"]
 
     def tags(self, path: str) -> Tags | None:
         """The tags of the first path that leads to this one; None where none does."""
@@ -98,14 +100,35 @@ class Asked:
         return next((tags for tags, pattern in self._paths if _leads(pattern, parts)), None)
 
 
-def _pattern(text: str) -> _Pattern:
+class _Real(dict[str, tuple[str, bool]]):
+    """Absolute paths without links, as `os.path.realpath` gives them, with whether anything is there.
+
+    Many paths begin alike, and nothing is where their folder is not: to ask once for each folder saves most questions.
+    """
+
+    def __missing__(self, path: str) -> tuple[str, bool]:
+        """A path that was not asked for before."""
+        above, name = os.path.split(path)
+        if not name or os.name == "nt":  # Windows has links that do not say that they are, and several names for a file
+            self[path] = os.path.realpath(path), True
+            return self[path]
+        real, is_there = self[above]
+        real = os.path.join(real, name)  # noqa: PTH118
+        if is_there and (is_there := os.path.lexists(path)) and os.path.islink(path):  # noqa: PTH114
+            real = os.path.realpath(path)
+        self[path] = real, is_there
+        return self[path]
+
+
+def _pattern(text: str, without_links: _Real) -> _Pattern:
     """The parts of an absolute path without links; only what exists is never a pattern."""
     path = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - Path.expanduser may raise
-    if os.path.lexists(path) or not glob.has_magic(path):
-        return tuple(_parts(os.path.realpath(path)))
-    parts = Path(path).parts
+    if not glob.has_magic(path) or os.path.lexists(path):
+        return tuple(_parts(without_links[path][0]))
+    parts = _parts(path)
     first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
-    fixed = _parts(os.path.realpath(Path(*parts[:first])))
+    start = os.sep.join(parts[:first]) + (os.sep if first == 1 else "")  # noqa: PTH118
+    fixed = _parts(without_links[start][0])
     return (*fixed, *(_part(part) for part in parts[first:]))
 
 

@@ -39,6 +39,20 @@ def test_the_page_is_the_default(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "report.html").is_file()
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "begins"),
+    [("md", "report.md", "# latprof"), ("html", "report.html", "<!DOCTYPE html>"), ("json", "report.json", "{"),
+     ("csv", "report.csv", ""), ("table", "report.txt", "latprof")],
+)  # fmt: skip
+def test_the_file_is_called_as_its_format(run: Run, tmp_path: Path, name: str, file: str, begins: str) -> None:
+    """No page's name for what is no page; a name that was given stays."""
+    assert run("report", ONE, "--format", name).returncode == 0
+    assert [path.name for path in tmp_path.glob("report.*")] == [file]
+    assert (tmp_path / file).read_text("utf-8").startswith(begins)
+    assert run("report", ONE, "--format", name, "-o", "mine.html").returncode == 0
+    assert (tmp_path / "mine.html").read_bytes() == (tmp_path / file).read_bytes()
+
+
 def test_two_runs_give_the_same_bytes(run: Run) -> None:
     """No clock and no chance in it."""
     first, second = (run("report", ONE, "-o", "-").stdout for _ in range(2))

@@ -28,9 +28,15 @@ def report(  # noqa: PLR0913 - one argument per option
             "--format", metavar="NAME", help="html, md, json, csv or table. [by the output file's name, else html]"
         ),
     ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Write to this file; - is standard output.")
-    ] = "report.html",
+    to_file: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to this file; - is standard output. [report.html, or as the format's files end]",
+        ),
+    ] = None,
     plots: Annotated[
         str | None, typer.Option("--plots", metavar="FOLDER", help="Also write each plot as a file into this folder.")
     ] = None,
@@ -55,11 +61,10 @@ def report(  # noqa: PLR0913 - one argument per option
     One file that fetches nothing; or Markdown for a wiki.
     """
     from latprof import api
+    from latprof.report import renderer
 
-    named = output if output != "-" else None
-    chosen = drawing.chosen_format(format_name, as_json=False, output=named)
-    if format_name is None and chosen == "table" and not output.endswith(".txt"):
-        chosen = "html"
+    chosen = _format(format_name, to_file)
+    output = f"report{renderer(chosen).suffix}" if to_file is None else to_file
     formats = _formats(plot_format)
     options.check_targets(output, inputs=selection.paths, force=force)
     loaded = api.with_estimates(selection.read())
@@ -74,6 +79,13 @@ def report(  # noqa: PLR0913 - one argument per option
     images = "" if plots is None else _write_plots(document, plots, formats, output, force=force)
     data = drawing.draw(document, chosen, output, images=images if "svg" in formats else "")
     options.write_output(data, output, force=force)
+
+
+def _format(name: str | None, output: str | None) -> str:
+    """The renderer by option, by the output's name, else the page. Raises UsageError."""
+    chosen = drawing.chosen_format(name, as_json=False, output=output)
+    is_named = name is not None or (output is not None and output.endswith(".txt"))
+    return chosen if is_named or chosen != "table" else "html"
 
 
 def _formats(text: str) -> tuple[str, ...]:

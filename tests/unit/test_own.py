@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from latprof.ingest.own import Own, _Real
+from latprof.ingest.own import Asked, Own, _Real
 
 FORMAT: Final[Any] = SimpleNamespace(roots=("~/.a/logs", "~/.a/*/sessions", "~/.b/history.jsonl"), env_roots={})
 # By thought: the folder, whether it may hold anything, and of which names it does.
@@ -68,3 +68,11 @@ def test_places_behind_links_are_those_that_the_links_lead_to(home: Path) -> Non
     assert not own.holds_any(str(home / ".a" / "logs"))
     for path in (".a/logs", ".a", ".b/history.jsonl", "other/agent/k/sessions", "disk/none/at/all", ""):
         assert _Real()[str(home / path)][0] == os.path.realpath(home / path)
+
+
+def test_a_pattern_may_begin_at_the_root(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has nothing to do with the folder that one is in."""
+    monkeypatch.chdir(home)
+    asked = Asked([f"{os.sep}*{os.sep}x"])
+    assert asked.tags(str(Path(os.sep, "any", "x"))) is not None
+    assert asked.tags(str(home / "any" / "x")) is None

@@ -30,17 +30,19 @@ def test_a_value_that_is_missing_is_larger_than_all() -> None:
     assert _median_of(np.array([np.nan, 2.0, 1.0, 3.0, np.nan]), "s") == _median_of(np.array([3.0]), "s")
 
 
-def test_shares_of_models_are_those_of_the_calls_that_are_known() -> None:
-    """Counted anew where a metric is known of other calls than the one before."""
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_shares_of_models_are_those_of_the_calls_that_are_known(*, is_alone: bool) -> None:
+    """Counted anew where a metric is known of other calls than the one before; with few sessions, and one per call."""
     trace = Trace.from_calls(made(200, sessions=8, seed=3).calls)
     estimates = estimate(trace).estimates
     codes, names = trace.codes("session_id")
-    cuts = Cuts.of(trace, ((), ("trigger",)), codes, len(names), UTC)
+    sessions = (np.arange(len(trace)), len(trace)) if is_alone else (codes, len(names))
+    cuts = Cuts.of(trace, ((), ("session",)), *sessions, UTC)
     shares = _Shares(cuts)
     some: NDArray[np.bool_] = np.arange(len(trace)) % 3 == 0
     for known in (np.ones(len(trace), dtype=np.bool_), some, some.copy(), ~some):
-        whole, by_trigger = shares.of(estimates, known)
-        triggers = trace.texts["trigger"]
+        whole, by_session = shares.of(estimates, known)
+        own = trace.texts["session_id"]
         assert whole.sum() == known.sum()
-        for row, key in zip(by_trigger, cuts.each[1].keys, strict=True):
-            assert row.sum() == (known & (triggers == key["trigger"])).sum()
+        for row, key in zip(by_session, cuts.each[1].keys, strict=True):
+            assert row.sum() == (known & (own == key["session"])).sum()

@@ -101,7 +101,7 @@ class Asked:
 
 
 class _Real(dict[str, tuple[str, bool]]):
-    """Absolute paths without links, as `os.path.realpath` gives them, with whether anything is there.
+    """Absolute paths without links, with whether anything is there.
 
     Many paths begin alike, and nothing is where their folder is not: to ask once for each folder saves most questions.
     """

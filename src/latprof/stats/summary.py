@@ -215,12 +215,17 @@ class _Shares:
     def _counted(self, estimates: Estimates, known: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
         cuts, own = self.cuts, estimates.group + 1
         cells, many = len(cuts.joint), int(own.max(initial=0)) + 1
-        place = cuts.cell * many + own
-        by_cell = np.bincount(place, minlength=cells * many)
-        # Most often nearly all are known, and few are to be taken off again.
-        by_cell -= np.bincount(place[~known], minlength=cells * many)
-        table = np.zeros((cuts.count, many), dtype=np.int64)
-        np.add.at(table, cuts.joint, by_cell.reshape(cells, many))
+        if cells * many > len(own):  # such as a session for each call
+            joint = cuts.joint.take(cuts.cell.compress(known))
+            by_joint = np.bincount(joint * many + own.compress(known), minlength=cuts.count * many)
+        else:
+            place = cuts.cell * many + own
+            by_cell = np.bincount(place, minlength=cells * many)
+            # Most often nearly all are known, and few are to be taken off again.
+            by_cell -= np.bincount(place[~known], minlength=cells * many)
+            by_joint = np.zeros((cuts.count, many), dtype=np.int64)
+            np.add.at(by_joint, cuts.joint, by_cell.reshape(cells, many))
+        table = by_joint.reshape(cuts.count, many)
         found = []
         for cut in cuts.each:
             counts = np.zeros((len(cut.keys), many), dtype=np.int64)

@@ -206,7 +206,7 @@ class Trace:
         return tuples[codes]
 
     def flag(self, name: str) -> Mask:
-        """Which calls carry the flag."""
+        """Which calls carry the flag; not to be changed."""
         return self._any_flag(name)
 
     def _any_flag(self, *names: str) -> Mask:

@@ -25,7 +25,7 @@ Result = TypeVar("Result", Fitted, Readings)
 
 MIN_CALLS: Final = 40
 MIN_SPANS: Final = 15
-# Fewer calls are read in less time than it takes to name what was observed of them, and to look that up.
+# Fewer are not looked up, and not kept: they are those of logs that grow, and the next run has others.
 _FEW_CALLS: Final = 256
 
 

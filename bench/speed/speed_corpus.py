@@ -217,15 +217,16 @@ def again(logs: Sequence[Path], path: Path, size_bytes: int, seed: int) -> int:
     chance = random.Random(seed)  # noqa: S311 - made-up logs
     path.parent.mkdir(parents=True, exist_ok=True)
     grown = 0
+    drawn = [log for log in logs if log.stat().st_size]
     with path.open("ab") as log:
-        while grown < size_bytes:
-            for line in _made_new(chance.choice(logs).read_bytes(), seed):
+        while drawn and grown < size_bytes:
+            for line in _made_new(chance.choice(drawn).read_bytes(), seed, chance.randbytes(8)):
                 grown += log.write(line) if grown < size_bytes else 0
     return grown
 
 
-def _made_new(lines: bytes, seed: int) -> Iterator[bytes]:
-    """The whole lines of a log with other ids and later stamps."""
+def _made_new(lines: bytes, seed: int, salt: bytes) -> Iterator[bytes]:
+    """The whole lines of a log with later stamps, and with other ids for each salt: a log may be drawn twice."""
     later: timedelta | None = None
 
     def own(found: re.Match[bytes]) -> bytes:
@@ -235,7 +236,7 @@ def _made_new(lines: bytes, seed: int) -> Iterator[bytes]:
             at = datetime.fromisoformat(found["stamp"].decode())
             later = later or _LATER + timedelta(days=seed) - at
             return _iso((at + later).timestamp()).encode()
-        name = hashlib.sha256(seed.to_bytes(8, "big") + text)
+        name = hashlib.sha256(salt + text)
         kind, mark, rest = text.rpartition(b"_")
         return (
             (kind + mark + name.hexdigest()[: len(rest)].encode())

@@ -78,6 +78,17 @@ def test_logs_that_are_there_grow_by_new_calls_of_their_own_kind(corpus: ModuleT
     assert min(trace.numbers["sent_at"].min() for trace in alone) > before.numbers["sent_at"].max()
 
 
+def test_a_log_that_is_drawn_twice_gives_new_calls_each_time(corpus: ModuleType, tmp_path: Path) -> None:
+    """Three times its size, three times its calls; an empty log gives nothing, and is not waited for."""
+    corpus.append(tmp_path / "logs" / "one.jsonl", 20_000, seed=6)
+    (log,) = (tmp_path / "logs").iterdir()
+    (tmp_path / "logs" / "none.jsonl").touch()
+    size = log.stat().st_size
+    corpus.again(list((tmp_path / "logs").iterdir()), tmp_path / "more" / "grown.jsonl", 3 * size, 1)
+    assert len(latprof.load([str(tmp_path / "more")])) == 3 * len(latprof.load([str(log)]))
+    assert corpus.again([tmp_path / "logs" / "none.jsonl"], tmp_path / "nothing.jsonl", 10, 1) == 0
+
+
 def test_linked_parts_are_the_same_files(corpus: ModuleType, tmp_path: Path) -> None:
     """A part of the history takes no room, and no more files than its size needs."""
     made = corpus.make(tmp_path / "whole", SIZE, 4)

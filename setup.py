@@ -1,7 +1,9 @@
 """Only what pyproject.toml cannot say: compiled code is optional, for there is Python code that does the same."""
 
+from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
 
 READER = "src/latprof/formats/claude_code"
 TRACE = "src/latprof/trace"
@@ -26,13 +28,33 @@ SOURCES = {
 EXACT = ("-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
 
 
+# What a debugger would need is most of what the compiler writes, and a fifth of its time.
+SMALL = ("-g0",)
+
+
 class Build(build_ext):
-    """Adds what compilers of the usual kind have to be told."""
+    """Adds what compilers of the usual kind have to be told, and lets several of them run at once."""
+
+    def build_extensions(self) -> None:
+        """All extensions: Cython takes one after the other, for it has state of its own; then the C compiler.
+
+        What was written before is taken again when nothing of ours is newer: Cython by itself would look at its own
+        files too, which pip unpacks anew for each build.
+        """
+        for ext in self.extensions:
+            (source,) = ext.sources
+            written = source.removesuffix(".pyx") + ".c"
+            if self.force or newer_group([source, *ext.depends], written):
+                cythonize([ext], force=True)
+            ext.sources = [written]
+        self.parallel = self.parallel or True
+        super().build_extensions()
 
     def build_extension(self, ext: Extension) -> None:
         """One extension."""
-        if ext.name.endswith(("_sums", "_quantiles")) and self.compiler.compiler_type != "msvc":
-            ext.extra_compile_args = [*ext.extra_compile_args, *EXACT]
+        if self.compiler.compiler_type != "msvc":
+            exact = EXACT if ext.name.endswith(("_sums", "_quantiles")) else ()
+            ext.extra_compile_args = [*ext.extra_compile_args, *SMALL, *exact]
         super().build_extension(ext)
 
 
@@ -41,7 +63,7 @@ setup(
         Extension(
             path.removeprefix("src/").removesuffix(".pyx").replace("/", "."),
             [path],
-            depends=list(headers),
+            depends=["setup.py", *headers],
             include_dirs=[READER, TRACE, ESTIMATE, STATS, STORE],
             optional=True,
         )

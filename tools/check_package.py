@@ -52,7 +52,8 @@ def main() -> None:
             sys.exit(f"missing in the archives: {', '.join(missing)}")
         venv.create(out / "env", with_pip=True)
         scripts = out / "env" / ("Scripts" if os.name == "nt" else "bin")
-        run(str(scripts / "python"), "-m", "pip", "install", "-q", str(wheel), cwd=out)
+        # Few of the modules are loaded below, so compiling all of them would take longer than it saves.
+        run(str(scripts / "python"), "-m", "pip", "install", "-q", "--no-compile", str(wheel), cwd=out)
         program = str(scripts / "latprof")
         # The second and third need the data files that lie beside the code.
         for words, *command in (

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import latprof
@@ -167,9 +168,11 @@ def _page(*lines: str) -> str:
 def cli() -> str:
     """Help of each command."""
     parts = ["# Commands\n", "```text\n" + program("--help").strip() + "\n```\n"]
-    for names in _commands():
-        mark = "#" * (len(names) + 1)
-        parts.append(f"{mark} latprof {' '.join(names)}\n\n```text\n{program(*names, '--help').strip()}\n```\n")
+    commands = list(_commands())
+    with ThreadPoolExecutor(os.cpu_count()) as programs:
+        for names, told in zip(commands, programs.map(lambda names: program(*names, "--help"), commands), strict=True):
+            mark = "#" * (len(names) + 1)
+            parts.append(f"{mark} latprof {' '.join(names)}\n\n```text\n{told.strip()}\n```\n")
     parts += ["What the program exits with stands in [Exit codes](exit-codes.md)."]
     return _page(*(line.rstrip() for line in "\n".join(parts).splitlines()))
 
@@ -378,14 +381,21 @@ def written() -> list[Path]:
     return top + below
 
 
+def refreshed(path: Path) -> str:
+    """What the page should hold. Raises Example, naming the page."""
+    try:
+        return filled(path.read_text(encoding="utf-8"))
+    except Example as failed:
+        raise Example(f"{path.relative_to(ROOT)}: {failed}") from None
+
+
 def pages() -> dict[Path, str]:
     """Every page with what it should hold. Raises Example, naming the page."""
     made = generated()
-    for path in written():
-        try:
-            made[path] = filled(path.read_text(encoding="utf-8"))
-        except Example as failed:
-            raise Example(f"{path.relative_to(ROOT)}: {failed}") from None
+    paths = written()
+    # The examples are programs of their own: as many at a time as there are cores.
+    with ThreadPoolExecutor(os.cpu_count()) as desks:
+        made.update(zip(paths, desks.map(refreshed, paths), strict=True))
     return made
 
 

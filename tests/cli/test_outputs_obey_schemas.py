@@ -70,5 +70,6 @@ def test_pictures_and_events_of_watch(run: Run, tmp_path: Path) -> None:
     assert {item["agent"] for item in picture["sessions"]} == {"claude-code", "codex", "pi"}
     obeys(picture, schema(run, "watch"))
     head = {"schema_version": 1, "event": "state", "at": picture["at"]}
+    event = schema(run, "watch-event")
     for item in picture["sessions"]:
-        obeys(head | item, schema(run, "watch-event"))
+        obeys(head | item, event)

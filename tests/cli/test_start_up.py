@@ -14,6 +14,7 @@ import pytest
 import typer.main
 
 import latprof.cli
+from claude_code_lines import Log, text
 from cli_run import Run
 from latprof.cli import app
 from latprof.config.files import FOLDER_VARIABLES
@@ -189,6 +190,19 @@ def test_analyze_leaves_the_other_chapters_alone(tmp_path: Path) -> None:
     assert not below(names, "timeline", "change", "check", "catalogue", "report.catalogue", "report.export")
     assert "latprof.formats.claude_code" in names
     assert not below(names, "formats.otlp", "formats.codex", "formats.langfuse")
+
+
+def test_copies_of_calls_need_no_masked_arrays(tmp_path: Path) -> None:
+    """numpy loads them with some of its functions on sets, which takes longer than to drop the copies."""
+    for name, step in (("whole", 1), ("copied", 20)):
+        log = Log()
+        for number in range(0, 1000, step):
+            log.prompt(60 * number)
+            log.answer(60 * number + 3, f"msg_{number}", text(), stop="end_turn")
+        (tmp_path / f"{name}.jsonl").write_bytes(log.data())
+    printed, names = loaded("analyze", ".", cwd=tmp_path)
+    assert printed.startswith("latprof: 1,000 calls")
+    assert "numpy.ma" not in names
 
 
 def test_a_folder_without_logs_loads_no_reader_and_no_renderer(tmp_path: Path) -> None:

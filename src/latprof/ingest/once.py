@@ -101,7 +101,9 @@ def _settled(
 ) -> _Decision:
     """What becomes of all rows that have any alike, which are `found` in order."""
     twins, others = groups.parted(told_alike(columns.take(groups.rows), groups))
-    decision = _Decision(found, found.copy(), np.isin(found, twins.rows[twins.rows != twins.first]))
+    dropped = np.zeros(len(found), dtype=np.bool_)
+    dropped[np.searchsorted(found, twins.rows[twins.rows != twins.first])] = True
+    decision = _Decision(found, found.copy(), dropped)
     decision.owners |= _owners(columns, twins, ends)
     if len(others.rows):
         some = _kept_decision(columns, others, ends, cache)

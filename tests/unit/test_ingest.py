@@ -52,6 +52,15 @@ def test_a_link_to_nothing_is_a_problem(tmp_path: Path) -> None:
     assert (len(reading.calls), reading.problem_counts()) == (1, {"unreadable": 1})
 
 
+def test_a_file_of_no_known_format_is_told_of_where_the_user_named_it(tmp_path: Path) -> None:
+    """Folders are full of files that end as logs may; those that hold lines by their ending are told of anyway."""
+    (tmp_path / "settings.json").write_bytes(b'{"colour": "red"}')
+    (tmp_path / "a.jsonl").write_bytes(log_bytes())
+    assert read_inputs([str(tmp_path)]).problem_counts() == {}
+    named = read_inputs([str(tmp_path / "a.jsonl"), str(tmp_path / "settings.json")])
+    assert (len(named.calls), named.problem_counts()) == (1, {"unknown_format": 1})
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
 def test_logs_in_wide_encodings_are_named_as_such(tmp_path: Path, encoding: str) -> None:
     """An editor saved them so; a file of zeros or of another kind stays unknown."""

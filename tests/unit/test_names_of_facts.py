@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from estimated_calls import made
+from latprof.estimate import estimate
 from latprof.estimate.facts import Facts, facts_of
 from latprof.estimate.observe import Observed, Subject
 from latprof.model import Call
@@ -87,3 +88,16 @@ def test_another_call_without_a_place_has_another_name(calls: list[Call]) -> Non
     elsewhere = Asked(calls, N - 2, shelf)
     moved = np.array([N - 1, *range(N - 1)])
     assert elsewhere.name(moved) == facts_of(elsewhere.subject.observed(moved)) != usual
+
+
+@pytest.mark.parametrize(("count", "is_kept"), [(255, False), (256, True)])
+def test_many_calls_without_a_place_are_read_once(*, count: int, is_kept: bool) -> None:
+    """Their readings are on the shelf for the next time; to look for those of few takes longer than to read them."""
+    trace = Trace.from_calls(made(count, seed=6).calls)
+    shelf: dict[str, Any] = {}
+    first = estimate(trace, shelf=shelf).estimates
+    assert any("-read-" in name for name in shelf) == is_kept
+    again = estimate(trace, shelf=shelf).estimates
+    for metric in ("ttft_s", "decode_tps"):
+        assert np.isfinite(first.means(metric)).sum() > 200
+        np.testing.assert_array_equal(again.means(metric), first.means(metric))

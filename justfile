@@ -5,8 +5,11 @@ python := env("LATPROF_PYTHON", "python")
 # Everything that CI does.
 check: test static
 
-# All but the tests.
-static: lint types layers docs budgets package
+# All but the tests; CI does both parts side by side.
+static: rules package
+
+# What the code and its pages have to obey.
+rules: lint types layers docs budgets
 
 # Style and likely mistakes.
 lint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -156,10 +157,12 @@ def answer(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if not (desk / "base.json").exists():
         assert asked("", ("baseline", "write", "before.jsonl", "-o", "base.json"))[0] == 0
     yield
-    (desk / "latprof.toml").unlink()
+    (desk / "latprof.toml").unlink(missing_ok=True)
 
 
+@cache
 def asked(settings: str, arguments: tuple[str, ...]) -> tuple[int, str]:
+    """Many settings are held against the same answer, which is asked for once; nothing else on the desk changes."""
     Path("latprof.toml").write_text(settings + "\n", encoding="utf-8")
     done = CliRunner().invoke(app, list(arguments))
     if isinstance(done.exception, LatprofError):

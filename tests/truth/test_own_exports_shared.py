@@ -11,7 +11,7 @@ from latprof.trace import Trace
 from round_trip import NAMES, again, assert_same
 
 
-@pytest.mark.parametrize(("folder", "every"), [("truth", 1), ("corpus", 9)])
+@pytest.mark.parametrize(("folder", "every"), [("truth", 1), ("corpus", 5)])
 def test_exports_of_shared_logs_read_as_they_were(shared: Path, folder: str, every: int) -> None:
     """All columns of the calls in all three formats; beside the logs they add no call."""
     calls = read_inputs([str(shared / folder)]).calls[::every]

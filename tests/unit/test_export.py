@@ -49,7 +49,6 @@ FULL = made(
 
 # The formats with one row per call; those for other tools leave out calls that these cannot take.
 ROWS = ("csv", "jsonl", "parquet")
-PIECE = 200
 
 
 @pytest.fixture(scope="module")
@@ -296,16 +295,16 @@ def test_many_calls_are_written_piece_by_piece_and_read_as_one(
     """The rows and their order do not depend on the pieces; a piece bears no heading of its own."""
     read = {"csv": csv_rows, "jsonl": json_rows, "parquet": parquet_rows}[name]
     whole = read(real)
-    monkeypatch.setattr("latprof.report.export._PIECE_CALLS", PIECE)
+    monkeypatch.setattr("latprof.report.export._PIECE_CALLS", 7)
     monkeypatch.setattr("latprof.report.export._LINES", 3)
-    assert len(real) > PIECE * 2
+    assert len(real) > 7 * 2
     assert read(real) == whole
     assert len(whole) == len(real)
 
 
 def test_parts_are_the_whole(real: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same bytes, in more than one part where there are more calls than fit one."""
-    monkeypatch.setattr("latprof.report.export._PIECE_CALLS", PIECE)
+    monkeypatch.setattr("latprof.report.export._PIECE_CALLS", 7)
     parts = list(export_parts(real, "csv"))
-    assert len(parts) == -(-len(real) // PIECE) > 2
+    assert len(parts) == -(-len(real) // 7)
     assert b"".join(parts) == export_calls(real, "csv")

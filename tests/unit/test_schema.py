@@ -112,10 +112,11 @@ def test_the_call_schema_refuses_what_is_no_call(field: str, wrong: object) -> N
 
 
 def test_the_schemas_refuse_unknown_and_missing_fields(loaded: api.Loaded) -> None:
-    """A field more or less is another schema version; a few rows will do."""
+    """A field more or less is another schema version."""
     validator = jsonschema.Draft202012Validator(analyze_schema())
     result = printed(loaded)
-    result["metrics"] = result["metrics"][:3]
+    assert validator.is_valid(result)
+    result["metrics"] = result["metrics"][:3]  # these fields are not about the rows, which take long to go through
     assert validator.is_valid(result)
     for damage in ({"colour": 1}, {"calls": None}, {"schema_version": SCHEMA_VERSION + 1}):
         assert not validator.is_valid(copy.deepcopy(result) | damage)

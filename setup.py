@@ -26,8 +26,6 @@ SOURCES = {
 # Sums must be those of the Python code to the last bit: no multiplication fused with an addition. The others only let
 # the compiler take several calls at once. Microsoft's compiler keeps to the order as it is.
 EXACT = ("-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math")
-
-
 # What a debugger would need is most of what the compiler writes, and a fifth of its time.
 SMALL = ("-g0",)
 

@@ -10,6 +10,7 @@ TRACE = "src/latprof/trace"
 ESTIMATE = "src/latprof/estimate"
 STATS = "src/latprof/stats"
 STORE = "src/latprof/store"
+INGEST = "src/latprof/ingest"
 SLOTS = (f"{TRACE}/_slots.h", f"{TRACE}/_slots.pxd")
 TABLE = tuple(f"{READER}/{name}" for name in ("_table.h", "_index.h", "_pairs.h", "_calls.h", "_native.pxd"))
 SOURCES = {
@@ -22,6 +23,7 @@ SOURCES = {
         f"{ESTIMATE}/_exact.h",
     ),
     f"{STORE}/_native_crc.pyx": (f"{STORE}/_crc.h",),
+    f"{INGEST}/_native_walk.pyx": (f"{INGEST}/_folder.h",),
 }
 # Sums must be those of the Python code to the last bit: no multiplication fused with an addition. The others only let
 # the compiler take several calls at once. Microsoft's compiler keeps to the order as it is.
@@ -62,7 +64,7 @@ setup(
             path.removeprefix("src/").removesuffix(".pyx").replace("/", "."),
             [path],
             depends=["setup.py", *headers],
-            include_dirs=[READER, TRACE, ESTIMATE, STATS, STORE],
+            include_dirs=[READER, TRACE, ESTIMATE, STATS, STORE, INGEST],
             optional=True,
         )
         for path, headers in SOURCES.items()

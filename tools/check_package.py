@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 COMPILED = (
     *("formats/claude_code/_native", "formats/claude_code/_native_calls", "trace/_native_columns"),
-    *("estimate/_native_sums", "stats/_native_quantiles", "store/_native_crc"),
+    *("estimate/_native_sums", "stats/_native_quantiles", "store/_native_crc", "ingest/_native_walk"),
 )
 HEADERS = (
     *(f"formats/claude_code/_{name}.h" for name in ("json", "record", "table", "index", "pairs", "calls")),

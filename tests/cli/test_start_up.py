@@ -205,6 +205,30 @@ def test_copies_of_calls_need_no_masked_arrays(tmp_path: Path) -> None:
     assert "numpy.ma" not in names
 
 
+def test_the_history_needs_no_masked_arrays(tmp_path: Path) -> None:
+    """Neither to learn of a log that has grown nor to tell of one that is gone."""
+    folder = tmp_path / ".claude" / "projects" / "-srv-a"
+    folder.mkdir(parents=True)
+    own = {name: str(tmp_path) for name in ("HOME", "USERPROFILE", *FOLDER_VARIABLES)}
+    own |= {"CLAUDE_CONFIG_DIR": str(tmp_path / ".claude")}
+    for name, calls in (("one", 300), ("two", 400)):
+        log = Log(session=name)
+        for number in range(calls):
+            log.prompt(60 * number)
+            log.answer(60 * number + 3, f"msg_{name}_{number}", text(), stop="end_turn")
+        (folder / f"{name}.jsonl").write_bytes(log.data())
+    assert loaded("analyze", cwd=tmp_path, **own)[0].startswith("latprof: 700 calls")
+    log.answer(60 * calls + 3, "msg_two_more", text(), stop="end_turn")
+    (folder / "two.jsonl").write_bytes(log.data())
+    printed, names = loaded("analyze", cwd=tmp_path, **own)
+    assert printed.startswith("latprof: 701 calls")
+    assert "numpy.ma" not in names
+    (folder / "one.jsonl").unlink()
+    printed, names = loaded("analyze", cwd=tmp_path, **own)
+    assert printed.startswith("latprof: 701 calls")
+    assert "numpy.ma" not in names
+
+
 def test_a_folder_without_logs_loads_no_reader_and_no_renderer(tmp_path: Path) -> None:
     """There is nothing to read or to draw."""
     _, names = loaded("analyze", str(tmp_path), cwd=tmp_path)

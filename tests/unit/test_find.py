@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -297,7 +298,8 @@ def test_files_and_folders_without_permission_are_problems(tmp_path: Path) -> No
 
 
 def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same with an injected refusal, for users that may read everything."""
+    """The same with an injected refusal, for users that may read everything; compiled code asks the system itself."""
+    monkeypatch.setattr(sys.modules["latprof.ingest.find"], "_compiled", None)
     put(tmp_path / "ok.jsonl")
     put(tmp_path / "closed" / "s.jsonl")
     real = os.scandir

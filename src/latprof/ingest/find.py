@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from latprof.classes import dataclass
 from latprof.errors import NothingReadable, UsageError
@@ -18,6 +18,13 @@ from latprof.formats import Format, Source
 from latprof.ingest.tags import NO_TAGS, Tags, parted
 from latprof.model import Problem
 from latprof.store.looks import Identity, identity_of
+
+try:
+    from latprof.ingest import _native_walk
+except ImportError:  # not compiled on this machine: the Python code finds the same
+    _compiled: Any = None
+else:
+    _compiled = _native_walk if _native_walk.IS_THERE else None
 
 __all__ = ["Found", "default_roots", "find", "places_of", "roots_of"]
 
@@ -31,19 +38,25 @@ _SECRET: Final = frozenset(
 )  # fmt: skip
 
 
+# A folder's path, what paths in it begin with, and where it is without links.
+_Folder = tuple[str, str, str]
+
+
 @dataclass(slots=True)
 class Found:
     """The sources in a fixed order: their paths and sizes, which were named outright, and what could not be looked at.
 
-    `tags` are those that were written before the path that led to each, `states` what the system said of each file.
-    `real` leads from folders that were walked to where they are without links.
+    `tags` are those that were written before the path that led to each, `states` what tells each file from another
+    state of it; what is no plain file is one of the places `odd`. `real` leads from folders that were walked to where
+    they are without links.
     """
 
     paths: list[str] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     named: list[bool] = field(default_factory=list)
     tags: list[Tags] = field(default_factory=list)
-    states: list[os.stat_result | None] = field(default_factory=list)
+    states: list[Identity | None] = field(default_factory=list)
+    odd: set[int] = field(default_factory=set)
     real: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     _seen: set[tuple[int, int]] = field(default_factory=set)
@@ -54,11 +67,10 @@ class Found:
         """What told each plain file from another state of it when it was found, by its path from the root."""
         if self._identities is None:
             folder = os.getcwd()  # noqa: PTH109
-            known = zip(self.paths, self.states, strict=True)
             self._identities = {
-                path if path[0] == os.sep else os.path.join(folder, path): identity_of(state)  # noqa: PTH118
-                for path, state in known
-                if state is not None and stat.S_ISREG(state.st_mode)
+                path if path[0] == os.sep else os.path.join(folder, path): state  # noqa: PTH118
+                for place, (path, state) in enumerate(zip(self.paths, self.states, strict=True))
+                if state is not None and place not in self.odd
             }
         return self._identities
 
@@ -83,14 +95,25 @@ class Found:
             if identity in self._seen:
                 return
             self._seen.add(identity)
-        self._add(path, status.st_size, tags, named=named, state=status)
+        if not stat.S_ISREG(status.st_mode):
+            self.odd.add(len(self.paths))
+        self._add(path, status.st_size, tags, named=named, state=identity_of(status))
+
+    def add_plain(self, folders: list[_Folder], suffixes: tuple[str, ...], visited: set[str], tags: Tags) -> None:
+        """Take the files in folders, from the last one on, up to a folder that wants a closer look."""
+        count = len(self.paths)
+        _compiled.gone_through(folders, visited, self.real, suffixes, _SECRET, self._seen, self.paths, self.states)
+        self.sizes += [state[2] for state in self.states[count:] if state is not None]
+        self.named += [False] * (len(self.paths) - count)
+        self.tags += [tags] * (len(self.paths) - count)
+        self._identities = None
 
     def add(self, source: Source, size: int, tags: Tags, *, named: bool = True) -> None:
         """Take a source that is there once."""
         self._given[len(self.paths)] = source
         self._add(source.path, size, tags, named=named, state=None)
 
-    def _add(self, path: str, size: int, tags: Tags, *, named: bool, state: os.stat_result | None) -> None:
+    def _add(self, path: str, size: int, tags: Tags, *, named: bool, state: Identity | None) -> None:
         self.paths.append(path)
         self.sizes.append(size)
         self.named.append(named)
@@ -207,6 +230,10 @@ def _walk(root: Path, suffixes: tuple[str, ...], found: Found, tags: Tags) -> No
     text = str(root)
     waiting = [(text, "" if text == os.curdir else os.path.join(text, ""), os.path.realpath(root))]  # noqa: PTH118
     while waiting:
+        if _compiled is not None:
+            found.add_plain(waiting, suffixes, visited, tags)
+            if not waiting:
+                return
         folder, start, real = waiting.pop()
         if real in visited:
             continue

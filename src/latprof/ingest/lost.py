@@ -50,13 +50,14 @@ def lost_calls(old: Columns, new: Columns, *, same_reader: bool) -> Columns:
 
 def dated_at(columns: Columns) -> NDArray[np.float64]:
     """When each call was sent, or first known of, epoch s; NaN where that is no date."""
-    at = columns.number("sent_at").copy()
+    at = np.array(columns.number("sent_at"))
     for other in (columns.number("trigger_at"), columns.blocks.first_end_at(), columns.number("last_output_at")):
         at = np.where(np.isnan(at), other, at)
-    flags = columns.codes[CODED.index("flags")]
-    undated = [code for code, text in enumerate(columns.pool) if "no_date" in text.split()]
-    dated: NDArray[np.float64] = np.where(np.isin(flags, undated), np.nan, at)
-    return dated
+    # The last entry is that of calls without flags; `np.isin` loads modules that take longer than all else here.
+    is_undated = np.array([*("no_date" in text.split() for text in columns.pool), False])
+    if is_undated.any():
+        at[is_undated[columns.codes[CODED.index("flags")]]] = np.nan
+    return at
 
 
 def span_of(columns: Columns) -> tuple[float | None, float | None]:

@@ -50,6 +50,10 @@ class Own:
         below = self._in(folder)
         return below.whole or any(_fits(end, name) for end in below.ends)
 
+    def holds_all(self, folder: str) -> bool:
+        """Whether every file in this folder, given without links, does."""
+        return self._in(folder).whole
+
     def holds_any(self, folder: str) -> bool:
         """Whether any file in this folder, given without links, could."""
         below = self._in(folder)

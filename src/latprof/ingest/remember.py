@@ -14,7 +14,7 @@ from functools import cached_property
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from latprof.ingest.lost import dated_at, lost_calls, span_of
 from latprof.ingest.own import Asked, Own
 from latprof.ingest.tags import TagRules, Tags
 from latprof.store.history import Change, Entry, History, HistoryError, Parts
-from latprof.store.looks import Look, identity_of
+from latprof.store.looks import Identity, Look, identity_of
 from latprof.store.version import code_version
 from latprof.trace import Columns
 from latprof.trace.stored import Place, Store
@@ -39,7 +39,7 @@ __all__ = ["Memory", "Recalled", "Remembered", "find_or_recall", "home_of", "pat
 _EDGE_BYTES: Final = 4096
 # So much of what was learned waits in memory, the rest on disk.
 _HELD_BYTES: Final = 8_000_000
-_STAMP: Final = "{0.st_ino}:{0.st_size}:{0.st_mtime_ns}"
+_STAMP: Final = "{0[1]}:{0[2]}:{0[3]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +74,33 @@ class Remembered:
         keys = np.concatenate([item.columns.keys for item in recalled])
         logs = np.repeat(np.arange(len(recalled)), [len(item.columns) for item in recalled])
         keys, first = np.unique(keys, return_index=True)
-        new = ~np.isin(keys, present)
+        new = ~_are_among(keys, np.sort(present))
         return cls(keys[new], logs[first][new], tuple(item.gone for item in recalled))
 
     def among(self, keys: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], int, int]:
         """Which of these calls are from the history, of how many deleted logs and of how many that were cut."""
         if not len(self.keys):
             return np.zeros(len(keys), dtype=np.bool_), 0, 0
-        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        found = self.keys[place] == keys
-        gone = [self.gone[log] for log in np.unique(self.logs[place[found]])]
+        found, place = _are_among(keys, self.keys), np.searchsorted(self.keys, keys)
+        gone = [self.gone[log] for log in set(self.logs[place[found]].tolist())]
         return found, sum(gone), len(gone) - sum(gone)
+
+
+def _are_among(keys: NDArray[np.uint32], known: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Which keys are among known ones, which are in order: `np.isin` loads modules that take longer."""
+    if not len(known):
+        return np.zeros(len(keys), dtype=np.bool_)
+    found: NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys
+    return found
+
+
+class _OwnFolder(NamedTuple):
+    """A folder without links, what paths in it and their keys begin with, and whether all in it is the agents' own."""
+
+    path: str
+    start: str
+    key: str
+    is_whole: bool
 
 
 class Memory:
@@ -99,7 +115,7 @@ class Memory:
         self._home = home_of(history)
         self._entries: dict[str, Entry] = {}
         self._floor: float | None = None
-        self._files: dict[int, tuple[str, str, os.stat_result]] = {}
+        self._files: dict[int, tuple[str, str, Identity]] = {}
         self._tags: dict[str, Tags] = {}
         self._held = Store(_HELD_BYTES)
         self._news: dict[str, tuple[Place, Entry, bool]] = {}
@@ -132,7 +148,7 @@ class Memory:
 
     def look(self, found: Found) -> Callable[[int, int], bool]:
         """Take in which files there are, before any is read; what says which of them are wanted."""
-        real: dict[str, str | None] = {}
+        real: dict[str, _OwnFolder | None] = {}
         for place, (text, status) in enumerate(zip(found.paths, found.states, strict=True)):
             # Thousands of files in few folders: to split each path costs more than all else.
             start = text[: text.rfind(os.sep) + 1] if os.altsep is None else os.path.split(text)[0]
@@ -140,20 +156,23 @@ class Memory:
                 real[start] = self._own_folder(found, os.path.split(text)[0])
             if status is None or (folder := real[start]) is None:
                 continue
-            name = os.path.split(text)[1]
-            if not self._own.holds(folder, name):
+            name = text[len(start) :] if os.altsep is None else os.path.split(text)[1]
+            if not (folder.is_whole or self._own.holds(folder.path, name)):
                 continue
-            path = os.path.join(folder, name)  # noqa: PTH118
-            key = _key(path, self._home)
+            path = folder.start + name
+            key = folder.key + name if name.isascii() else _key(path, self._home)
             self._files[place] = (key, path, status)
             self._tags[key] = found.tags[place]
         return self.wants
 
-    def _own_folder(self, found: Found, folder: str) -> str | None:
+    def _own_folder(self, found: Found, folder: str) -> _OwnFolder | None:
         """The folder without links; None where it holds nothing of the agents' own."""
         known = found.real.get(folder) if os.pardir not in folder else None
         real = known or os.path.realpath(os.path.abspath(folder))  # noqa: PTH100
-        return real if self._own.holds_any(real) else None
+        if not self._own.holds_any(real):
+            return None
+        start = os.path.join(real, "")  # noqa: PTH118
+        return _OwnFolder(real, start, _key(start, self._home), self._own.holds_all(real))
 
     def wants(self, place: int, calls: int) -> bool:
         """Whether the chunk of this file is to be noted, although it is known without being read."""
@@ -183,10 +202,10 @@ class Memory:
         old = dated_at(columns) < self._floor
         return columns.take(np.flatnonzero(~old)) if old.any() else columns
 
-    def _learn(self, key: str, path: str, status: os.stat_result, entry: Entry | None, chunk: Chunk) -> None:
+    def _learn(self, key: str, path: str, status: Identity, entry: Entry | None, chunk: Chunk) -> None:
         data = chunk.to_bytes()
         digest = blake2b(data, digest_size=16).digest()
-        stamp, size = _STAMP.format(status), status.st_size
+        stamp, size = _STAMP.format(status), status[2]
         first, last = span_of(chunk.columns)
         if entry is None and not len(chunk.columns):
             return

@@ -60,7 +60,7 @@ cdef extern from "_parts.h" nogil:
         const int32_t *members
         const double *asked
         int64_t n, width, groups, parts, quantiles
-    int answer_parts(const Question *asked, uint32_t *kept, int32_t *ends, double *answer)
+    int answer_parts(const Question *asked, uint32_t *kept, int32_t *rows, double *answer)
 
 cdef object _empty = np.empty, _INT32 = np.int32, _INT64 = np.int64, _FLOAT64 = np.float64
 cdef object _student = student_t_quantile

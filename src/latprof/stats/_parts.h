@@ -13,6 +13,7 @@
 #define OCTAVE (1u << 23)
 /* Values of which the keys are made together; a row has no more. */
 #define AT_ONCE 1024
+#define USUAL 12
 /* One value of each row says where the quantiles of all lie, give or take so many standard errors. */
 #define ERRORS 4.0
 
@@ -52,34 +53,54 @@ typedef struct {
     int64_t n;
 } Run;
 
-/* A box is a step of a small group, or what lies beyond the last one: `counts` how many values it has, `needed` whether they are kept. What is kept goes to
-   `kept`, row by row up to the `ends`; then to `sorted`, box by box from `begins`. `found` has two ranks for each
-   quantile of each part, `totals` its values. */
+/* A box is a step of a small group, or what lies beyond the last one: `counts` how many values it has, `needed` whether
+   they are kept. `rows` are those in question, one small group after the other, from one of `firsts` on. What is kept
+   goes to `kept`, group by group up to its `ends`; then to `sorted`, box by box from `begins`. `found` has two ranks for
+   each quantile of each part, `totals` its values. */
 typedef struct {
     uint32_t base;
     int shift;
     int64_t steps, boxes;
-    uint32_t *counts, *others, *sums, *kept, *sorted;
+    uint32_t *counts, *sums, *kept, *sorted;
     uint8_t *needed;
-    int64_t *begins, *totals;
-    int32_t *ends;
+    int64_t *begins, *totals, *firsts, *ends;
+    int32_t *rows;
     Found *found;
     Run *runs;
 } Survey;
 
+/* Puts the rows of each small group next to each other: what is counted for one group at a time is near at hand. */
+static void gather(const Question *asked, Survey *survey) {
+    int64_t sum = 0;
+    memset(survey->firsts, 0, (asked->groups + 1) * sizeof *survey->firsts);
+    for (int64_t row = 0; row < asked->n; row++)
+        if (asked->of_row[row] >= 0) survey->firsts[asked->of_row[row]]++;
+    for (int64_t group = 0; group <= asked->groups; group++) {
+        int64_t here = survey->firsts[group];
+        survey->firsts[group] = sum;
+        sum += here;
+    }
+    for (int64_t row = 0; row < asked->n; row++)
+        if (asked->of_row[row] >= 0) survey->rows[survey->firsts[asked->of_row[row]]++] = (int32_t)row;
+    for (int64_t group = asked->groups; group > 0; group--) survey->firsts[group] = survey->firsts[group - 1];
+    survey->firsts[0] = 0;
+}
+
 /* How the keys of the rows in question become steps: by all of their values; or by the first and the last of each row, and
-   so much beyond, which nearly always is enough where rows are nearly in order. */
+   so much beyond, which nearly always is enough where rows are nearly in order. The key of one value of each row comes
+   back in `kept`. */
 static void span(const Question *asked, Survey *survey, int all) {
     uint32_t low = UINT32_MAX, high = 0;
-    int64_t apart = all || asked->width < 2 ? 1 : asked->width - 1;
-    for (int64_t row = 0; row < asked->n; row++) {
-        const float *values = asked->values + row * asked->width;
-        if (asked->of_row[row] < 0) continue;
-        for (int64_t j = 0; j < asked->width; j += apart) {
+    int64_t width = asked->width, apart = all || width < 2 ? 1 : width - 1, turn = 0;
+    for (int64_t i = 0; i < survey->firsts[asked->groups]; i++) {
+        const float *values = asked->values + survey->rows[i] * width;
+        for (int64_t j = 0; j < width; j += apart) {
             uint32_t key = short_key(values[j]);
             low = key < low ? key : low;
             high = key > high ? key : high;
         }
+        turn = turn + 5 < width ? turn + 5 : (turn + 5) % width;
+        survey->kept[i] = short_key(values[turn]);
     }
     if (!all && low <= high) {
         low = low > OCTAVE ? low - OCTAVE : 0;
@@ -100,14 +121,9 @@ static inline uint32_t nearest_step(const Survey *survey, uint32_t key) {
 
 /* Counts one value of each row. */
 static void count_some(const Question *asked, Survey *survey) {
-    int64_t turn = 0;
-    for (int64_t row = 0; row < asked->n; row++) {
-        int32_t group = asked->of_row[row];
-        turn = turn + 5 < asked->width ? turn + 5 : (turn + 5) % asked->width;
-        if (group < 0) continue;
-        uint32_t key = short_key(asked->values[row * asked->width + turn]);
-        survey->counts[group * survey->boxes + nearest_step(survey, key)]++;
-    }
+    for (int64_t group = 0; group < asked->groups; group++)
+        for (int64_t i = survey->firsts[group]; i < survey->firsts[group + 1]; i++)
+            survey->counts[group * survey->boxes + nearest_step(survey, survey->kept[i])]++;
 }
 
 /* The keys of values that lie next to each other, and their steps; keys that are out of reach get one beyond the last. */
@@ -121,47 +137,61 @@ FOR_EACH_PROCESSOR static void steps_of(
     }
 }
 
+/* The values of some rows, one row after the other. */
+static void copy_rows(const Question *asked, const int32_t *rows, int64_t many, float *values) {
+    int64_t width = asked->width;
+    /* As many as there are of an estimate: the compiler knows how to copy these. */
+    for (int64_t i = 0; i < many && width == USUAL; i++)
+        memcpy(values + USUAL * i, asked->values + USUAL * (int64_t)rows[i], USUAL * sizeof *values);
+    for (int64_t i = 0; i < many && width != USUAL; i++)
+        memcpy(values + width * i, asked->values + width * rows[i], width * sizeof *values);
+}
+
+/* Counts values of one small group by their steps, and keeps those of the boxes that are needed, from `next` on. */
+static int64_t count_values(
+    const uint32_t *keys, const uint32_t *steps, int64_t n, uint32_t *counts, uint32_t *others, const uint8_t *needed,
+    uint32_t *kept, int64_t next
+) {
+    int64_t i = 0;
+    /* Two counts in turn: values that follow each other are alike, and would wait for one another. */
+    for (; i + 2 <= n; i += 2) {
+        counts[steps[i]]++, others[steps[i + 1]]++;
+        /* Without a choice, which could not be foreseen: the next one takes the place of what is not needed. */
+        kept[next] = keys[i];
+        next += needed[steps[i]];
+        kept[next] = keys[i + 1];
+        next += needed[steps[i + 1]];
+    }
+    if (i < n) {
+        counts[steps[i]]++;
+        kept[next] = keys[i];
+        next += needed[steps[i]];
+    }
+    return next;
+}
+
 /* Counts all values, and keeps those of the boxes that are needed. False where one was out of reach. */
 static int count_all(const Question *asked, Survey *survey) {
     int64_t next = 0, width = asked->width, rows = AT_ONCE / width;
-    uint32_t *kept = survey->kept, short_keys[AT_ONCE], short_steps[AT_ONCE], *keys = short_keys, *steps = short_steps;
-    memset(survey->counts, 0, 2 * asked->groups * survey->boxes * sizeof *survey->counts);
-    survey->others = survey->counts + asked->groups * survey->boxes;
-    for (int64_t row = 0; row < asked->n; row++) {
-        int64_t many = row % rows ? 0 : asked->n - row < rows ? asked->n - row : rows;
-        int32_t group = asked->of_row[row];
-        if (many) {
-            keys = short_keys, steps = short_steps;
-            steps_of(
-                asked->values + row * width, many * width, survey->base, survey->shift, (uint32_t)survey->steps, keys, steps
+    uint32_t keys[AT_ONCE], steps[AT_ONCE], others[STEPS + 1], beyond = 0;
+    float values[AT_ONCE];
+    memset(survey->counts, 0, asked->groups * survey->boxes * sizeof *survey->counts);
+    for (int64_t group = 0; group < asked->groups; group++) {
+        uint32_t *counts = survey->counts + group * survey->boxes;
+        memset(others, 0, survey->boxes * sizeof *others);
+        for (int64_t first = survey->firsts[group]; first < survey->firsts[group + 1]; first += rows) {
+            int64_t left = survey->firsts[group + 1] - first, many = left < rows ? left : rows;
+            copy_rows(asked, survey->rows + first, many, values);
+            steps_of(values, many * width, survey->base, survey->shift, (uint32_t)survey->steps, keys, steps);
+            next = count_values(
+                keys, steps, many * width, counts, others, survey->needed + group * survey->boxes, survey->kept, next
             );
         }
-        if (group >= 0) {
-            /* Two counts in turn: values that follow each other are alike, and would wait for one another. */
-            uint32_t *counts = survey->counts + group * survey->boxes, *others = survey->others + group * survey->boxes;
-            const uint8_t *needed = survey->needed + group * survey->boxes;
-            int64_t j = 0;
-            for (; j + 2 <= width; j += 2) {
-                counts[steps[j]]++, others[steps[j + 1]]++;
-                /* Without a choice, which could not be foreseen: the next one takes the place of what is not needed. */
-                kept[next] = keys[j];
-                next += needed[steps[j]];
-                kept[next] = keys[j + 1];
-                next += needed[steps[j + 1]];
-            }
-            if (j < width) {
-                counts[steps[j]]++;
-                kept[next] = keys[j];
-                next += needed[steps[j]];
-            }
-        }
-        keys += width, steps += width;
-        survey->ends[row] = (int32_t)next;
+        for (int64_t box = 0; box < survey->boxes; box++) counts[box] += others[box];
+        beyond |= counts[survey->steps];
+        survey->ends[group] = next;
     }
-    for (int64_t box = 0; box < asked->groups * survey->boxes; box++) survey->counts[box] += survey->others[box];
-    for (int64_t group = 0; group < asked->groups; group++)
-        if (survey->counts[group * survey->boxes + survey->steps]) return 0;
-    return 1;
+    return !beyond;
 }
 
 /* How many values a part has in each step, which become the `sums`; and how many it has. */
@@ -232,9 +262,9 @@ static int sort_kept(const Question *asked, Survey *survey) {
         if (survey->needed[box]) sum += survey->counts[box];
     }
     survey->sorted = malloc((sum + 1) * sizeof *survey->sorted);
-    for (int64_t row = 0; row < asked->n && survey->sorted; row++) {
-        int64_t *begins = survey->begins + (asked->of_row[row] < 0 ? 0 : asked->of_row[row] * survey->boxes);
-        for (; next < survey->ends[row]; next++) {
+    for (int64_t group = 0; group < asked->groups && survey->sorted; group++) {
+        int64_t *begins = survey->begins + group * survey->boxes;
+        for (; next < survey->ends[group]; next++) {
             uint32_t key = survey->kept[next];
             survey->sorted[begins[(key - survey->base) >> survey->shift]++] = key;
         }
@@ -283,15 +313,17 @@ static double part_quantile(const Question *asked, Survey *survey, int64_t part,
 
 static int room_for(const Question *asked, Survey *survey) {
     int64_t boxes = asked->groups * (STEPS + 1);
-    survey->counts = malloc(2 * boxes * sizeof *survey->counts);
+    survey->counts = malloc(boxes * sizeof *survey->counts);
     survey->needed = malloc(boxes);
     survey->begins = malloc(boxes * sizeof *survey->begins);
     survey->sums = malloc(STEPS * sizeof *survey->sums);
     survey->totals = malloc(asked->parts * sizeof *survey->totals);
     survey->found = malloc(2 * asked->parts * asked->quantiles * sizeof *survey->found);
     survey->runs = malloc(asked->groups * sizeof *survey->runs);
+    survey->firsts = malloc((asked->groups + 1) * sizeof *survey->firsts);
+    survey->ends = malloc(asked->groups * sizeof *survey->ends);
     return survey->counts && survey->needed && survey->begins && survey->sums && survey->totals && survey->found &&
-           survey->runs;
+           survey->runs && survey->firsts && survey->ends;
 }
 
 /* Looks all values over; false where the steps do not reach all of them. */
@@ -305,23 +337,21 @@ static int looked_over(const Question *asked, Survey *survey, int all) {
 
 /* Fills `answer` with the quantiles of each part, NaN for a part without values. All values are gone through once, and
    once more where steps do not reach them or what was kept is not enough. `kept` has room for the keys of all of them and
-   one more, and `ends` for a number of each row. False without memory. */
-static int answer_parts(const Question *asked, uint32_t *kept, int32_t *ends, double *answer) {
-    Survey survey = {.kept = kept, .ends = ends};
+   one more, and `rows` for the numbers of all rows. False without memory. */
+static int answer_parts(const Question *asked, uint32_t *kept, int32_t *rows, double *answer) {
+    Survey survey = {.kept = kept, .rows = rows};
     int done = room_for(asked, &survey);
     if (done) {
+        gather(asked, &survey);
         if (!looked_over(asked, &survey, 0)) looked_over(asked, &survey, 1);
-        if (find_steps(asked, &survey)) {
-            memset(survey.counts, 0, asked->groups * survey.steps * sizeof *survey.counts);
-            count_all(asked, &survey);
-        }
+        if (find_steps(asked, &survey)) count_all(asked, &survey);
         done = sort_kept(asked, &survey);
     }
     for (int64_t part = 0; part < asked->parts && done; part++)
         for (int64_t k = 0; k < asked->quantiles; k++)
             answer[part * asked->quantiles + k] = part_quantile(asked, &survey, part, k);
     free(survey.counts), free(survey.needed), free(survey.begins), free(survey.sums), free(survey.totals);
-    free(survey.found), free(survey.runs), free(survey.sorted);
+    free(survey.found), free(survey.runs), free(survey.sorted), free(survey.firsts), free(survey.ends);
     return done;
 }
 

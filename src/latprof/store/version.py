@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from hashlib import blake2b
@@ -31,6 +32,7 @@ def code_version() -> bytes:
     return state.digest()
 
 
+@functools.cache  # a file that is edited from now on is not what runs here
 def _files(folder: str) -> list[str]:
     """A line per file, sorted."""
     lines: list[str] = []

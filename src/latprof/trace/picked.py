@@ -25,6 +25,7 @@ from latprof.trace.stored_columns import StoredBlocks, StoredColumns
 __all__ = ["PickedColumns"]
 
 Array = NDArray[Any]
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
@@ -112,6 +113,17 @@ class _PickedBlocks(StoredBlocks):
         """How many blocks each of these calls has, and where they stand among all of the parts."""
         places: tuple[Coding, Ints] = self.whole.places(self.calls.rows(rows))
         return places
+
+    def first_end_at(self, rows: Ints | None = None) -> Floats:
+        """The end of the first block of each call, or of some, s: of these few the other blocks need no place."""
+        chosen = self.calls.rows(rows)
+        counts, starts = self.whole.counts, self.whole.offsets[:-1]
+        if chosen is not None:
+            counts, starts = counts[chosen], starts[chosen]
+        found = np.full(len(counts), np.nan)
+        some = counts > 0
+        found[some] = self._numbers_of("end_at", starts[some])
+        return found
 
     def _codes_of(self, row: int, places: Ints) -> Coding:
         codes: Coding = self.coded.at(row, places)

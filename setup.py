@@ -19,7 +19,7 @@ SOURCES = {
     f"{TRACE}/_native_columns.pyx": SLOTS,
     f"{ESTIMATE}/_native_sums.pyx": tuple(f"{ESTIMATE}/{name}.h" for name in ("_sums", "_plain", "_exact")),
     f"{STATS}/_native_quantiles.pyx": (
-        *(f"{STATS}/{name}.h" for name in ("_quantiles", "_group", "_order", "_parts")),
+        *(f"{STATS}/{name}.h" for name in ("_quantiles", "_group", "_student", "_order", "_parts")),
         f"{ESTIMATE}/_exact.h",
     ),
     f"{STORE}/_native_crc.pyx": (f"{STORE}/_crc.h",),

@@ -20,8 +20,9 @@ HEADERS = (
     *(f"formats/claude_code/_{name}.h" for name in ("json", "record", "table", "index", "pairs", "calls")),
     *("formats/claude_code/_native.pxd", "trace/_slots.h", "trace/_slots.pxd"),
     *("estimate/_sums.h", "estimate/_plain.h", "estimate/_exact.h"),
-    *(f"stats/_{name}.h" for name in ("quantiles", "group", "order", "parts")),
+    *(f"stats/_{name}.h" for name in ("quantiles", "group", "student", "order", "parts")),
     "store/_crc.h",
+    "ingest/_folder.h",
 )
 IN_SDIST = (
     *("README.md", "LICENSE", "CHANGELOG.md", "justfile", "setup.py"),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from latprof.stats import cuts
 from latprof.stats.cuts import Column, Cut, Cuts, Part, parts_of, quantiles_of_rows
+from latprof.stats.quantiles import student_t_quantile
 
 PROBABILITIES = (0.01, 0.1, 0.25, 0.5, 0.9, 0.99, 1 / 3, 0.0, 1.0)
 compiled = pytest.mark.skipif(not cuts.is_compiled(), reason="not compiled here")
@@ -344,3 +345,14 @@ def test_what_is_not_there_is_refused() -> None:
         groups.quantiles(values, drawn, small, np.array([0, 2]), small, asked)
     with pytest.raises(ValueError, match="too many"):
         _native_quantiles.quantiles_of_rows(np.ones((1, 5000), dtype=np.float32), small[:1], asked)
+
+
+@compiled
+def test_students_t_has_the_same_bits() -> None:
+    """In closed form, by the two ways of the expansion, and where it is nearly normal."""
+    from latprof.stats import _native_quantiles
+
+    for degrees in [*range(1, 3_000), 12_345, 10**6, 10**9, 2**40]:
+        assert _native_quantiles.upper_point(degrees) == student_t_quantile(0.975, degrees), degrees
+    with pytest.raises(ValueError, match="degree"):
+        _native_quantiles.upper_point(0)

@@ -22,7 +22,7 @@ from estimated_calls import Law, Made, made
 from latprof.estimate import Estimation, backend, estimate, plain, sums
 from latprof.estimate.evidence import COLUMNS
 from latprof.estimate.mixture import Mixture
-from latprof.estimate.sums import NUMBERS, Problem
+from latprof.estimate.problem import NUMBERS, Problem
 from latprof.estimate.table import EDGES_S, LOG_EDGES, inverse, lines_of, straight, value_at
 from latprof.ingest import read_inputs
 from latprof.model import Call
@@ -285,9 +285,9 @@ import latprof
 package = types.ModuleType("latprof.estimate")
 package.__path__ = [str(Path(latprof.__file__).parent / "estimate")]
 sys.modules["latprof.estimate"] = package
-from latprof.estimate import sums
+from latprof.estimate import problem
 assert "latprof.estimate._native_sums" not in sys.modules
-sums.VERSION = (sums.VERSION[0] + 1, *sums.VERSION[1:])
+problem.VERSION = (problem.VERSION[0] + 1, *problem.VERSION[1:])
 try:
     import latprof.estimate._native_sums
 except ImportError as error:

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate.sums import Problem, Step
+from latprof.estimate.problem import Problem, Step
 
 __all__ = ["at_levels", "cumulative", "dealt", "descend", "pooled", "refitted", "step", "totals"]
 

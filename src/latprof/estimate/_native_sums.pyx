@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t
 import numpy as np
 
 from latprof.estimate.plain import MOST_SWEEPS
-from latprof.estimate.sums import VERSION, Step
+from latprof.estimate.problem import VERSION, Step
 
 __all__ = ["at_levels", "cumulative", "dealt", "descend", "pooled", "refitted", "step", "totals"]
 

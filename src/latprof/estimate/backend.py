@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.estimate import plain, sums
-from latprof.estimate.sums import Problem, Step
+from latprof.estimate.problem import Problem, Step
 
 try:
     from latprof.estimate import _native_sums
@@ -24,6 +23,24 @@ Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
+def _sums() -> Any:
+    """What adds up; the Python code is loaded where nothing else can."""
+    if _compiled is not None:
+        return _compiled
+    from latprof.estimate import sums
+
+    return sums
+
+
+def _plain() -> Any:
+    """What does single steps."""
+    if _compiled is not None:
+        return _compiled
+    from latprof.estimate import plain
+
+    return plain
+
+
 def is_compiled() -> bool:
     """Whether the compiled extension is there."""
     return _compiled is not None
@@ -31,19 +48,19 @@ def is_compiled() -> bool:
 
 def totals(problem: Problem) -> Singles:
     """As `sums.totals`."""
-    found: Singles = (_compiled or sums).totals(problem)
+    found: Singles = _sums().totals(problem)
     return found
 
 
 def step(problem: Problem, moments: Singles, grid: Singles) -> Step:
     """As `sums.step`."""
-    found: Step = (_compiled or sums).step(problem, moments, grid)
+    found: Step = _sums().step(problem, moments, grid)
     return found
 
 
 def at_levels(problem: Problem, levels: Singles) -> tuple[Ints, Singles, Singles]:
     """As `sums.at_levels`."""
-    found: tuple[Ints, Singles, Singles] = (_compiled or sums).at_levels(problem, levels)
+    found: tuple[Ints, Singles, Singles] = _sums().at_levels(problem, levels)
     return found
 
 
@@ -51,13 +68,13 @@ def descend(
     gram: Floats, moments: Floats, divisors: Floats, roots: Floats, floors: Floats, start: Floats, least: float
 ) -> Floats:
     """As `plain.descend`."""
-    found: Floats = (_compiled or plain).descend(gram, moments, divisors, roots, floors, start, least)
+    found: Floats = _plain().descend(gram, moments, divisors, roots, floors, start, least)
     return found
 
 
 def cumulative(share: Floats, centre: Floats, steps: Floats, table: Floats, begin: float, z: Floats) -> Floats:
     """As `plain.cumulative`."""
-    found: Floats = (_compiled or plain).cumulative(share, centre, steps, table, begin, z)
+    found: Floats = _plain().cumulative(share, centre, steps, table, begin, z)
     return found
 
 
@@ -65,13 +82,13 @@ def refitted(
     z: Floats, mass: Floats, share: Floats, centre: Floats, width: Floats, widths: tuple[float, float], rounds: int
 ) -> tuple[Floats, Floats, Floats]:
     """As `plain.refitted`."""
-    found: tuple[Floats, Floats, Floats] = (_compiled or plain).refitted(z, mass, share, centre, width, widths, rounds)
+    found: tuple[Floats, Floats, Floats] = _plain().refitted(z, mass, share, centre, width, widths, rounds)
     return found
 
 
 def pooled(values: Singles, levels: Ints, sizes: Ints, effects: Floats, pooling: float) -> Floats:
     """As `plain.pooled`."""
-    found: Floats = (_compiled or plain).pooled(values, levels, sizes, effects, pooling)
+    found: Floats = _plain().pooled(values, levels, sizes, effects, pooling)
     return found
 
 
@@ -79,4 +96,4 @@ def dealt(
     rows: Ints, tokens: Floats, first: Singles, speed: Singles, least: float, *columns: NDArray[np.floating[Any]]
 ) -> None:
     """As `plain.dealt`."""
-    (_compiled or plain).dealt(rows, tokens, first, speed, least, *columns)
+    _plain().dealt(rows, tokens, first, speed, least, *columns)

@@ -12,7 +12,7 @@ from latprof.classes import dataclass
 from latprof.estimate import backend
 from latprof.estimate.evidence import Evidence
 from latprof.estimate.likelihood import Shapes, costs, effects, of_context
-from latprof.estimate.sums import NUMBERS, Problem, Step
+from latprof.estimate.problem import NUMBERS, Problem, Step
 from latprof.estimate.table import LOG_MIDDLES, straight
 from latprof.estimate.values import Parameters
 

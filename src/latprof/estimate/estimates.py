@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.estimate.facts import Facts
 from latprof.estimate.group import Factor, Group, fit_group, read_group
-from latprof.estimate.observe import AGENTS, Subject, usable
+from latprof.estimate.observe import AGENTS, Subject, spread_out, usable
 from latprof.estimate.sample import settled
 from latprof.estimate.shelf import Arrays, Noting, Shelf
 from latprof.estimate.values import ATOMS, PROBABILITIES, Readings
@@ -134,13 +134,13 @@ def estimate(
     single, parts = len(trace) > _DOUBLE_CALLS, _by_model(trace)
     columns, processes = _room(trace, min(processes, len(parts)), single=single)
     number = np.full(len(trace), -1, dtype=np.int64)
-    ready = usable(trace)
+    ready, is_spread = usable(trace), spread_out(trace)
     for place, (_, _, rows) in enumerate(parts):
         number[rows] = place
 
     def read(part: _Part, shelf: Shelf | None = shelf) -> Group:
         agent, model, rows = part
-        subject = Subject.of(trace, rows[ready[rows]])
+        subject = Subject.of(trace, rows[ready[rows]], is_spread)
         factors = _factors(trace, subject, over_time=over_time)
         blank = Group(agent, model, len(rows), len(subject), subject.sessions())
         facts = None if shelf is None else Facts(shelf, subject, (agent, model))
@@ -227,6 +227,13 @@ def _by_model(trace: Trace) -> list[_Part]:
     agents, models = trace.codes("agent"), trace.codes("model")
     found: dict[tuple[str, str], Ints] = {}
     for agent in sorted(AGENTS & set(agents.categories)):
+        if agents.is_one:
+            counts = np.bincount(models.codes + 1)[1:]
+            found |= {
+                (agent, models.categories[code]): np.flatnonzero(models.codes == code)
+                for code in np.flatnonzero(counts).tolist()
+            }
+            break
         own = agents.codes == agents.categories.index(agent)
         for code in np.flatnonzero(np.bincount(models.codes[own] + 1)[1:]).tolist():
             found[agent, models.categories[code]] = np.flatnonzero(own & (models.codes == code))
@@ -240,9 +247,12 @@ def _factors(trace: Trace, subject: Subject, *, over_time: bool) -> tuple[Factor
     old = settled(len(rows))
     periods = min(old // _PERIOD_CALLS, _MOST_PERIODS) if over_time else 0
     if periods >= 2:
-        place = np.empty(len(rows), dtype=np.int64)
-        place[subject.in_time()] = np.arange(len(rows))
-        level = np.minimum(place * periods // old, periods - 1)
+        # Of calls in time, the one of place k is of part k * periods // old: here that begins.
+        begins = [-(-part * old // periods) for part in range(periods)]
+        level = np.repeat(np.arange(periods), np.diff([*begins, len(rows)]))
+        if not subject.is_in_time:
+            ordered, level = level, np.empty(len(rows), dtype=np.int64)
+            level[subject.in_time()] = ordered
         factors.append(Factor("time", level, tuple(f"part {k + 1} of {periods}" for k in range(periods))))
     return tuple(factor for factor in factors if len(factor.names) > 1)
 

@@ -18,7 +18,7 @@ from latprof.estimate.evidence import Evidence
 from latprof.estimate.likelihood import Shapes, shifts, sizes
 from latprof.estimate.mixture import Mixture
 from latprof.estimate.ordered import quantiles
-from latprof.estimate.sums import Step
+from latprof.estimate.problem import Step
 from latprof.estimate.table import LOG_MIDDLES
 from latprof.estimate.values import POOLING_CALLS, Parameters
 

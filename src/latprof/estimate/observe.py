@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,31 +77,42 @@ def usable(trace: Trace) -> NDArray[np.bool_]:
     )
 
 
+def spread_out(trace: Trace) -> NDArray[np.bool_]:
+    """Calls of which the time between blocks can be used, of all calls of a trace."""
+    sent = trace.numbers["sent_at"]
+    first, last = (trace.numbers[name] - sent for name in ("first_block_at", "last_output_at"))
+    return _spread(first, last, trace.counts_of_blocks(), trace.flag("burst"))
+
+
 @dataclass(slots=True)
 class Subject:
     """The calls of one model, by their rows in the trace; observed are only those that are asked for.
 
-    `sent_at` are their send times.
+    `sent_at` are their send times. `is_spread` says of all calls of the trace what `spread_out` does, where known.
     """
 
     trace: Trace
     rows: Ints
     sent_at: Floats
+    is_spread: NDArray[np.bool_] | None = None
     _is_telling: bool | None = None
 
     @classmethod
-    def of(cls, trace: Trace, rows: Ints) -> Subject:
+    def of(cls, trace: Trace, rows: Ints, is_spread: NDArray[np.bool_] | None = None) -> Subject:
         """These calls."""
-        return cls(trace, rows, trace.numbers["sent_at"].take(rows))
+        return cls(trace, rows, trace.numbers["sent_at"].take(rows), is_spread)
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def is_in_time(self) -> bool:
+        """Whether the calls are in the order of time, as they are most often."""
+        return bool((self.sent_at[1:] >= self.sent_at[:-1]).all())
+
     def in_time(self) -> Ints:
-        """The places of the calls in the order of time; most often they are in it."""
-        if (self.sent_at[1:] >= self.sent_at[:-1]).all():
-            return np.arange(len(self))
-        return np.argsort(self.sent_at, kind="stable")
+        """The places of the calls in the order of time."""
+        return np.arange(len(self)) if self.is_in_time else np.argsort(self.sent_at, kind="stable")
 
     def sessions(self) -> int:
         """How many sessions the calls are of."""
@@ -114,9 +125,8 @@ class Subject:
 
     def spans(self) -> int:
         """Of how many calls the time between blocks can be used."""
-        trace, rows = self.trace, self.rows
-        first, last = (trace.numbers[name].take(rows) - self.sent_at for name in ("first_block_at", "last_output_at"))
-        return int(_spread(trace, rows, first, last, trace.counts_of_blocks(rows)).sum())
+        is_spread = spread_out(self.trace) if self.is_spread is None else self.is_spread
+        return int(np.count_nonzero(is_spread.take(self.rows)))
 
     def known(self) -> int:
         """Of how many calls the first token is stated."""
@@ -147,7 +157,7 @@ class Subject:
             row=rows,
             first_s=np.maximum(first, 1e-3),
             last_s=np.maximum(last, 1e-3),
-            spread=_spread(trace, rows, first, last, count),
+            spread=_spread(first, last, count, trace.flag("burst").take(rows)),
             known_s=np.where(known > 0, known, np.nan),
             header_s=np.maximum(trace.numbers["headers_at"].take(rows) - sent, 0.0),
             tokens=trace.numbers["output_tokens"].take(rows),
@@ -164,8 +174,10 @@ def observe(trace: Trace, rows: Ints) -> Observed:
     return Subject.of(trace, rows).observed(slice(None))
 
 
-def _spread(trace: Trace, rows: Ints, first: Floats, last: Floats, count: Ints) -> NDArray[np.bool_]:
-    return np.asarray((count > 1) & (last - first >= MIN_SPAN_S) & ~trace.flag("burst").take(rows) & (first > 0))
+def _spread(
+    first: Floats, last: Floats, count: NDArray[np.signedinteger[Any]], is_burst: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    return np.asarray((count > 1) & (last - first >= MIN_SPAN_S) & ~is_burst & (first > 0))
 
 
 def take(observed: Observed, rows: Ints) -> Observed:

@@ -1,7 +1,7 @@
 /* One group's percentiles with the score test of intervals.py, in plain C.
 
-   Nothing but + - * / and sqrt is computed, and sums are added in the order in which numpy adds them, so that the
-   results have the same bits as those of the Python code. No function needs Python. */
+   Nothing but + - * / and sqrt is computed (and Student's t, see there), and sums are added in the order in which numpy
+   adds them, so that the results have the same bits as those of the Python code. No function needs Python. */
 
 #ifndef LATPROF_GROUP_H
 #define LATPROF_GROUP_H
@@ -11,15 +11,13 @@
 #include <string.h>
 
 #include "_exact.h"
+#include "_student.h"
 
 #define MARKS 64
 #define PIECE 128
 #define MIN_TAIL_SESSIONS 5.0
 /* A sum of scores has a rounding error far below this part of the calls. */
 #define ROUNDING 1e-6
-
-/* The upper point of Student's t at so many degrees of freedom. */
-typedef double (*Point)(double *points, int64_t degrees);
 
 /* ---- sums of scores ---- */
 
@@ -96,7 +94,6 @@ typedef struct {
     int32_t *first, *below, *marks;
     double *expected, *points;
     double p, factor;
-    Point point;
 } Group;
 
 static inline double value_of(const Group *group, int64_t place) { return group->values[group->calls[place] >> 32]; }
@@ -161,7 +158,7 @@ static double excess(Group *group, int64_t rank) {
         double most = (double)(group->count - 1);
         degrees = degrees > 1 ? degrees : 1;
         degrees = degrees < most ? degrees : most;
-        limit = group->point(group->points, (int64_t)rint(degrees)) * sqrt(variance);
+        limit = known_point(group->points, (int64_t)rint(degrees)) * sqrt(variance);
     }
     return total < -limit ? total + limit : total > limit ? total - limit : 0.0;
 }

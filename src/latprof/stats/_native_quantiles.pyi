@@ -1,7 +1,7 @@
 from numpy import float32, float64, int32, int64, uint8
 from numpy.typing import NDArray
 
-__all__ = ["LAYOUT", "Groups", "drawn", "quantiles_of_rows"]
+__all__ = ["LAYOUT", "Groups", "drawn", "quantiles_of_rows", "upper_point"]
 
 LAYOUT: int
 
@@ -38,3 +38,4 @@ def drawn(values: NDArray[float32], ratio: float) -> NDArray[float64]: ...
 def quantiles_of_rows(
     values: NDArray[float32], chosen: NDArray[int32], asked: NDArray[float64]
 ) -> NDArray[float64]: ...
+def upper_point(degrees: int) -> float: ...

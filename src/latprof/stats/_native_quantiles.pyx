@@ -10,9 +10,7 @@ from libc.stdlib cimport free, malloc
 
 import numpy as np
 
-from latprof.stats.quantiles import student_t_quantile
-
-__all__ = ["LAYOUT", "Groups", "drawn", "quantiles_of_rows"]
+__all__ = ["LAYOUT", "Groups", "drawn", "quantiles_of_rows", "upper_point"]
 
 # To be compared with what the Python code expects, however old this file is.
 LAYOUT = 3
@@ -22,7 +20,6 @@ cdef int64_t MOST_PLACES = (1 << 31) - 1
 
 cdef extern from "_quantiles.h" nogil:
     int64_t VERY_MANY
-    ctypedef double (*Point)(double *points, int64_t degrees) noexcept nogil
     ctypedef struct Plan:
         const int32_t *cell
         const int32_t *sizes
@@ -46,10 +43,12 @@ cdef extern from "_quantiles.h" nogil:
         double *figures
         double *points
         int64_t room
-        Point point
     int64_t set_up(Desk *desk, const Plan *plan, char *memory)
     int64_t in_order(Order *order, const double *values, int64_t n)
     int measured_in "measured"(const Plan *plan, const double *values, char *memory, Wanted *wanted)
+
+cdef extern from "_student.h" nogil:
+    double upper_point_of "upper_point"(int64_t degrees)
 
 cdef extern from "_parts.h" nogil:
     int64_t AT_ONCE
@@ -63,15 +62,6 @@ cdef extern from "_parts.h" nogil:
     int answer_parts(const Question *asked, uint32_t *kept, int32_t *rows, double *answer)
 
 cdef object _empty = np.empty, _INT32 = np.int32, _INT64 = np.int64, _FLOAT64 = np.float64
-cdef object _student = student_t_quantile
-
-
-cdef double _point(double *points, int64_t degrees) noexcept nogil:
-    """The upper end of 95 % of Student's t; each is worked out once."""
-    if isnan(points[degrees]):
-        with gil:
-            points[degrees] = _student(0.975, degrees)
-    return points[degrees]
 
 
 cdef class _Memory:
@@ -158,7 +148,7 @@ cdef class Groups:
         wanted.least = &least[0] if quantiles else NULL
         wanted.chosen, wanted.bounded = &chosen[0], &bounded[0] if quantiles else NULL
         wanted.quantiles, wanted.calls, wanted.sessions = quantiles, &counts[0, 0], &counts[1, 0]
-        wanted.figures, wanted.points, wanted.room, wanted.point = &flat[0], &points[0], points.shape[0], _point
+        wanted.figures, wanted.points, wanted.room = &flat[0], &points[0], points.shape[0]
         cdef _Memory memory = _free(self.desks)
         cdef char *place = memory.of(set_up(&desk, &self.plan, NULL))
         with nogil:
@@ -216,6 +206,13 @@ cdef _Memory _free(list memories):
         return memories.pop()
     except IndexError:
         return _Memory()
+
+
+def upper_point(int64_t degrees):
+    """The upper end of 95 % of Student's t at so many degrees of freedom."""
+    if degrees < 1:
+        raise ValueError("no degree of freedom")
+    return upper_point_of(degrees)
 
 
 def drawn(const float[:, ::1] values, double ratio):

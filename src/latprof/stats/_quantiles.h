@@ -33,7 +33,6 @@ typedef struct {
     int64_t *calls, *sessions;
     double *figures, *points;
     int64_t room;
-    Point point;
 } Wanted;
 
 /* All that is worked with, which lies in one piece of memory. `have` counts the calls of each cell, `own` those of each
@@ -172,7 +171,7 @@ static void figures_of(Desk *desk, const Plan *plan, int64_t g, Wanted *wanted) 
         .values = desk->order.sorted, .calls = desk->dealt + desk->begin[g],
         .sizes = desk->sizes + plan->starts[g], .size = wanted->calls[g], .count = wanted->sessions[g],
         .first = desk->first, .below = desk->below, .marks = desk->marks, .expected = desk->expected,
-        .points = wanted->points, .point = wanted->point,
+        .points = wanted->points,
     };
     int is_marked = 0;
     for (int64_t k = 0; k < wanted->quantiles; k++) {

@@ -193,9 +193,9 @@ class Trace:
         characters, signature = self._view.some_sizes_of_blocks(several, names)
         return np.concatenate((lengths.compress(lengths > 0), signature[(characters > 0) & (signature > 0)]))
 
-    def counts_of_blocks(self, rows: Ints) -> Ints:
-        """How many blocks some calls have."""
-        return self._view.counts_of_blocks(rows)
+    def counts_of_blocks(self) -> NDArray[np.signedinteger[Any]]:
+        """How many blocks each call has."""
+        return self._view.counts_of_blocks()
 
     @derived
     def flags(self) -> Texts:

@@ -13,7 +13,7 @@ from latprof.trace.blocks import BlockSizes, BlockStore
 from latprof.trace.columns import CODED, INSTANTS, Columns
 from latprof.trace.derived import DERIVED
 from latprof.trace.origin import Origin
-from latprof.trace.pool import Codes, coded, codes_of
+from latprof.trace.pool import Codes, Coding, coded, codes_of
 from latprof.trace.stored import are_many
 
 __all__ = ["View", "order_in_time"]
@@ -111,10 +111,10 @@ class View:
         """Some sizes of the blocks of some of these calls."""
         return self.columns.blocks.some_sizes(rows if self.rows is None else self.rows[rows], names)
 
-    def counts_of_blocks(self, rows: Ints) -> Ints:
-        """How many blocks some of these calls have."""
-        counts = self.columns.blocks.counts.take(rows if self.rows is None else self.rows[rows])
-        return counts.astype(np.int64)
+    def counts_of_blocks(self) -> Coding:
+        """How many blocks each of these calls has."""
+        counts = self.columns.blocks.counts
+        return counts if self.rows is None else counts.take(self.rows)
 
     def with_texts(self, texts: Mapping[str, Codes]) -> View:
         """The same calls with other texts in some columns."""

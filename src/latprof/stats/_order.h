@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "_exact.h"
+
 #define DIGIT_BITS 11
 #define DIGIT_VALUES (1 << DIGIT_BITS)
 #define DIGITS 3
@@ -37,38 +39,45 @@ typedef struct {
     int shift, digits;
 } Shortened;
 
-/* Where the known values begin and end; zeros, which lie far from all others, do not count. Four at once: each of them
-   waits for the one before. How many are known comes back in `known`. */
-static Shortened shortened(const double *values, int64_t n, int64_t *known) {
+/* Where the known values begin and end; zeros lie far from all others and must not count: the lowest, the lowest above
+   zero and the highest, and how many there are. Four at once: each of them waits for the one before. */
+FOR_EACH_PROCESSOR static int64_t ends_of(const double *values, int64_t n, double *ends) {
     double low[4], positive[4], high[4];
-    int64_t count = 0, i = 0;
+    int64_t counts[4] = {0, 0, 0, 0}, whole = n / 4 * 4;
     for (int k = 0; k < 4; k++) low[k] = positive[k] = INFINITY, high[k] = -INFINITY;
-    while (i < n) {
-        int left = n - i < 4 ? (int)(n - i) : 4;
-        double four[4] = {NAN, NAN, NAN, NAN};
-        if (left == 4)
-            memcpy(four, values + i, sizeof four);
-        else
-            memcpy(four, values + i, left * sizeof *four);
+    for (int64_t i = 0; i < whole; i += 4)
         for (int k = 0; k < 4; k++) {
-            double value = four[k], above = value > 0 ? value : INFINITY;
-            count += value == value;
+            double value = values[i + k], above = value > 0 ? value : INFINITY;
+            counts[k] += value == value;
             low[k] = value < low[k] ? value : low[k];
             high[k] = value > high[k] ? value : high[k];
             positive[k] = above < positive[k] ? above : positive[k];
         }
-        i += left;
+    for (int64_t i = whole; i < n; i++) {
+        double value = values[i], above = value > 0 ? value : INFINITY;
+        counts[0] += value == value;
+        low[0] = value < low[0] ? value : low[0];
+        high[0] = value > high[0] ? value : high[0];
+        positive[0] = above < positive[0] ? above : positive[0];
     }
     for (int k = 1; k < 4; k++) {
         low[0] = low[k] < low[0] ? low[k] : low[0];
         high[0] = high[k] > high[0] ? high[k] : high[0];
         positive[0] = positive[k] < positive[0] ? positive[k] : positive[0];
     }
+    ends[0] = low[0], ends[1] = positive[0], ends[2] = high[0];
+    return counts[0] + counts[1] + counts[2] + counts[3];
+}
+
+/* How the keys of the known values become short. How many are known comes back in `known`. */
+static Shortened shortened(const double *values, int64_t n, int64_t *known) {
+    double ends[3];
+    int64_t count = ends_of(values, n, ends);
     *known = count;
     Shortened found = {0, 0, 0};
     if (!count) return found;
-    found.base = low[0] < 0 ? key_of(low[0]) : key_of(positive[0]) - 1;
-    uint64_t last = key_of(high[0]), range = last > found.base ? last - found.base : 0;
+    found.base = ends[0] < 0 ? key_of(ends[0]) : key_of(ends[1]) - 1;
+    uint64_t last = key_of(ends[2]), range = last > found.base ? last - found.base : 0;
     int bits = 0;
     while (bits < 64 && range >> bits) bits++;
     found.digits = bits > NEAR_BITS ? 3 : bits > DIGIT_BITS ? 2 : bits > 0;
@@ -77,17 +86,22 @@ static Shortened shortened(const double *values, int64_t n, int64_t *known) {
     return found;
 }
 
-static inline uint64_t short_of(double value, Shortened how) {
-    uint64_t key = key_of(value);
-    return (key > how.base ? key - how.base : 0) >> how.shift;
+/* The short keys of all values, anything for what is no number: worked out once, several at a time. */
+FOR_EACH_PROCESSOR static void shorten(const double *values, int64_t n, uint64_t base, int shift, uint32_t *keys) {
+    for (int64_t row = 0; row < n; row++) {
+        uint64_t key = key_of(values[row]);
+        keys[row] = (uint32_t)((key > base ? key - base : 0) >> shift);
+    }
 }
 
 /* How many of the short keys have each digit. */
-static void count_digits(const double *values, int64_t n, int64_t known, Shortened how, uint32_t (*counts)[DIGIT_VALUES]) {
+static void count_digits(
+    const double *values, const uint32_t *keys, int64_t n, int64_t known, Shortened how, uint32_t (*counts)[DIGIT_VALUES]
+) {
     memset(counts, 0, DIGITS * sizeof *counts);
     for (int64_t row = 0; row < n; row++) {
         if (known < n && isnan(values[row])) continue;
-        uint64_t key = short_of(values[row], how);
+        uint32_t key = keys[row];
         counts[0][key & (DIGIT_VALUES - 1)]++;
         counts[1][key >> DIGIT_BITS & (DIGIT_VALUES - 1)]++;
         if (how.digits == 3) counts[2][key >> 2 * DIGIT_BITS]++;
@@ -109,35 +123,33 @@ static int places_of(uint32_t *count, int64_t known) {
 /* Rows of the known values in order by the first digit of their short keys. With `more` the second digit comes along, in
    the bits that rows leave free: it is looked up for all of them in the next pass otherwise. */
 static void by_first_digit(
-    const double *values, int64_t n, int64_t known, Shortened how, uint32_t *count, uint32_t *rows, int more
+    const double *values, const uint32_t *keys, int64_t n, int64_t known, uint32_t *count, uint32_t *rows, int more
 ) {
     for (int64_t row = 0; row < n; row++) {
         if (known < n && isnan(values[row])) continue;
-        uint64_t key = short_of(values[row], how);
-        uint32_t second = more ? (uint32_t)(key >> DIGIT_BITS) << ROW_BITS : 0;
+        uint32_t key = keys[row], second = more ? key >> DIGIT_BITS << ROW_BITS : 0;
         rows[count[key & (DIGIT_VALUES - 1)]++] = second | (uint32_t)row;
     }
 }
 
 /* Rows in order by their short keys: they are in one of the two places in the end, which is told. */
 static uint32_t *rows_in_order(
-    const double *values, int64_t n, int64_t known, Shortened how, uint32_t *rows, uint32_t *others,
+    const double *values, int64_t n, int64_t known, Shortened how, uint32_t *keys, uint32_t *rows, uint32_t *others,
     uint32_t (*counts)[DIGIT_VALUES]
 ) {
     int more = how.digits == 2 && n <= (int64_t)1 << ROW_BITS;
-    count_digits(values, n, known, how, counts);
+    shorten(values, n, how.base, how.shift, keys);
+    count_digits(values, keys, n, known, how, counts);
     places_of(counts[0], known);
-    by_first_digit(values, n, known, how, counts[0], rows, more);
+    by_first_digit(values, keys, n, known, counts[0], rows, more);
     for (int digit = 1; digit < how.digits; digit++) {
         uint32_t *count = counts[digit], *swapped = rows;
         int is_needed = places_of(count, known);
         if (more) {
             for (int64_t i = 0; i < known; i++) others[count[rows[i] >> ROW_BITS]++] = rows[i] & ((1 << ROW_BITS) - 1);
         } else if (is_needed) {
-            for (int64_t i = 0; i < known; i++) {
-                uint64_t key = short_of(values[rows[i]], how);
-                others[count[key >> digit * DIGIT_BITS & (DIGIT_VALUES - 1)]++] = rows[i];
-            }
+            for (int64_t i = 0; i < known; i++)
+                others[count[keys[rows[i]] >> digit * DIGIT_BITS & (DIGIT_VALUES - 1)]++] = rows[i];
         } else
             continue;
         rows = others, others = swapped;
@@ -194,7 +206,7 @@ static int sorted_slowly(uint32_t *rows, double *sorted, const double *values, i
 
 /* What `in_order` works in, with room for `n` each. In the end `rows` are one of both halves. */
 typedef struct {
-    uint32_t *one, *other, *rows;
+    uint32_t *one, *other, *keys, *rows;
     double *sorted;
     uint32_t (*counts)[DIGIT_VALUES];
 } Order;
@@ -205,7 +217,7 @@ static int64_t in_order(Order *order, const double *values, int64_t n) {
     int64_t known;
     Shortened how = shortened(values, n, &known);
     order->rows = order->one;
-    if (known) order->rows = rows_in_order(values, n, known, how, order->one, order->other, order->counts);
+    if (known) order->rows = rows_in_order(values, n, known, how, order->keys, order->one, order->other, order->counts);
     if (!settled(order->rows, order->sorted, values, known) && !sorted_slowly(order->rows, order->sorted, values, n))
         return -1;
     return known;

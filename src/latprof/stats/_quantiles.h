@@ -57,10 +57,12 @@ static int64_t set_up(Desk *desk, const Plan *plan, char *memory) {
     int64_t used = 0, n = plan->n + 1, groups = plan->begins[plan->cuts], pairs = plan->starts[groups] + 1, most = 1;
     for (int64_t g = 0; g < groups; g++)
         if (plan->starts[g + 1] - plan->starts[g] > most) most = plan->starts[g + 1] - plan->starts[g];
-    /* Rows in order are not needed any more where calls are dealt out. */
-    desk->dealt = taken(memory, &used, most_abreast(plan->n) * n * sizeof *desk->dealt);
+    /* Rows in order, with what put them there, are not needed any more where calls are dealt out. */
+    int64_t dealt = most_abreast(plan->n) * n * sizeof *desk->dealt, ordered = 3 * n * sizeof *desk->order.one;
+    desk->dealt = taken(memory, &used, dealt > ordered ? dealt : ordered);
     desk->order.one = (uint32_t *)desk->dealt;
     desk->order.other = memory ? desk->order.one + n : NULL;
+    desk->order.keys = memory ? desk->order.one + 2 * n : NULL;
     desk->order.sorted = taken(memory, &used, n * sizeof *desk->order.sorted);
     desk->order.counts = taken(memory, &used, DIGITS * sizeof *desk->order.counts);
     desk->pairs = taken(memory, &used, n * sizeof *desk->pairs);

@@ -114,30 +114,36 @@ def second_run(place: Place, results: Results, logs: Path, times: int, *, is_mad
     """
     like = [] if is_made else sorted(logs.rglob("*.jsonl"))
 
-    def grown_by(seed: int, *options: str) -> tuple[Run, Run]:
+    def grown_by(seed: int, *arguments: str) -> tuple[Run, Run]:
         if is_made:
             speed_corpus.append(logs / _GROWN, _MB, seed=seed)
         else:
             speed_corpus.again(like, logs / _GROWN, _MB, seed=seed)
-        return _after_a_start(place, logs, *options)
+        return _after_a_start(place, *arguments)
 
     _fresh(place, logs)
-    second = [_after_a_start(place, logs) for _ in range(times)]
-    grown = [grown_by(1000 + number) for number in range(times)]
+    second = [_after_a_start(place, str(logs)) for _ in range(times)]
+    grown = [grown_by(1000 + number, str(logs)) for number in range(times)]
     for name, pairs in (("second run", second), ("after 1 MB more", grown)):
         beyond = _rows(results, name, pairs)
         results.promise(f"{name}: CPU above start-up at most 0.15 s", beyond, 0.15, "s")
-    _rows(results, "after 1 MB more, --json", [grown_by(2000 + number, "--json") for number in range(times)])
+    _rows(results, "after 1 MB more, --json", [grown_by(2000 + number, str(logs), "--json") for number in range(times)])
     for options in ((), ("--json",)):
         kept = place.run(*_ANALYZE, str(logs), *options).output
         plain = place.run(*_ANALYZE, str(logs), *options, "--no-cache").output
         words = f"different results with and without cache{', --json' if options else ''}"
         results.promise(words, float(plain != kept), 0, "")
+    with place.as_own(logs):
+        place.forget()
+        place.run(*_ANALYZE)
+        own = [grown_by(3000 + number) for number in range(times)]
+    beyond = _rows(results, "after 1 MB more in the agent's own place", own)
+    results.promise("the same in the agent's own place, with history", beyond, 0.15, "s")
 
 
-def _after_a_start(place: Place, logs: Path, *options: str) -> tuple[Run, Run]:
+def _after_a_start(place: Place, *arguments: str) -> tuple[Run, Run]:
     """A start and, right after it, a run."""
-    return place.run(*_ANALYZE, str(place.folder / "empty")), place.run(*_ANALYZE, str(logs), *options)
+    return place.run(*_ANALYZE, str(place.folder / "empty")), place.run(*_ANALYZE, *arguments)
 
 
 def _rows(results: Results, name: str, pairs: Sequence[tuple[Run, Run]]) -> float:

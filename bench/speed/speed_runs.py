@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -40,6 +41,7 @@ FLOORS: Final = {
     "lines, nothing decoded": _FLOOR.format(setup="", body="pass"),
     "byte cuts": _FLOOR.format(setup=_KEYS, body=_CUTS),
 }
+_AGENT: Final = "agent"
 IMPORTS: Final = {
     "python -c pass": "pass",
     "import typer": "import typer",
@@ -80,7 +82,19 @@ class Place:
         kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "SYSTEMROOT", "TMPDIR"}}
         source = str(Path(__file__).resolve().parents[2] / "src")
         own = {"HOME": home, "USERPROFILE": home, "LOCALAPPDATA": home, "XDG_CACHE_HOME": f"{home}/.cache"}
+        own["CLAUDE_CONFIG_DIR"] = str(self.folder / _AGENT)
         return kept | own | {"PYTHONPYCACHEPREFIX": str(self.folder / "byte-code"), "PYTHONPATH": source}
+
+    @contextmanager
+    def as_own(self, logs: Path) -> Iterator[None]:
+        """These logs as those in the agent's own place, which have a history, too."""
+        place = self.folder / _AGENT / "projects"
+        place.parent.mkdir()
+        place.symlink_to(logs)
+        try:
+            yield
+        finally:
+            shutil.rmtree(place.parent)
 
     def forget(self) -> None:
         """Leave nothing of earlier runs but the byte-code."""

@@ -95,11 +95,15 @@ class Asked:
         pairs = [parted(text) for text in paths]
         without_links = _Real()
         self._paths = [(tags, _pattern(plain, without_links)) for tags, plain in pairs if plain != "-"]
+        # What all paths that a pattern leads to begin with: most are told from them by that.
+        self._starts = tuple(os.sep.join(_fixed(pattern)) for _, pattern in self._paths)  # noqa: PTH118
 
     def tags(self, path: str) -> Tags | None:
         """The tags of the first path that leads to this one; None where none does."""
         if self._all:
             return NO_TAGS
+        if not path.startswith(self._starts):
+            return None
         parts = _parts(path)
         return next((tags for tags, pattern in self._paths if _leads(pattern, parts)), None)
 

@@ -247,8 +247,8 @@ class Memory:
         """The logs that were asked for and are not there; their tags are noted."""
         for key in self._entries.keys() - there.keys():
             path = path_of(key, self._home)
-            asked = self._asked.tags(path) if self._own.holds(*os.path.split(path)) else None
-            if asked is not None:
+            asked = self._asked.tags(path)
+            if asked is not None and self._own.holds(*os.path.split(path)):
                 self._tags[key] = asked
         return self._tags.keys() - there.keys()
 

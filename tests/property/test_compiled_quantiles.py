@@ -222,6 +222,17 @@ def test_quantiles_of_rows_are_those_of_all_their_values(
 
 
 @compiled
+@pytest.mark.parametrize("width", [1, 2, 11, 12, 13, 100, 341, 342, 512, 513, 1023, 1024])
+@pytest.mark.parametrize("n", [1, 2, 85, 86, 200])
+def test_rows_of_any_width_are_gone_through_to_the_last_value(n: int, width: int) -> None:
+    """Each value is there once, so that every rank has a value of its own."""
+    values = np.random.default_rng(width).permutation(n * width).astype(np.float32).reshape(n, width)
+    asked = [0.0, 0.25, 0.5, 0.999, 1.0]
+    found = quantiles_of_rows(values, np.ones(n, dtype=np.bool_), asked)
+    assert found == [float(np.quantile(np.arange(n * width, dtype=np.float64), probability)) for probability in asked]
+
+
+@compiled
 def test_a_value_that_is_no_number_is_larger_than_all() -> None:
     """Of 10 rows of 3 the values 0 to 29 without 13, and one that is none: the middle lies between 15 and 16."""
     values = np.arange(30, dtype=np.float32).reshape(10, 3)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import interrupt_main
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
+from functools import partial
+from operator import call
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -165,3 +168,46 @@ def test_what_is_read_is_the_same(tmp_path: Path) -> None:
     with in_python():
         two = read_inputs([str(tmp_path)])
     assert (one.problems, one.files_of_others, one.size_bytes) == (two.problems, two.files_of_others, two.size_bytes)
+
+
+def test_times_beyond_what_fits_are_told_as_python_tells_them(tmp_path: Path) -> None:
+    """In the year 2286 nanoseconds need more than 63 bits."""
+    for name, at_s in (("a", 10_000_000_000), ("b", 9_000_000_000), ("c", -9_000_000_000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "s.jsonl").write_bytes(b"{}\n")
+        os.utime(tmp_path / name / "s.jsonl", (at_s, at_s))
+    found = said(find([str(tmp_path)], formats()))
+    with in_python():
+        assert found == said(find([str(tmp_path)], formats()))
+
+
+def test_paths_that_are_too_long_are_told_of(tmp_path: Path) -> None:
+    """A folder may be reached step by step in which no file can be opened by its path."""
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(23):
+        made = os.open("f" * 150 + ".jsonl", os.O_CREAT | os.O_WRONLY, dir_fd=here)
+        os.close(made)
+        os.mkdir("d" * 200, dir_fd=here)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    found = find([str(tmp_path)], formats())
+    assert all(len(path) < 4096 for path in found.paths)
+    assert found.problems
+    with in_python():
+        assert said(find([str(tmp_path)], formats())) == said(found)
+
+
+def test_whoever_wants_to_stop_need_not_wait_for_all_folders(tmp_path: Path) -> None:
+    """A signal that came before is heard before the first folder is listed."""
+    (tmp_path / "s.jsonl").write_bytes(b"{}\n")
+    paths: list[str] = []
+    waiting = [(str(tmp_path), f"{tmp_path}/", str(tmp_path))]
+    walk = partial(compiled.gone_through, waiting, set(), {}, (".jsonl",), frozenset(), set(), paths, [])
+    each: Any = call
+    with pytest.raises(KeyboardInterrupt):
+        list(map(each, (interrupt_main, walk)))  # Python itself would hear of it between two lines
+    assert (paths, len(waiting)) == ([], 1)
+    walk()
+    assert paths == [str(tmp_path / "s.jsonl")]

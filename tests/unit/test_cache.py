@@ -15,6 +15,7 @@ from xxhash import xxh3_128
 
 from cached_values import got, put
 from latprof.store import cache as cache_module
+from latprof.store import version
 from latprof.store.cache import CACHE_FILE, Cache, Contents, remove
 from latprof.store.looks import Beginning, Look, Looks, digest_of, identity_of, is_fresh, still, watched
 from latprof.store.places import cache_folder, data_folder
@@ -30,6 +31,30 @@ def test_what_was_put_is_there_in_the_next_run_of_the_same_version(tmp_path: Pat
     assert got(Cache(tmp_path, b"1"), "a", "b", "c") == [b"x", b"", None]
     assert got(Cache(tmp_path, b"2"), "a") == [None]
     assert Cache(tmp_path, b"2").contents() == [Contents("thing", 2, 1)]
+
+
+def test_the_version_is_another_one_when_a_file_of_the_package_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another name, another size, another time of change: each is told, byte-code is not."""
+    (tmp_path / "sub").mkdir()
+    file = tmp_path / "sub" / "a.py"
+    file.write_bytes(b"1")
+    read = version._files.__wrapped__
+    known = [read(str(tmp_path))]
+    (tmp_path / "sub" / "a.pyc").write_bytes(b"1")
+    assert read(str(tmp_path)) == known[0]
+    file.write_bytes(b"12")
+    known.append(read(str(tmp_path)))
+    os.utime(file, ns=(0, 0))
+    known.append(read(str(tmp_path)))
+    file.rename(tmp_path / "sub" / "b.py")
+    known.append(read(str(tmp_path)))
+    told = set()
+    for lines in known:
+        monkeypatch.setattr(version, "_files", lambda _, lines=lines: lines)
+        told.add(version.code_version())
+    assert len(told) == 4
 
 
 def test_what_is_put_does_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,10 +16,11 @@ import opencode_rows as rows
 from claude_code_lines import T0, Log, text, usage
 from latprof.api import read, survey
 from latprof.errors import NothingReadable
-from latprof.formats import base
-from latprof.ingest import Reading, read_inputs
+from latprof.formats import base, formats
+from latprof.ingest import Reading, find, read_inputs
 from latprof.ingest.kept_history import Beside, beside, facts_of, prune
-from latprof.ingest.lost import lost_calls
+from latprof.ingest.lost import dated_at, lost_calls, span_of
+from latprof.ingest.remember import Memory
 from latprof.model import Call
 from latprof.report.history import beside_notes, history_notes
 from latprof.store.history import Change, History, HistoryError, Parts
@@ -155,6 +156,41 @@ def test_nothing_new_writes_nothing(home: Home) -> None:
     home.read()
     assert home.history.path.stat().st_mtime_ns == state.st_mtime_ns
     assert home.history.path.stat().st_size == state.st_size
+
+
+def test_what_was_learned_of_another_state_is_learned_anew(home: Home) -> None:
+    """A log is the same while number, size and time of change are; a link more to it changes nothing."""
+    home.read()
+    target = home.projects / "-srv-a/two.jsonl"
+    before = target.stat()
+
+    def wanted() -> list[bool]:
+        found = find([str(home.projects)], formats())
+        memory = Memory(home.history, formats(), [str(home.projects)])
+        wants = memory.look(found)
+        return [wants(place, 4) for place, path in enumerate(found.paths) if path == str(target)]
+
+    assert wanted() == [False]
+    os.link(target, home.path / "another name")
+    assert target.stat().st_ctime_ns >= before.st_ctime_ns
+    assert wanted() == [False]
+    target.write_bytes(log("two", 5, begin=1000))
+    os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert wanted() == [True]
+    target.write_bytes(log("two", 4, begin=1000))
+    os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert wanted() == [False]
+    os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000_000))
+    assert wanted() == [True]
+
+
+def test_a_call_without_a_date_has_none() -> None:
+    """Whatever else is said of it, and of the others."""
+    flags = [("no_date",), (), ("sidechain",), ("sidechain", "no_date")]
+    calls = [made(sent_at=100.0 + k, message_id=f"m{k}", flags=own) for k, own in enumerate(flags)]
+    assert [None if at != at else at for at in dated_at(Columns.of(calls)).tolist()] == [None, 101.0, 102.0, None]  # noqa: PLR0124
+    assert span_of(Columns.of(calls)) == (101.0, 102.0)
+    assert span_of(Columns.of(calls[:1])) == (None, None)
 
 
 def test_the_file_is_for_the_user_alone(home: Home) -> None:

@@ -43,6 +43,7 @@ def test_what_a_folder_holds(home: Path, folder: str) -> None:
     own, (holds, names) = Own([FORMAT]), FOLDERS[folder]
     place = str(home / folder)
     assert own.holds_any(place) == holds
+    assert own.holds_all(place) == ("x" in names)
     for name in ("x", "logs", "sessions", "history.jsonl"):
         assert own.holds(place, name) == (name in names or (holds and "x" in names)), name
 

@@ -62,32 +62,43 @@ static int ends_with(const char *name, int64_t length, const Suffix *suffixes, i
 #if defined(__unix__) || defined(__APPLE__)
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
+#include <time.h>
 #endif
 
-#ifdef DT_DIR
+#if defined(DT_DIR) && defined(PATH_MAX)
 #ifdef __APPLE__
-#define NS_OF(status, which) ((int64_t)(status).st_##which##timespec.tv_sec * 1000000000 + (status).st_##which##timespec.tv_nsec)
+#define TIME_OF(status, which) ((status).st_##which##timespec)
 #else
-#define NS_OF(status, which) ((int64_t)(status).st_##which##tim.tv_sec * 1000000000 + (status).st_##which##tim.tv_nsec)
+#define TIME_OF(status, which) ((status).st_##which##tim)
 #endif
+/* Seconds whose nanoseconds can be told: up to some time in the year 2262. */
+#define MOST_SECONDS (INT64_MAX / 1000000000 - 1)
 
 static int has_folders(void) { return 1; }
+
+static int can_be_told(struct timespec time) { return time.tv_sec <= MOST_SECONDS && time.tv_sec >= -MOST_SECONDS; }
+
+static int64_t ns_of(struct timespec time) { return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec; }
 
 /* Fills in what `name` in an open folder is; whether that is a plain file. */
 static int looked_at(int folder, const char *name, Entry *entry) {
     struct stat status;
     if (fstatat(folder, name, &status, 0) || !S_ISREG(status.st_mode)) return 0;
+    if (!can_be_told(TIME_OF(status, m)) || !can_be_told(TIME_OF(status, c))) return 0;
     entry->device = (int64_t)status.st_dev, entry->number = (uint64_t)status.st_ino;
     entry->size = (int64_t)status.st_size;
-    entry->modified_ns = NS_OF(status, m), entry->changed_ns = NS_OF(status, c);
+    entry->modified_ns = ns_of(TIME_OF(status, m)), entry->changed_ns = ns_of(TIME_OF(status, c));
     return 1;
 }
 
 /* The folders in a folder, and its files with one of these suffixes. Not plain is a folder with a link, with anything
-   else that is neither file nor folder, or one that cannot be listed: these want a closer look. */
+   else that is neither file nor folder, with paths that are too long or times that are too far, or one that cannot be
+   listed: these want a closer look. */
 static int listed(const char *path, const Suffix *suffixes, int64_t count, Listing *listing) {
     listing->count = listing->used = 0;
+    int64_t before = (int64_t)strlen(path) + 1;
     DIR *folder = opendir(path);
     int found = folder ? PLAIN : NOT_PLAIN;
     while (found == PLAIN) {
@@ -105,6 +116,10 @@ static int listed(const char *path, const Suffix *suffixes, int64_t count, Listi
             break;
         }
         if (item->d_type == DT_REG && !ends_with(name, length, suffixes, count)) continue;
+        if (before + length >= PATH_MAX) {
+            found = NOT_PLAIN;
+            break;
+        }
         Entry *entry = added(listing, name, length);
         if (!entry) {
             found = NO_MEMORY;

@@ -13,6 +13,7 @@ __all__ = ["IS_THERE", "gone_through"]
 cdef extern from "Python.h":
     str PyUnicode_DecodeFSDefaultAndSize(const char *text, Py_ssize_t size)
     bytes PyUnicode_EncodeFSDefault(object text)
+    int PyErr_CheckSignals() except -1
 
 cdef extern from "_folder.h" nogil:
     int NO_MEMORY, NOT_PLAIN
@@ -62,6 +63,7 @@ def gone_through(
             if real in visited:
                 waiting.pop()
                 continue
+            PyErr_CheckSignals()  # many folders on a slow disk take long
             text = PyUnicode_EncodeFSDefault(folder)
             if b"\0" in text:
                 return

@@ -251,7 +251,15 @@ def _walk(root: Path, suffixes: tuple[str, ...], found: Found, tags: Tags) -> No
         real_start = os.path.join(real, "")  # noqa: PTH118
         for name, is_link in sorted(folders, reverse=True):
             path = start + name
-            waiting.append((path, path + os.sep, os.path.realpath(path) if is_link else real_start + name))
+            waiting.append((path, path + os.sep, (is_link and _real(path)) or real_start + name))
+
+
+def _real(path: str) -> str | None:
+    """The path without links; None where it is gone by now."""
+    try:
+        return os.path.realpath(path)
+    except OSError:
+        return None
 
 
 def _listed(folder: str) -> tuple[list[tuple[str, bool]], list[str]]:

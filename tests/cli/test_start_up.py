@@ -14,10 +14,11 @@ import pytest
 import typer.main
 
 import latprof.cli
-from claude_code_lines import Log, text
+from claude_code_lines import Log, text, thinking
 from cli_run import Run
 from latprof.cli import app
 from latprof.config.files import FOLDER_VARIABLES
+from latprof.estimate import backend
 
 GROUP: Any = typer.main.get_command(app)
 FOLDER = Path(latprof.cli.__file__).parent
@@ -190,6 +191,21 @@ def test_analyze_leaves_the_other_chapters_alone(tmp_path: Path) -> None:
     assert not below(names, "timeline", "change", "check", "catalogue", "report.catalogue", "report.export")
     assert "latprof.formats.claude_code" in names
     assert not below(names, "formats.otlp", "formats.codex", "formats.langfuse")
+
+
+@pytest.mark.skipif(not backend.is_compiled(), reason="the estimator is not compiled here")
+def test_compiled_sums_need_no_python_sums(tmp_path: Path) -> None:
+    """A model is fitted, and calls are read by it."""
+    log = Log()
+    for number in range(60):
+        log.prompt(60 * number)
+        log.answer(60 * number + 2 + number % 7, f"msg_{number}", thinking(200 + 50 * (number % 9)))
+        log.answer(60 * number + 4 + number % 11, f"msg_{number}", text(40 + 20 * (number % 5)), stop="end_turn")
+    (tmp_path / "s.jsonl").write_bytes(log.data())
+    printed, names = loaded("analyze", ".", cwd=tmp_path)
+    assert printed.startswith("latprof: 60 calls")
+    assert {"latprof.estimate.model", "latprof.estimate.readings", "latprof.estimate._native_sums"} <= names
+    assert not below(names, "estimate.sums", "estimate.plain")
 
 
 def test_copies_of_calls_need_no_masked_arrays(tmp_path: Path) -> None:

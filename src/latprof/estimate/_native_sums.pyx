@@ -10,8 +10,7 @@ from libc.stdint cimport int64_t
 
 import numpy as np
 
-from latprof.estimate.plain import MOST_SWEEPS
-from latprof.estimate.problem import VERSION, Step
+from latprof.estimate.problem import MOST_SWEEPS, VERSION, Step
 
 __all__ = ["at_levels", "cumulative", "dealt", "descend", "pooled", "refitted", "step", "totals"]
 

@@ -227,16 +227,11 @@ def _by_model(trace: Trace) -> list[_Part]:
     agents, models = trace.codes("agent"), trace.codes("model")
     found: dict[tuple[str, str], Ints] = {}
     for agent in sorted(AGENTS & set(agents.categories)):
-        if agents.is_one:
-            counts = np.bincount(models.codes + 1)[1:]
-            found |= {
-                (agent, models.categories[code]): np.flatnonzero(models.codes == code)
-                for code in np.flatnonzero(counts).tolist()
-            }
-            break
-        own = agents.codes == agents.categories.index(agent)
-        for code in np.flatnonzero(np.bincount(models.codes[own] + 1)[1:]).tolist():
-            found[agent, models.categories[code]] = np.flatnonzero(own & (models.codes == code))
+        own = None if agents.is_one else agents.codes == agents.categories.index(agent)
+        codes = models.codes if own is None else models.codes[own]
+        for code in np.flatnonzero(np.bincount(codes + 1)[1:]).tolist():
+            here = models.codes == code
+            found[agent, models.categories[code]] = np.flatnonzero(here if own is None else own & here)
     return [(*key, rows) for key, rows in found.items()]
 
 

@@ -80,8 +80,9 @@ def usable(trace: Trace) -> NDArray[np.bool_]:
 def spread_out(trace: Trace) -> NDArray[np.bool_]:
     """Calls of which the time between blocks can be used, of all calls of a trace."""
     sent = trace.numbers["sent_at"]
-    first, last = (trace.numbers[name] - sent for name in ("first_block_at", "last_output_at"))
-    return _spread(first, last, trace.counts_of_blocks(), trace.flag("burst"))
+    with np.errstate(all="ignore"):  # calls that nobody asks for may have any numbers
+        first, last = (trace.numbers[name] - sent for name in ("first_block_at", "last_output_at"))
+        return _spread(first, last, trace.counts_of_blocks(), trace.flag("burst"))
 
 
 @dataclass(slots=True)

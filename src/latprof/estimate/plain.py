@@ -11,13 +11,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MOST_SWEEPS", "cumulative", "dealt", "descend", "exponential", "pooled", "refitted"]
+from latprof.estimate.problem import MOST_SWEEPS
+
+__all__ = ["cumulative", "dealt", "descend", "exponential", "pooled", "refitted"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-MOST_SWEEPS: Final = 300
 _ROOT_HALF: Final = math.sqrt(0.5)
 _MOST_POWER: Final = 700.0
 # Powers of 2 and what is left of them; the logarithm of 2 in two parts, of which the first has room for a factor.

@@ -1,4 +1,4 @@
-"""What the sums over the cells of the speed grid take and give, compiled or not."""
+"""What compiled and Python code of the estimator share: what the sums over the speed grid take and give, and limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from latprof.classes import dataclass
 from latprof.estimate.evidence import COLUMNS
 from latprof.estimate.table import LAYOUT
 
-__all__ = ["NUMBERS", "VERSION", "Problem", "Step"]
+__all__ = ["MOST_SWEEPS", "NUMBERS", "VERSION", "Problem", "Step"]
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -23,6 +23,8 @@ NUMBERS: Final = (
 )  # fmt: skip
 # To be compared with what was compiled.
 VERSION: Final = (2, COLUMNS[: COLUMNS.index("tokens")], NUMBERS, LAYOUT)
+# Rounds in which `descend` goes through its coordinates.
+MOST_SWEEPS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from latprof.model import BLOCK_TYPES
 from latprof.trace import Trace
 from latprof.trace.pool import numbered
 
-__all__ = ["AGENTS", "Observed", "Subject", "observe", "take", "usable"]
+__all__ = ["AGENTS", "Observed", "Subject", "observe", "spread_out", "take", "usable"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,8 +7,11 @@ import gc
 import os
 import sys
 import threading
+from typing import Final
 
 __all__ = ["run"]
+
+_INTERRUPTED: Final = 130
 
 
 def run() -> None:
@@ -16,7 +19,18 @@ def run() -> None:
 
     The interpreter would free every object one by one first, which takes a tenth of the time of a small command. All
     else that it does at the end is done here; where more may depend on it, it ends as ever.
+
+    Ctrl-C is told in a word also while modules load and while an earlier one ends the program.
     """
+    try:
+        _run()
+    except KeyboardInterrupt:
+        _let_ctrl_c_end_it()
+        os.write(2, b"latprof: stopped.\n")
+        sys.exit(_INTERRUPTED)
+
+
+def _run() -> None:
     gc.disable()  # what is loaded stays: nothing to collect yet
     from latprof.cli import main
 
@@ -27,7 +41,16 @@ def run() -> None:
         code = 0 if end.code is None else end.code
         if isinstance(code, int) and 0 <= code <= 255 and not _somebody_waits() and _nothing_is_left():
             os._exit(code)
+        if code == _INTERRUPTED:
+            _let_ctrl_c_end_it()
         raise
+
+
+def _let_ctrl_c_end_it() -> None:
+    """At once: while the interpreter ends, it would print a trace-back."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _somebody_waits() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,46 @@ def test_temporary_folders_vanish(tmp_path: Path) -> None:
     before = f"import tempfile; kept = tempfile.TemporaryDirectory(dir={str(tmp_path)!r}); open(kept.name + '/a', 'w')"
     assert ended("--version", before=before).returncode == 0
     assert not list(tmp_path.iterdir())
+
+
+# What stands for Ctrl-C: the moment is the test's.
+STOP = "import atexit, sys, latprof.cli as cli\ndef stop(*_): raise KeyboardInterrupt\n"
+WHILE_LOADING = (
+    "import sys\n"
+    "class Stop:\n"
+    "    def find_spec(self, name, *_):\n"
+    "        if name == 'latprof.cli': raise KeyboardInterrupt\n"
+    "sys.meta_path.insert(0, Stop())"
+)
+WHILE_TOLD = f"{STOP}cli._run = cli._fail = stop"
+AFTER_IT_WAS_TOLD = f"{STOP}cli._run = atexit._run_exitfuncs = stop\ncli.typer.echo = lambda *_, **__: None"
+
+
+@pytest.mark.parametrize("before", [WHILE_LOADING, WHILE_TOLD, AFTER_IT_WAS_TOLD])
+def test_ctrl_c_is_told_once_whenever_it_comes(before: str, tmp_path: Path) -> None:
+    """And shows no trace-back, and what is to be called at the end is called."""
+    kept = f"import tempfile; kept = tempfile.TemporaryDirectory(dir={str(tmp_path)!r})\n"
+    done = ended("budget", FIXTURE, before=kept + before)
+    assert done.stderr == "latprof: stopped.\n"
+    assert done.returncode == 130
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+def test_ctrl_c_while_the_interpreter_ends() -> None:
+    """Ends it at once, as if nobody listened to the signal."""
+    before = (
+        f"{STOP}cli._run = stop\n"
+        "import os, signal, threading\n"
+        "def last():\n"
+        "    while signal.getsignal(signal.SIGINT) is not signal.SIG_DFL: pass\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    threading.Event().wait()\n"
+        "threading.Thread(target=last).start()"
+    )
+    done = ended("--version", before=before, timeout=60)
+    assert done.stderr == "latprof: stopped.\n"
+    assert done.returncode == -signal.SIGINT
 
 
 def test_another_thread_may_finish() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from _thread import interrupt_main
 from collections.abc import Iterator
@@ -206,8 +207,12 @@ def test_whoever_wants_to_stop_need_not_wait_for_all_folders(tmp_path: Path) -> 
     waiting = [(str(tmp_path), f"{tmp_path}/", str(tmp_path))]
     walk = partial(compiled.gone_through, waiting, set(), {}, (".jsonl",), frozenset(), set(), paths, [])
     each: Any = call
-    with pytest.raises(KeyboardInterrupt):
-        list(map(each, (interrupt_main, walk)))  # Python itself would hear of it between two lines
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job hears no Ctrl-C
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(map(each, (interrupt_main, walk)))  # Python itself would hear of it between two lines
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (paths, len(waiting)) == ([], 1)
     walk()
     assert paths == [str(tmp_path / "s.jsonl")]

@@ -295,6 +295,8 @@ def exit_codes() -> str:
         "An error is one sentence on standard error: what, where, and what to do. `latprof --debug COMMAND …` shows",
         "the trace-back. The names are those of `latprof.errors`, for use as a library.\n",
         *_table("code", "error", "meaning", rows=rows),
+        "\nCtrl-C ends a command with one line and code 130, `watch` with 0. A second one may end it at once, by the",
+        "signal.",
     )
 
 

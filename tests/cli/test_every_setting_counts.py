@@ -27,7 +27,7 @@ OWNED = ("analyze", "@mac=logs", "--json", "--by")
 COMPARE = ("compare", "logs", "--against", "hosted", "--json")
 SIMULATE = (
     "simulate", "logs", "--cluster", "cellar", "--model", "qwen3-coder-30b-a3b", "--draws", "2", "--hours", "0.1",
-    "--json",
+    "--engineers", "2", "--json",
 )  # fmt: skip
 CHECK = ("check", "logs", "--json")
 LATER = ("check", "after.jsonl", "--json")

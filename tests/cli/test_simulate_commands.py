@@ -57,9 +57,9 @@ def test_simulate_as_json_has_every_figure_with_its_band(run: Run) -> None:
 
 def test_the_same_question_has_the_same_answer(run: Run) -> None:
     """Draws depend on nothing but their number, not on how many processes share the work."""
-    question = ("simulate", CALLS, "--gpu", "2xH100", "--model", "Qwen3-Coder-Next", "--json", "--hours", "0.1")
-    one = run(*question, "--draws", "5", "--jobs", "1")
-    two = run(*question, "--draws", "5", "--jobs", "2")
+    question = ("simulate", CALLS, "--gpu", "2xH100", "--model", "Qwen3-Coder-Next", "--engineers", "4", "--json")
+    one = run(*question, "--hours", "0.1", "--draws", "5", "--jobs", "1")
+    two = run(*question, "--hours", "0.1", "--draws", "5", "--jobs", "2")
     assert one.returncode == 0, one.stderr.decode()
     assert one.stdout == two.stdout
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import Annotated, ClassVar, Final, NoReturn
@@ -95,9 +94,6 @@ def main() -> None:
     """Run the program; a user's mistake becomes one sentence on standard error and an exit code."""
     _hide_rich_from_completion()
     _keep_to_one_thread()
-    # Hardly any object of latprof lies in a cycle, and to look for them each time that 700 more are there costs a
-    # third of the time where millions are made. A start alone makes 70,000 that stay.
-    gc.set_threshold(200_000, 10, 50)
     try:
         code = _run()
         caching.wait()

@@ -177,6 +177,19 @@ def test_errors_of_the_model_are_weighted_by_calls() -> None:
     assert estimates.errors_of_counts("ttft_s", (0.5,), np.array([0, 0, 4])) == [0.0]
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_mean_of_a_call_is_that_of_its_values(kind: type[np.floating[Any]]) -> None:
+    """Whatever lies between the rows; of a call of which nothing is known nothing is said."""
+    random = np.random.default_rng(2)
+    every = random.lognormal(1.0, 2.0, (600, 23)).astype(kind)
+    every[7], every[8, 3] = np.nan, np.nan
+    for values in (every, every[::4], every[:, 1:6], np.asfortranarray(every)):
+        found = Estimates({"ttft_s": values}, {}, np.zeros(len(values), dtype=np.int64), {}, ()).means("ttft_s")
+        expected = [math.fsum(row) / len(row) for row in values.astype(np.float64).tolist()]
+        assert found.tolist() == [pytest.approx(value, rel=1e-6, nan_ok=True) for value in expected]
+        assert np.isnan(found).sum() >= 1
+
+
 def _tool_blocks() -> tuple[Any, ...]:
     from latprof.model import Block
     from made_calls import NOON

@@ -162,16 +162,22 @@ def analyze(
     if method in {"best", "estimate"}:
         loaded = with_estimates(loaded)
     trace, reading = loaded.trace, loaded.reading
-    groupings = ((), tuple(dict.fromkeys(by))) if by else ((), *_unasked(trace))
+    asked = bool(by)
+    groupings = ((), tuple(dict.fromkeys(by))) if asked else ((), *_unasked(trace))
 
     def is_wanted(by: tuple[str, ...], metric: Metric, kind: Kind) -> bool:
-        return is_shown(by, metric, kind, method)
+        return is_shown(by, metric, kind, method, asked=asked)
 
     found = (
         summaries(trace, groupings, quantiles=quantiles, tz=tz)
         if whole
         else summaries(
-            trace, shown_groupings(groupings), quantiles=quantiles, tz=tz, wanted=is_wanted, bounded=bounded(quantiles)
+            trace,
+            shown_groupings(groupings, asked=asked),
+            quantiles=quantiles,
+            tz=tz,
+            wanted=is_wanted,
+            bounded=bounded(quantiles),
         )
     )
     shown = tuple(of_method(item, method) for item in found)
@@ -192,6 +198,7 @@ def analyze(
         method=method,
         groups=loaded.groups,
         whole=whole,
+        asked=asked,
     )
 
 

@@ -489,3 +489,17 @@ def test_hostile_names_do_no_harm_in_any_format(run: Run, tmp_path: Path) -> Non
     assert json.loads(run("analyze", "logs", *groups, "--json").stdout)["calls"] == len(NAMES)
     lines = run("export", "logs", "--format", "jsonl")
     assert [json.loads(line)["model"] for line in lines.stdout.splitlines()][:3] == list(NAMES.values())[:3]
+
+
+@pytest.mark.parametrize("keys", ["trigger", "model", "trigger,model", "agent,trigger,model", "version"])
+def test_what_is_asked_for_is_shown_whole(run: Run, keys: str) -> None:
+    """Unasked, tables leave out what does not differ by them; of a grouping that was asked for there is all."""
+    text = run("analyze", FIXTURES, "--by", keys).stdout.decode()
+    name = " and ".join(keys.split(","))
+    for title in (
+        "Waiting by {}, in seconds",
+        "Generation speed by {}, in tokens per second",
+        "Sizes by {}, in tokens",
+    ):
+        assert title.format(name) in text
+    assert "Sizes by" not in run("analyze", FIXTURES).stdout.decode()

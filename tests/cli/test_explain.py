@@ -51,6 +51,8 @@ def test_one_call_by_its_id(run: Run, calls: Path) -> None:
     found = json.loads(run("explain", str(calls), "--call", "msg_m-s1-0-0", "--json").stdout)["call"]
     assert found["call_id"].startswith("claude-code/msg_m-s1-0-0/")
     assert {item["kind"] for item in found["figures"]} == {"estimate", "bound", "as_logged"}
+    kinds = {item["metric"]: item["kind"] for item in found["figures"]}
+    assert (kinds["wall_s"], kinds["wall_tps"]) == ("bound", "bound")
     for wrong, words in (("nothing", b"No call has"), ("msg_m-s1-0", b"calls have"), (" ", b"--call is empty")):
         done = run("explain", str(calls), "--call", wrong)
         assert done.returncode == 2
@@ -85,3 +87,21 @@ def test_an_export_holds_estimates_and_can_be_read_again(run: Run, calls: Path, 
     )
     first, second = (json.loads(run("analyze", str(path), "--json").stdout)["metrics"] for path in (calls, again))
     assert first == second
+
+
+def test_spans_hold_what_estimates_rest_on(run: Run, calls: Path, tmp_path: Path) -> None:
+    """Sizes of blocks are attributes of their events, so what is read back is estimated as before."""
+    again = tmp_path / "again.otlp.json"
+    assert run("export", str(calls), "-o", str(again)).returncode == 0
+    of_logs, of_spans = (
+        {
+            (row["metric"], row["kind"]): (row["n"], {p: value for p, value in row["quantiles"].items() if value})
+            for row in json.loads(run("analyze", str(path), "--json").stdout)["metrics"]
+            if row["metric"] in {"ttft_s", "decode_tps"} and not row["group"]
+        }
+        for path in (calls, again)
+    )
+    assert set(of_logs) >= {("ttft_s", "estimate"), ("decode_tps", "estimate")}
+    assert of_spans.keys() == of_logs.keys()
+    for key, (n, quantiles) in of_logs.items():
+        assert of_spans[key] == (n, pytest.approx(quantiles, rel=0.01))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from latprof.model import Block, Call
+from latprof.stats import Filters, keep
 from latprof.timeline import (
     Budget,
     budgets,
@@ -54,6 +55,38 @@ def test_a_call_is_waiting_then_decoding() -> None:
     assert spent(item) == {("first_token", None): 1.0, ("decode", None): 3.0, ("agent", None): 0.5}
     assert item.wall_s == pytest.approx(4.5)
     assert [share.by_kind for share in total([item])][:2] == [{"exact": 1.0}, {"exact": 3.0}]
+
+
+def test_time_before_which_filters_left_out_calls_is_unknown() -> None:
+    """A tool ends after a minute; the person then goes away for a day, which no tool and nobody may be charged with."""
+    first = made(1, trigger="user", blocks=(tool("Edit", NOON + 4, NOON + 64),))
+    second = after(2, NOON + 64.2)
+    back = made(3, at=NOON + 86_400, trigger="user", blocks=(tool("Read", NOON + 86_404, NOON + 86_405),))
+    last = after(4, NOON + 86_405.2)
+    trace = trace_of(first, second, back, last)
+    assert {name for name, _ in spent(only(first, second, back, last))} >= {"away", "tool"}
+    for wanted, left in ((("tool_result",), 2), (("user",), 1)):
+        (found,) = budgets(keep(trace, Filters(triggers=wanted)))
+        seconds = spent(found)
+        assert found.gaps == left
+        assert ("away", None) not in seconds
+        assert sum(value for (name, _), value in seconds.items() if name == "tool") <= 61.0
+        assert seconds["unknown", None] > 86_000
+        assert sum(seconds.values()) == pytest.approx(found.wall_s)
+    (found,) = budgets(keep(trace, Filters(until=NOON + 3600)))
+    assert (found.gaps, ("unknown", None) in spent(found)) == (0, False)
+
+
+def test_calls_on_the_side_that_are_left_out_leave_no_gap() -> None:
+    """Nor do those of another agent, nor of another session."""
+    main = made(1, trigger="user"), made(5, at=NOON + 600, trigger="user")
+    others = (
+        made(2, at=NOON + 300, model="small", flags=("side_call",)),
+        made(3, at=NOON + 300, model="small", agent_id="a1"),
+        made(4, at=NOON + 300, model="small", session_id="other"),
+    )
+    (found,) = budgets(keep(trace_of(*main, *others), Filters(models=("model-*",))))
+    assert (found.gaps, ("away", None) in spent(found)) == (0, True)
 
 
 def test_calls_without_date_or_session_and_load_tests_are_in_no_sum() -> None:

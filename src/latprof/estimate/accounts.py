@@ -168,11 +168,14 @@ def _blocks(one: Trace, sent: float | None, tokens: list[float]) -> tuple[BlockR
 
 
 def _figures(one: Trace) -> tuple[Figure, ...]:
+    of_wall: Kind = "exact" if one.wall_exactly[0] else "bound"
     found = [
         _figure(one, "ttft_s", "s"),
         Figure("first_block_s", "s", "bound", _number(one, "first_block_s")),
         Figure("as_logged_ttft_s", "s", "as_logged", _number(one, "as_logged_ttft_s")),
+        Figure("wall_s", "s", of_wall, _number(one, "wall_s")),
         _figure(one, "decode_tps", "tok/s"),
+        Figure("wall_tps", "tok/s", of_wall, _number(one, "wall_tps")),
         Figure("as_logged_decode_tps", "tok/s", "as_logged", _number(one, "as_logged_decode_tps")),
     ]
     return tuple(item for item in found if item.value is not None)

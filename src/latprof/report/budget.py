@@ -23,6 +23,10 @@ _AT_ONCE: Final = (
     "at once: the same waiting with each instant counted once, also where several sessions wait."
 )
 # Heads of a narrow table, in this order.
+_OF_MODEL: Final[dict[Activity, str]] = {
+    "first_token": "waiting for the first token", "decode": "decoding", "model": "not told apart",
+}  # fmt: skip
+_BESIDE_MODEL: Final[dict[str, Activity]] = {"tools": "tool", "unknown": "unknown"}
 _HEADS: Final[dict[str, tuple[Activity, ...]]] = {
     "first token": ("first_token",),
     "decoding": ("decode",),
@@ -68,7 +72,10 @@ def budget_document(
             sections.append(Section(f"By {key}", (_group_table(key, shares),)))
     if weeks:
         sections.append(Section("By engineer and week", (week_table(weeks),)))
-    texts = (_working(whole, wall_s), *(_slow(item) for item in slow), _missing(left_out), _LEGEND if items else "")
+    texts = (
+        _working(whole, wall_s), *(_slow(item) for item in slow), _filtered(items), _missing(left_out),
+        _LEGEND if items else "",
+    )  # fmt: skip
     notes = [Note(text) for text in texts if text]
     sections.append(Section("In words", tuple(notes)))
     return Document(
@@ -193,10 +200,23 @@ def _working(shares: Sequence[Share], wall_s: float) -> str:
     def part(*names: Activity) -> str:
         return format_share(sum(share.seconds for share in shares if share.activity in names) / busy)
 
+    # What has no time is not told of: of some logs it is not known.
+    found = {share.activity for share in shares if share.seconds}
+    inner = ", ".join(f"{part(name)} {words}" for name, words in _OF_MODEL.items() if name in found)
+    said = [f"the model takes {part(*WAITING_FOR_MODEL)} of them ({inner})"] if inner else []
+    said += [f"{name} {part(activity)}" for name, activity in _BESIDE_MODEL.items() if activity in found]
+    if not said:
+        return ""
+    return f"Without the time in which a person was away or asked, {format_duration(busy)} remain: {', '.join(said)}."
+
+
+def _filtered(items: Sequence[Budget]) -> str:
+    between = sum(item.gaps for item in items)
+    if not between:
+        return ""
     return (
-        f"Without the time in which a person was away or asked, {format_duration(busy)} remain: the model takes "
-        f"{part(*WAITING_FOR_MODEL)} of them ({part('first_token')} waiting for the first token, {part('decode')} "
-        f"decoding, {part('model')} not told apart), tools {part('tool')}, unknown {part('unknown')}."
+        f"Filters left out calls in the middle of sessions, before {format_counted(between, 'call')}: what was done in "
+        "their place counts as unknown."
     )
 
 

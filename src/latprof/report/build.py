@@ -73,18 +73,19 @@ def build_document(analysis: Analysis, *, list_problems: bool = False) -> Docume
     return Document(analysis_title(analysis), tuple(sections), data, grid)
 
 
-def shown_groupings(groupings: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+def shown_groupings(groupings: Iterable[tuple[str, ...]], *, asked: bool) -> tuple[tuple[str, ...], ...]:
     """Those that a document for people says anything of: all calls, and groupings with tables."""
-    return tuple(by for by in groupings if not by or _tables_by(by))
+    return tuple(by for by in groupings if not by or _tables_by(by, asked=asked))
 
 
-def is_shown(by: tuple[str, ...], metric: Metric, kind: Kind, method: Method) -> bool:
+def is_shown(by: tuple[str, ...], metric: Metric, kind: Kind, method: Method, *, asked: bool) -> bool:
     """Whether a document for people needs a grouping's rows of a metric and a kind."""
     if not by:
         from latprof.report.words import is_told  # not for a start
 
         return is_told(metric, kind, method)
-    return any(metric.key in _TABLES[title] for title in _tables_by(by)) and is_of_method(metric, kind, method)
+    chosen = _tables_by(by, asked=asked)
+    return any(metric.key in _TABLES[title] for title in chosen) and is_of_method(metric, kind, method)
 
 
 def bounded(quantiles: Sequence[float]) -> frozenset[float]:
@@ -92,16 +93,16 @@ def bounded(quantiles: Sequence[float]) -> frozenset[float]:
     return frozenset((0.5, *_shown_interval(quantiles)))
 
 
-def _tables_by(by: tuple[str, ...]) -> tuple[str, ...]:
-    """The titles of a grouping's tables."""
-    return _TABLES_BY.get(by, _ALL_TABLES) if by else ()
+def _tables_by(by: tuple[str, ...], *, asked: bool) -> tuple[str, ...]:
+    """The titles of a grouping's tables: all of one that was asked for."""
+    if not by:
+        return ()
+    return _ALL_TABLES if asked else _TABLES_BY.get(by, _ALL_TABLES)
 
 
 def table_sections(analysis: Analysis) -> tuple[Section, ...]:
     """The tables of each grouping."""
-    return tuple(
-        section for summary in analysis.summaries for section in _grouping(summary, analysis.quantiles, analysis.method)
-    )
+    return tuple(section for summary in analysis.summaries for section in _grouping(summary, analysis))
 
 
 def analysis_title(analysis: Analysis, team: str | None = None) -> str:
@@ -117,11 +118,11 @@ def analysis_title(analysis: Analysis, team: str | None = None) -> str:
     )
 
 
-def _grouping(summary: Summary, quantiles: Sequence[float], method: Method) -> Iterable[Section]:
+def _grouping(summary: Summary, analysis: Analysis) -> Iterable[Section]:
     """The tables of one grouping; groupings that are only for machines have none."""
-    name = " and ".join(summary.by)
-    chosen = _tables_by(summary.by)
-    if method == "best":
+    name, quantiles = " and ".join(summary.by), analysis.quantiles
+    chosen = _tables_by(summary.by, asked=analysis.asked)
+    if analysis.method == "best":
         summary = replace(summary, rows=tuple(best_rows(summary.rows)))
     tables = [
         _table(title.format(name), summary, keys, quantiles) for title, keys in _TABLES.items() if title in chosen

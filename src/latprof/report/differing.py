@@ -65,7 +65,23 @@ def _table(title: str, rows: Sequence[Difference], *, plain: bool) -> Table:
         Column("says", "left"),
         *((Column("unmatched", priority=2),) if plain else ()),
     )
-    return Table(title, columns, tuple(_row(item, plain=plain) for item in rows))
+    return Table(title, columns, tuple(_row(item, plain=plain) for item in rows), _caption(rows))
+
+
+def _caption(rows: Sequence[Difference]) -> str:
+    """What a reader must know who sees as many calls as are needed beside a refusal."""
+    figures = [figure for item in rows for figure in (item.judged.before, item.judged.after) if figure.refused]
+    if any(figure.n >= _needed(figure) for figure in figures):
+        return (
+            "Matched calls of unequal weight count like fewer: n<30 beside 30 calls or more means that they count like "
+            "fewer than 30; --json says like how many."
+        )
+    return ""
+
+
+def _needed(figure: Figure) -> int:
+    """How many calls a refused figure asks for."""
+    return int(figure.refused.split(" ")[1]) if figure.refused else 0
 
 
 def _row(item: Difference, *, plain: bool) -> tuple[Cell, ...]:
@@ -87,7 +103,7 @@ def _row(item: Difference, *, plain: bool) -> tuple[Cell, ...]:
 
 def _value(figure: Figure, unit: str) -> str:
     if figure.value is None:
-        return "n<" + figure.refused.split(" ")[1] if figure.refused else UNKNOWN
+        return f"n<{_needed(figure)}" if figure.refused else UNKNOWN
     return format_value(figure.value, unit)
 
 

@@ -22,7 +22,7 @@ class Analysis:
     """The result of an analysis: figures per grouping, and what the figures rest on.
 
     `summaries` holds one summary per grouping, each over the same calls, the first over all of them. Where the analysis
-    is not `whole`, they have no more than what is shown to people.
+    is not `whole`, they have no more than what is shown to people. Of a grouping that was `asked` for all is shown.
     """
 
     files: int
@@ -40,6 +40,7 @@ class Analysis:
     method: Method = "best"
     groups: tuple[Group, ...] = ()
     whole: bool = True
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,10 @@ _NAMES: Final = {
 }
 
 
+# How long a block was tells how many of the call's tokens are its own: estimates rest on that.
+_OF_BLOCK: Final = ("start_at", "characters", "tokens", "signature_characters")
+
+
 def otlp(trace: Trace, _: tzinfo) -> bytes:
     """One export request. Calls without a date, a send time or an end are left out: a span needs them."""
     import orjson
@@ -156,7 +160,11 @@ def _call_spans(trace: Trace, agent: str, session: str, agent_id: str | None, ca
     values = _call_values(trace, call, session, model, asked)
     span = _span((trace_id, span_id, parent), name, _CLIENT, (sent, last), values)
     span["events"] = [
-        {"name": f"latprof.block.{block.type}", "timeUnixNano": _nanos(block.end_at)}
+        {
+            "name": f"latprof.block.{block.type}",
+            "timeUnixNano": _nanos(block.end_at),
+            "attributes": _attributes({f"latprof.block.{name}": getattr(block, name) for name in _OF_BLOCK}),
+        }
         for block in call.blocks
         if block.end_at is not None
     ]

@@ -138,7 +138,12 @@ def _first_token(trace: Trace, rows: _Rows) -> str:
             f"{_median(exact) or 'no figure, too few calls'}."
         )
     if bound is not None and known < len(trace) and (least := _median(bound)) is not None:
-        absent = "For others it is not in the log; it" if known else "First token: not in the log; it"
+        if known:
+            absent = "For others it is not in the log; it"
+        elif trace.first_output_exactly.any():
+            absent = "First token: the log states when it came, but not when the call was sent; it"
+        else:
+            absent = "First token: not in the log; it"
         parts.append(
             f"{'For certain it' if estimate is not None else absent} came at most {least} after sending at the median "
             f"of {format_count(bound.n)} calls (end of the first block, or first output shown)."

@@ -48,7 +48,21 @@ def keep(trace: Trace, filters: Filters) -> Trace:
         mask &= trace.column("sent_at") < filters.until
     for column, patterns, matches in _patterns(filters):
         mask &= _matches(trace, column, patterns, matches)
-    return trace if mask.all() else trace.select(mask)
+    return trace if mask.all() else trace.select(mask, _after_others(trace, mask))
+
+
+def _after_others(trace: Trace, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of the chosen calls, those before which the same agent made a call that was not chosen.
+
+    Calls on the side of a session's work stand before nothing.
+    """
+    agents, names = trace.codes("agent_id")
+    thread = (trace.codes("session_id").codes * (len(names) + 1) + agents + 1) * 2 + trace.flag("sidechain")
+    main = np.flatnonzero(~trace.flag("side_call"))
+    order = main[np.argsort(thread[main], kind="stable")]
+    found = np.zeros(len(trace), dtype=np.bool_)
+    found[order[1:]] = (thread[order[1:]] == thread[order[:-1]]) & ~mask[order[:-1]]
+    return found[mask]
 
 
 def passes(texts: Mapping[str, str | None], filters: Filters) -> bool:

@@ -37,7 +37,7 @@ class Budget:
     """A session's wall time, from the first instant that a call shows to the last of a call or tool.
 
     `segments` are in order, touch, and cover it whole. Without `dated` their instants count from an
-    arbitrary zero.
+    arbitrary zero. Before `gaps` calls filters left out others, whose time is unknown.
     """
 
     agent: str
@@ -49,6 +49,7 @@ class Budget:
     dated: bool = True
     engineer: str | None = None
     host: str | None = None
+    gaps: int = 0
 
     @property
     def start_at(self) -> float:
@@ -126,6 +127,7 @@ def _budget(trace: Trace, key: tuple[str, str], calls: list[Instants]) -> Budget
         dated=bool(with_date),
         engineer=_first(trace, "engineer", calls),
         host=_first(trace, "host", calls),
+        gaps=sum(call.after_others for call in calls),
     )
 
 

@@ -48,7 +48,8 @@ _CALL, _SIDE_CALL, _TOOL, _BEFORE, _GAP = range(5)
 class Instants:
     """The instants of one call as far as they are known; epoch s.
 
-    `split_at` is where waiting for the first token ends, by `split_kind`.
+    `split_at` is where waiting for the first token ends, by `split_kind`. What was done before a call that is
+    `after_others` is not known: filters left these out.
     """
 
     row: int
@@ -64,6 +65,7 @@ class Instants:
     retried: bool
     blocks: tuple[Block, ...]
     tools_s: float | None
+    after_others: bool = False
 
     @property
     def start_at(self) -> float | None:
@@ -141,6 +143,7 @@ def _instants(
         retried="retried" in flags or (at["attempts"] or 1) > 1,
         blocks=blocks,
         tools_s=tools_s,
+        after_others=trace.after_others is not None and bool(trace.after_others[row]),
     )
 
 
@@ -285,6 +288,8 @@ def _owner(activity: Activity, call: Instants, before: Instants | None) -> int |
 
 
 def _why(call: Instants, before: Instants | None) -> tuple[Activity, str | None]:
+    if call.after_others:
+        return "unknown", None
     if call.trigger == "tool_result":
         blocks = before.blocks if before is not None else ()
         asked = {block.name for block in blocks if block.type == "tool_use"}

@@ -76,12 +76,13 @@ class Trace:
     call, `blocks` a tuple of `Block` objects. They are made when they are first used. Who computes over many calls
     takes `codes`, `flag` and `blocks_of`, which cost no objects. Where `is_large`, columns lie on disk and are made
     anew at each use: who asks for single calls takes those of `held()`. `estimates` are there once a model was fitted
-    to the calls.
+    to the calls. `after_others` (n,) is true for calls before which filters left out others of the same agent.
     """
 
-    def __init__(self, view: View, estimates: Estimates | None = None) -> None:
+    def __init__(self, view: View, estimates: Estimates | None = None, after_others: Mask | None = None) -> None:
         self._view = view
         self.estimates = estimates
+        self.after_others = after_others
         self.is_large = view.is_large
         self.texts: Mapping[str, Texts] = Lazy(_TEXT, view.text, not self.is_large)
         self.numbers: Mapping[str, Floats] = Lazy(_NUMBERS, view.number, not self.is_large)
@@ -115,15 +116,20 @@ class Trace:
         """The same calls in memory, for those who go through them one by one; very many calls else lie on disk."""
         view = self._view.held()
         estimates = None if self.estimates is None else self.estimates.held()
-        return self if view is self._view and estimates is self.estimates else Trace(view, estimates)
+        return self if view is self._view and estimates is self.estimates else self._with(view, estimates)
 
-    def select(self, mask: Mask) -> Trace:
-        """The calls where the mask is true."""
+    def select(self, mask: Mask, after_others: Mask | None = None) -> Trace:
+        """The calls where the mask is true; who leaves out calls of sessions says after which, as `after_others`."""
         rows = np.flatnonzero(mask)
+        if after_others is None and self.after_others is not None:
+            after_others = self.after_others[rows]
         return Trace(
-            self._view.select(rows),
-            None if self.estimates is None else self.estimates.select(rows),
+            self._view.select(rows), None if self.estimates is None else self.estimates.select(rows), after_others
         )
+
+    def _with(self, view: View, estimates: Estimates | None) -> Trace:
+        """The same calls in another view."""
+        return Trace(view, estimates, self.after_others)
 
     def with_estimates(self, estimates: Estimates) -> Trace:
         """The same calls with what a model says of them."""
@@ -137,14 +143,12 @@ class Trace:
 
     def with_texts(self, rename: Mapping[str, Callable[[str], str]]) -> Trace:
         """The same calls with each text of some columns replaced by what a function makes of it."""
-        return Trace(
-            self._view.with_texts({name: renamed(self.codes(name), to) for name, to in rename.items()}),
-            self.estimates,
-        )
+        names = {name: renamed(self.codes(name), to) for name, to in rename.items()}
+        return self._with(self._view.with_texts(names), self.estimates)
 
     def moved(self, back: Floats) -> Trace:
         """The same calls, each with all that is in it earlier by so many seconds (n,)."""
-        return Trace(self._view.moved(back), self.estimates)
+        return self._with(self._view.moved(back), self.estimates)
 
     def estimated(self, metric: str) -> Floats:
         """Posterior mean of `ttft_s` or `decode_tps` per call; NaN without an estimate. Not to be changed."""

@@ -124,7 +124,10 @@ def _span(record: Record, resource: Record, scope: str, line: int) -> Span | Non
     start, end = _seconds(record, "startTimeUnixNano"), _seconds(record, "endTimeUnixNano")
     if start is None or end is None or end < start:
         return None
-    marks = ((text_of(mark, "name"), _seconds(mark, "timeUnixNano")) for mark in list_of(record, "events"))
+    marks = (
+        (text_of(mark, "name"), _seconds(mark, "timeUnixNano"), flat(dict_of(mark).get("attributes")))
+        for mark in list_of(record, "events")
+    )
     return Span(
         name=text_of(record, "name") or "",
         trace_id=text_of(record, "traceId") or "",
@@ -135,7 +138,7 @@ def _span(record: Record, resource: Record, scope: str, line: int) -> Span | Non
         attributes=flat(record.get("attributes")),
         resource=resource,
         scope=scope,
-        marks=[(name, at) for name, at in marks if name is not None and at is not None],
+        marks=[(name, at, values) for name, at, values in marks if name is not None and at is not None],
         failed=dict_of(record, "status").get("code") in _ERROR_STATUS,
         line=line,
     )

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from latprof.formats.otlp.telemetry import Span
-from latprof.formats.records import count_of, number_of, text_of
+from latprof.formats.records import Record, count_of, number_of, text_of
 from latprof.model import (
     FIRST_OUTPUT_SOURCES,
     FLAGS,
@@ -51,8 +51,19 @@ def give_own(span: Span, call: Call) -> None:
     call.trigger_at = number_of(span.attributes, "latprof.trigger_at")
     flags = span.attributes.get("latprof.flags")
     call.flags = tuple(name for name in FLAGS if isinstance(flags, list) and name in flags)
-    call.blocks = tuple(Block(_BLOCKS[name], end_at=at) for name, at in span.marks if name in _BLOCKS)
+    call.blocks = tuple(_block(name, at, values) for name, at, values in span.marks if name in _BLOCKS)
     _give_instants(span, call)
+
+
+def _block(name: str, at: float, values: Record) -> Block:
+    return Block(
+        _BLOCKS[name],
+        end_at=at,
+        start_at=number_of(values, "latprof.block.start_at"),
+        characters=count_of(values, "latprof.block.characters"),
+        tokens=count_of(values, "latprof.block.tokens"),
+        signature_characters=count_of(values, "latprof.block.signature_characters"),
+    )
 
 
 def _give_instants(span: Span, call: Call) -> None:

@@ -179,7 +179,7 @@ def _provider(span: Span) -> str | None:
 
 
 def _attempt_marks(span: Span) -> list[float]:
-    return sorted(at for name, at in span.marks if name == _ATTEMPT_MARK)
+    return sorted(at for name, at, _ in span.marks if name == _ATTEMPT_MARK)
 
 
 def _sent(span: Span, requests: list[Span]) -> tuple[float, str]:

@@ -23,7 +23,7 @@ _SESSIONS: Final = ("session.id", "gen_ai.conversation.id", "conversation.id", "
 
 @dataclass(slots=True)
 class Span:
-    """A span: `marks` are its own events with their times, `failed` says that its status is an error."""
+    """A span: `marks` are its own events with times and attributes, `failed` says that its status is an error."""
 
     name: str
     trace_id: str
@@ -34,7 +34,7 @@ class Span:
     attributes: Record
     resource: Record
     scope: str = ""
-    marks: list[tuple[str, float]] = field(default_factory=list)
+    marks: list[tuple[str, float, Record]] = field(default_factory=list)
     failed: bool = False
     line: int | None = None
 

@@ -140,8 +140,11 @@ def _first_token(trace: Trace, rows: _Rows) -> str:
     if bound is not None and known < len(trace) and (least := _median(bound)) is not None:
         if known:
             absent = "For others it is not in the log; it"
-        elif trace.first_output_exactly.any():
-            absent = "First token: the log states when it came, but not when the call was sent; it"
+        elif shown := int(trace.first_output_exactly.sum()):
+            absent = (
+                f"First token: of {format_count(shown)} of {format_count(len(trace))} calls the log states when it "
+                "came, but not when the call was sent; it"
+            )
         else:
             absent = "First token: not in the log; it"
         parts.append(

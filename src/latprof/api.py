@@ -18,7 +18,7 @@ import numpy as np
 from latprof.classes import dataclass
 from latprof.errors import UsageError
 from latprof.formats import Format, formats
-from latprof.ingest import Holding, Reading, read_inputs
+from latprof.ingest import Reading, Survey, read_inputs
 from latprof.ingest import survey as survey_sources
 from latprof.metrics import Metric
 from latprof.model import Kind
@@ -128,11 +128,12 @@ def known_formats() -> tuple[Format, ...]:
     return formats()
 
 
-def survey(paths: Sequence[str] = (), *, progress: Callable[[int, int], None] | None = None) -> list[Holding]:
-    """What logs lie in these paths, or in the agents' own places; one entry per format.
-
-    Raises UsageError for a path that does not exist.
-    """
+def survey(
+    paths: Sequence[str] = (),
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Survey:
+    """What logs lie in these paths, or in the agents' own places. Raises UsageError for a path that does not exist."""
     return survey_sources(paths, progress=progress)
 
 
@@ -280,7 +281,8 @@ def report(
         _drivers_chapter(loaded.trace, tz),
     )  # fmt: skip
     every = (*(chapter for chapter in own if chapter is not None), *chapters)
-    return overview_document(analysis, loaded.trace, every, list_problems=list_problems, team=team)
+    found = drift(loaded.trace, tz=tz)
+    return overview_document(analysis, loaded.trace, every, list_problems=list_problems, team=team, drift=found)
 
 
 def _budget_chapter(trace: Trace, tz: tzinfo) -> Chapter | None:

@@ -51,8 +51,8 @@ Side = Literal["exact", "early", "late"]
 class Sighting(NamedTuple):
     """How an instant was observed: on which side of the true one it lies, and what it is.
 
-    'exact' means within 50 ms or 2 % in recordings with a known truth; 'early' and 'late' make
-    the durations that rest on it bounds.
+    'exact' means that the durations between such instants lay within 50 ms or 2 % in recordings with
+    a known truth; 'early' and 'late' make the durations that rest on it bounds.
     """
 
     side: Side
@@ -68,12 +68,12 @@ SENT_SOURCES: Final[dict[str, Sighting]] = {
     "request_log": Sighting("exact", "a line of the agent's text log just before sending"),
     "record_start": Sighting("exact", "a time in the call's own record, taken as the request leaves"),
     "duration": Sighting("exact", "end of the response minus the stated duration of the request"),
-    "turn_context": Sighting("exact", "the line of settings that is written just before each request"),
+    "turn_context": Sighting("early", "the line of settings that is written just before each request"),
     "request_sent_wall": Sighting("early", "the client's note of sending, before its own preparations"),
     "retry_adjusted": Sighting("early", "a logged failure plus the wait that it names"),
     "hook_adjusted": Sighting("early", "the last hook's end after the line that led to the call"),
     "record_created": Sighting("early", "creation of the call's record, before the request is prepared"),
-    "process_start": Sighting("early", "as the record says, but start-up of the agent's process is inside"),
+    "process_start": Sighting("early", "as the record says, but start-up of the agent's process may be inside"),
     "gateway_start": Sighting("early", "arrival at a gateway, before its own routing and queueing"),
     "trigger_line": Sighting("early", "the line that led to the call"),
 }

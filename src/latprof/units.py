@@ -13,10 +13,17 @@ __all__ = [
     "format_share",
     "format_value",
     "parse_duration_s",
+    "printable",
 ]
 
 UNKNOWN = "–"
+_REPLACED = "\ufffd"
 _SECONDS_PER = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def printable(text: str) -> str:
+    """Names come from logs: what cannot be printed must reach no terminal and no XML, so it becomes a mark."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else _REPLACED for char in text)
 
 
 def format_count(value: int) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli_run import Run
+from permissions import needs_permissions
 
 LOGS = Path(__file__).parents[2] / "fixtures" / "claude-code"
 
@@ -104,6 +105,42 @@ def test_path_info_and_clear(run: Run) -> None:
     assert str(cache_file()) in "".join(run("cache", "info").stdout.decode().split("\n"))
     assert b"cleared" in run("cache", "clear").stderr
     assert b"no cache" in run("cache", "clear").stderr
+    assert not cache_file().exists()
+
+
+@needs_permissions
+@pytest.mark.parametrize("mode", [0, 0o500])
+def test_what_cannot_be_cleared_is_said_to_stay(run: Run, mode: int) -> None:
+    """And nothing is said of a cache that was not there."""
+    run("analyze", str(LOGS))
+    folder = cache_file().parent
+    folder.chmod(mode)
+    try:
+        done = run("cache", "clear")
+    finally:
+        folder.chmod(0o700)
+    assert done.returncode == 2
+    assert b"could not be cleared" in done.stderr
+    assert str(folder).encode() in done.stderr
+    assert done.stderr.count(b"\n") == 1
+    assert cache_file().exists()
+
+
+def test_a_file_in_the_place_of_the_cache_is_no_empty_cache(run: Run) -> None:
+    """Whose it is nobody knows: it stays."""
+    place = cache_file().parent
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(b"notes")
+    done = run("cache", "clear")
+    assert (done.returncode, place.read_bytes()) == (2, b"notes")
+    assert f"{place}, is no folder".encode() in done.stderr
+
+
+def test_an_empty_cache_was_there_too(run: Run) -> None:
+    """Although nothing is freed."""
+    cache_file().parent.mkdir(parents=True, exist_ok=True)
+    cache_file().write_bytes(b"")
+    assert b"cleared" in run("cache", "clear").stderr
     assert not cache_file().exists()
 
 

@@ -193,7 +193,11 @@ def test_a_full_disk_is_one_sentence(run: Run) -> None:
     check_one_sentence(run("analyze", ONE, "-o", "/dev/full", "--force"), 2)
 
 
-@pytest.mark.parametrize("arguments", [("export", ONE), ("analyze", ONE), ("schema",)], ids=lambda a: a[0])
+@pytest.mark.parametrize(
+    "arguments",
+    [("export", ONE), ("analyze", ONE), ("schema",), ("--help",), ("--version",), ("cost", "--help")],
+    ids=lambda a: a[0],
+)
 def test_a_reader_that_is_gone_before_the_first_byte_is_no_error(arguments: tuple[str, ...]) -> None:
     """`latprof ... | true`: exit code 0 and silence. Code 1 would say that a check failed."""
     reading, writing = os.pipe()
@@ -263,6 +267,92 @@ def test_force_never_writes_over_a_log_that_was_read(run: Run, tmp_path: Path) -
     done = run("export", "s.jsonl", "-o", "s.jsonl", "--force")
     assert log.read_bytes() == log_of(0)
     assert done.returncode == 2
+
+
+@pytest.mark.parametrize("link", ["same", "hard", "symbolic"])
+def test_force_never_writes_over_a_log_in_a_folder_that_was_read(run: Run, tmp_path: Path, link: str) -> None:
+    """Nor over one in the agent's own place, by whatever link; an own export among logs may be replaced."""
+    home = tmp_path / "home"
+    for folder in (tmp_path / "logs", home / ".claude" / "projects" / "p"):
+        folder.mkdir(parents=True)
+        log = folder / "s.jsonl"
+        log.write_bytes(log_of(0))
+        target = log
+        if link != "same":
+            target = tmp_path / f"{folder.name}.jsonl"
+            target.hardlink_to(log) if link == "hard" else target.symlink_to(log)
+        inputs = () if home in folder.parents else ("logs",)
+        for command in (("export", *inputs), ("analyze", *inputs, "--csv", "x.csv"), ("report", *inputs)):
+            done = run(*command, "-o", str(target), "--force", HOME=str(home))
+            assert "is one of the logs to read" in check_one_sentence(done, 2)
+            assert log.read_bytes() == log_of(0)
+    for _ in range(2):
+        done = run("export", "logs", "-o", "logs/calls.csv", "--force")
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    """A file that may not grow beyond some kilobytes stands for a disk that is full."""
+    out = tmp_path / "r.html"
+    out.write_bytes(b"precious")
+    for target in (out, tmp_path / "new.html"):
+        command = f"ulimit -f 8; exec {sys.executable} -m latprof report {ONE} --no-cache -o {target} --force"
+        done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
+        check_one_sentence(done, 2)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"r.html": b"precious"}
+
+
+def test_a_written_file_keeps_its_rights_and_links(run: Run, tmp_path: Path) -> None:
+    """Who replaces a file through a link replaces what it leads to."""
+    place = tmp_path / "place.csv"
+    place.write_bytes(b"old")
+    place.chmod(0o640)
+    (tmp_path / "link.csv").symlink_to(place)
+    assert run("export", ONE, "-o", "link.csv", "--force").returncode == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert place.read_bytes().startswith(b"agent,")
+    assert place.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_pipe_in_a_folder_of_logs_is_left_out(run: Run, tmp_path: Path) -> None:
+    """To open it would be to wait for ever."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "s.jsonl").write_bytes(log_of(0))
+    os.mkfifo(tmp_path / "logs" / "p.jsonl")
+    done = run("analyze", "logs", "--json")
+    found = json.loads(done.stdout)
+    assert (found["calls"], found["problems"]) == (1, {"unreadable": 1})
+    assert run("sources", "logs").returncode == run("doctor", "logs").returncode == 0
+
+
+def test_names_in_messages_do_not_steer_the_terminal(run: Run, tmp_path: Path) -> None:
+    """C1 controls and marks of direction pass where colour is stripped."""
+    for name in ("no\x9b31mpe", "no\u202epe", "no\npe"):
+        message = check_one_sentence(run("analyze", name), 2)
+        assert message.isprintable()
+        assert "\ufffd" in message
+
+
+def test_a_current_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+    """Not standard output, which has nothing to do with it."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = f"cd {gone} && rmdir {gone} && exec {sys.executable} -m latprof analyze {ONE}"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False)
+    assert "current folder" in check_one_sentence(done, 2)
+
+
+@pytest.mark.parametrize("arguments", [("config",), ("sources", ONE), ("watch", "--once", ONE)], ids=lambda a: a[0])
+def test_a_short_result_on_a_full_output_is_one_sentence(arguments: tuple[str, ...]) -> None:
+    """What waits in the interpreter's buffer must not fail again as it ends, with a code of its own."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full here")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "latprof", *arguments]
+    with full.open("wb") as device:
+        done = subprocess.run(command, stdout=device, stderr=subprocess.PIPE, check=False, env=environment)
+    check_one_sentence(done, 2)
 
 
 def test_standard_input_in_a_pipe_and_beside_files(run: Run, tmp_path: Path) -> None:

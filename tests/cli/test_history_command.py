@@ -13,6 +13,7 @@ import pytest
 
 from cli_run import Run
 from months import analysed, history_file, write_months
+from permissions import needs_permissions
 
 
 @pytest.fixture
@@ -80,6 +81,40 @@ def test_a_damaged_history_is_said_aloud(run: Run, projects: Path) -> None:
     assert any("calls of deleted logs may be missing" in text for text in found["notes"])
     assert b"is damaged" in run("history", "info").stdout
     assert run("history", "prune", "--before", "2026-04-01").returncode == 2
+
+
+@needs_permissions
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_history_without_permission_is_said_aloud(run: Run, projects: Path, what: str) -> None:
+    """The same of its folder as of itself: it is not taken for none."""
+    analysed(run)
+    shutil.rmtree(projects / "-srv-0")
+    closed = history_file(run) if what == "file" else history_file(run).parent
+    closed.chmod(0)
+    try:
+        done, info = run("analyze", "--json"), run("history", "info")
+        pruned = run("history", "prune", "--before", "2026-04-01")
+    finally:
+        closed.chmod(0o700)
+    assert b"the history cannot be opened (permissions?)" in done.stderr
+    assert any("calls of deleted logs may be missing" in text for text in json.loads(done.stdout)["notes"])
+    assert b"cannot be opened (permissions?)" in b" ".join(info.stdout.split())
+    assert b"Nothing is kept yet" not in info.stdout
+    assert pruned.returncode == 2
+
+
+def test_a_history_that_was_emptied_is_said_aloud_and_begins_anew(run: Run, projects: Path) -> None:
+    """It is not a new one; once there is something in it, there is nothing to say."""
+    analysed(run)
+    shutil.rmtree(projects / "-srv-0")
+    history_file(run).write_bytes(b"")
+    assert b"is empty, whatever it held is lost. A new one begins" in b" ".join(run("history", "info").stdout.split())
+    assert run("history", "prune", "--before", "2026-04-01").returncode == 2
+    first, second = run("analyze", "--json", "--no-cache"), run("analyze", "--json", "--no-cache")
+    assert b"the history is empty, whatever it held is lost" in first.stderr
+    assert any("calls of deleted logs may be missing" in text for text in json.loads(first.stdout)["notes"])
+    assert b"history" not in second.stderr
+    assert json.loads(run("history", "info", "--json").stdout)["places"][0]["logs"] == 12
 
 
 def test_standard_input_and_copies_leave_no_trace(run: Run, projects: Path, tmp_path: Path) -> None:

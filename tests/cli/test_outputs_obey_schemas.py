@@ -66,7 +66,7 @@ def test_pictures_and_events_of_watch(run: Run, tmp_path: Path) -> None:
         shutil.copytree(FIXTURES / name, folder / name)
     for path in folder.rglob("*.jsonl"):
         os.utime(path)
-    picture = json.loads(run("watch", str(folder), "--once", "--json").stdout)
+    picture = json.loads(run("watch", str(folder), "--once", "--json", "--active", "5000d").stdout)
     assert {item["agent"] for item in picture["sessions"]} == {"claude-code", "codex", "pi"}
     obeys(picture, schema(run, "watch"))
     head = {"schema_version": 1, "event": "state", "at": picture["at"]}

@@ -28,6 +28,17 @@ TOO_SMALL = """[...document.querySelectorAll('figure svg')].filter((svg) => svg.
     .map((svg) => svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)
     .filter((scale) => scale < 0.9).length"""
 
+OUTSIDE = """[...document.querySelectorAll('figure svg')].filter((svg) => svg.getBoundingClientRect().width > 0)
+    .flatMap((svg) => {
+        const box = svg.getBoundingClientRect();
+        return [...svg.querySelectorAll('text')].filter((text) => {
+            const own = text.getBoundingClientRect();
+            return own.left < box.left - 1 || own.right > box.right + 1 || own.bottom > box.bottom + 1;
+        }).map((text) => text.textContent);
+    })"""
+CUT = """[...document.querySelectorAll('figure svg text, td')].map((item) => item.textContent)
+    .filter((text) => text.endsWith('…'))"""
+
 
 @pytest.fixture(scope="module")
 def tab() -> Iterator[Browser]:
@@ -70,6 +81,14 @@ def test_all_plots_are_shown_and_nothing_is_fetched(
     assert tab.value("document.documentElement.scrollWidth") <= width
     assert tab.requests == [page.as_uri()]
     assert tab.complaints == []
+
+
+@pytest.mark.parametrize("width", [1000, 500, 360], ids=["wide", "tablet", "phone"])
+def test_no_text_is_cut_or_leaves_its_drawing(tab: Browser, page: Path, width: int) -> None:
+    """With the letters that the browser has; texts without room have more lines."""
+    tab.open(page, width=width)
+    assert tab.value(OUTSIDE) == []
+    assert tab.value(CUT) == []
 
 
 def test_dark_colours_follow_the_system_and_the_button(tab: Browser, page: Path) -> None:

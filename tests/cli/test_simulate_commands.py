@@ -43,7 +43,7 @@ def test_simulate_as_json_has_every_figure_with_its_band(run: Run) -> None:
     done = run("simulate", CALLS, "--cluster", "4x-h200-vast", "--model", "MiniMax-M2.5", "--json", *QUICK)
     data = json.loads(done.stdout)
     (answer,) = data["answers"]
-    assert (data["kind"], answer["usd_per_month"], answer["layout"]) == ("simulated", 4153, "TP4")
+    assert (data["kind"], answer["usd_per_month"], answer["layout"]) == ("simulated", 6015.2, "TP4")
     for pace in answer["paces"].values():
         assert {"step_s_p50", "ttft_s_p90", "decode_tps_p50", "reuse_share", "usd_per_engineer"} <= pace[
             "figures"
@@ -126,3 +126,36 @@ def test_exports_for_replay_tools_are_written(run: Run, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "t.mooncake.json").read_text(encoding="utf-8").splitlines()]
     assert [row["timestamp"] for row in rows] == sorted(row["timestamp"] for row in rows)
     assert rows[0].keys() == {"timestamp", "input_length", "output_length", "hash_ids"}
+
+
+def row_of(text: str) -> str:
+    """The line of the only cluster."""
+    return next(line for line in text.splitlines() if line.startswith(" 4x H200"))
+
+
+def test_what_cuts_many_calls_is_not_recommended(run: Run, tmp_path: Path) -> None:
+    """Contexts of eight times the length do not fit: shorter calls than the team's are no answer to its question."""
+    (source,) = Path(CALLS).glob("*.csv")
+    rows = list(csv.DictReader(source.read_text(encoding="utf-8").splitlines()))
+    for row in rows:
+        for name in ("input_tokens", "cache_read_tokens", "new_tokens"):
+            row[name] = str(int(row[name]) * 8)
+    path = tmp_path / "long.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    asked = ("--gpu", "4xH200=4000", "--model", "Qwen3.5-27B", "--engineers", "2", "--budget", "4500", *QUICK)
+    whole = run("sweep", CALLS, *asked).stdout.decode()
+    assert "buys 2 engineers at best Qwen3.5-27B on 4x H200" in " ".join(whole.split())
+    assert "●" in row_of(whole)
+    assert "cut" not in whole
+    cut = run("sweep", str(path), *asked).stdout.decode()
+    words = " ".join(cut.split())
+    assert "buys 2 engineers none of these that holds at least 95 % of the calls whole" in words
+    assert "no rent here that holds the calls is more likely faster than today" in words
+    assert "but for those that were cut to what fits" in words
+    assert "●" not in row_of(cut)
+    (answer,) = json.loads(run("sweep", str(path), *asked, "--json").stdout)["answers"]
+    share = max(outlook["clipped_share"] for outlook in answer["paces"].values())
+    assert f"{share:.0%}".replace("%", " %") in row_of(cut)

@@ -45,4 +45,4 @@ def test_the_table_fits_a_terminal_of_a_hundred_columns(run: Run, home: Path) ->
     shown = run("sources", HOME=str(home), COLUMNS="100").stdout.decode()
     assert "No room for" not in shown
     assert max(map(len, shown.splitlines())) <= 100
-    assert "What they can tell" in shown
+    assert "What they tell, and of which share of the calls" in shown

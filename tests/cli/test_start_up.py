@@ -168,7 +168,7 @@ def test_a_full_output_is_one_sentence(arguments: tuple[str, ...]) -> None:
 
 
 FIXTURE = str(Path(__file__).resolve().parents[2] / "fixtures" / "claude-code" / "recorded-2.1.329-plain")
-NEVER = {"pandas", "pyarrow", "scipy", "jinja2", "pydantic", "resvg_py", "ruptures"}
+NEVER = {"pandas", "pyarrow", "scipy", "jinja2", "pydantic", "resvg_py"}
 
 
 def below(names: set[str], *parents: str) -> set[str]:

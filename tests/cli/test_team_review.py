@@ -202,5 +202,5 @@ def test_compare_takes_the_team_that_the_logs_name(run: Run, team: tuple[Path, l
     assert (found["team"]["engineers"], found["team"]["logs_of"], found["person_days"]) == (3, 3, 9)
     assert found["calls_per_engineer_week"] == 45
     words = run("compare", *paths[:3], "--against", "hosted", "--engineers", "7").stdout.decode()
-    assert "each of the 3 people that the logs name" in " ".join(words.split())
+    assert "each of the 3 engineers that the logs name" in " ".join(words.split())
     assert "7 engineers" in words

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from latprof.report import folding
+from latprof.report.breaking import broken
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
 from latprof.report.renderers import table as renderer
-from latprof.report.renderers.base import Screen
+from latprof.report.renderers.base import Screen, caption_of
+from latprof.report.room import LEAST_TEXT
+from latprof.units import printable
 
 pytestmark = pytest.mark.property
 
@@ -22,6 +27,8 @@ TEXTS = st.text(alphabet="ab 09.,–—é漢字한😀\u0301\u200b\t\n\x1b", max
 # Signs of one place, most of them in words, now and then in one that is too long for a line.
 PLAIN_SIGNS = "abc 019.,()[]/-_'\"<>%:;=+*…–—≤≥·×±°µ"
 PLAIN = st.text(alphabet=PLAIN_SIGNS, max_size=14)
+# Names and sentences that are longer than a text has to be before it may break.
+LONG = PLAIN | st.text(alphabet=PLAIN_SIGNS.replace(" ", ""), max_size=90) | st.lists(PLAIN, max_size=9).map(" ".join)
 WORDS = st.lists(st.text(alphabet=PLAIN_SIGNS, max_size=9) | st.text(alphabet="xy ", max_size=70), max_size=40).map(
     " ".join
 )
@@ -32,7 +39,12 @@ CODES = re.compile("\x1b\\[[0-9;]*m")
 def tables(draw: st.DrawFn, texts: st.SearchStrategy[str] = TEXTS) -> Table:
     count = draw(st.integers(1, 6))
     columns = [
-        Column(draw(texts), align=draw(st.sampled_from(["left", "right"])), priority=draw(st.integers(0, 2)))
+        Column(
+            draw(texts),
+            align=draw(st.sampled_from(["left", "right"])),
+            priority=draw(st.integers(0, 2)),
+            whole=draw(st.booleans()),
+        )
         for _ in range(count)
     ]
     cells = st.builds(Cell, texts, minor=st.booleans())
@@ -80,6 +92,43 @@ def test_a_plain_table_with_room_is_that_of_the_library(table: Table, width: int
         assert is_odd or folding._total(table, widths, level) > width
     else:
         assert ([line.rstrip() for line in found[0]], found[1]) == (lines, caption)
+
+
+@given(tables(LONG.map(str.strip).filter(bool)), st.integers(40, 200))
+def test_texts_break_before_a_column_is_left_out(table: Table, width: int) -> None:
+    """As the library draws them, inside the screen, without losing a sign; columns go only where this is not enough."""
+    found = renderer._set(table, Screen(width=width))
+    widths = folding._widths(table)
+    least = [
+        min(size, LEAST_TEXT) if column.align == "left" and not column.whole else size
+        for column, size in zip(table.columns, widths, strict=True)
+    ]
+    fitting = [level for level in {c.priority for c in table.columns} if folding._total(table, least, level) <= width]
+    assert (found is not None) == bool(fitting)
+    if found is not None:
+        lines, caption = found
+        assert caption == caption_of(table, max(fitting))
+        assert max(map(len, lines)) <= width
+        assert ([line.rstrip() for line in lines], caption) == folding.folded_table(table, Screen(width=width))
+        shown = [
+            text
+            for place, column in enumerate(table.columns)
+            if column.priority <= max(fitting)
+            for text in (column.title, *(row[place].text for row in table.rows))
+        ]
+        assert signs("".join(lines).replace("─", "")) == signs("".join(shown).replace("─", ""))
+
+
+@given(LONG | TEXTS, st.integers(2, 40))
+def test_lines_of_a_broken_text_have_room_and_lose_nothing(text: str, room: int) -> None:
+    """Whatever the signs, also of two places and of none."""
+    lines = broken(printable(text), room, cell_len)
+    assert all(cell_len(line) <= room for line in lines)
+    assert "".join("".join(lines).split()) == "".join(printable(text).split())
+
+
+def signs(text: str) -> Counter[str]:
+    return Counter("".join(text.split()))
 
 
 @given(WORDS | PLAIN, st.integers(40, 120))

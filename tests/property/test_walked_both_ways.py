@@ -152,12 +152,14 @@ def test_very_many_names_are_all_found(tmp_path: Path) -> None:
 
 
 def test_a_pipe_named_like_a_log_is_no_plain_file(tmp_path: Path) -> None:
-    """It was looked at, but nothing tells one state of it from another."""
+    """To open it would be to wait for a writer: in a folder it is a problem, and only read where it is named."""
     os.mkfifo(tmp_path / "p.jsonl")
     (tmp_path / "q.jsonl").write_bytes(b"{}\n")
     found = find([str(tmp_path)], formats())
     assert list(found.identities()) == [str(tmp_path / "q.jsonl")]
-    assert found.odd == {0}
+    assert [(problem.kind, problem.path) for problem in found.problems] == [("unreadable", str(tmp_path / "p.jsonl"))]
+    named = find([str(tmp_path / "p.jsonl")], formats())
+    assert (named.paths, named.odd, named.identities()) == ([str(tmp_path / "p.jsonl")], {0}, {})
 
 
 def test_what_is_read_is_the_same(tmp_path: Path) -> None:

@@ -64,3 +64,19 @@ def test_models_of_the_corpus_are_given_back(shared: Path) -> None:
     assert 0.55 < np.exp(fitted.type_log[0]) < 0.8
     for model in ("claude-haiku-4-5-20251001", "claude-sonnet-4-5-20250929"):
         assert "needs 40" in (groups[model].refused or "")
+
+
+def test_ends_of_single_calls_lie_around_their_value(shared: Path) -> None:
+    """Also where a short first block lets the first token lie anywhere at any speed; and none is above its bound."""
+    trace = Trace.from_calls(read_inputs([str(shared / "corpus" / "claude-code")]).calls)
+    trace = trace.with_estimates(estimate(trace).estimates)
+    for low, mean, high in (
+        ("ttft_low_s", "ttft_s", "ttft_high_s"),
+        ("decode_low_tps", "decode_tps", "decode_high_tps"),
+    ):
+        ends = np.array([trace.column(name) for name in (low, mean, high)], dtype=np.float64)
+        known = ends[:, ~np.isnan(ends).any(axis=0)]
+        assert known.shape[1] > 6000
+        assert (np.diff(known, axis=0) >= -1e-6).all()
+    first = np.array([trace.column("ttft_s"), trace.first_block_s])
+    assert (np.diff(first[:, ~np.isnan(first).any(axis=0)], axis=0) >= -1e-4).all()

@@ -108,7 +108,7 @@ def test_failed_attempts_are_counted_and_cut_answers_never_good(calls: list[Call
 def test_send_times_of_the_text_log(calls: list[Call], truth: list[Truth]) -> None:
     """A line just before the request: 5 to 95 of 100 within 100 ms on a busy machine, the median within 20 ms."""
     errors = [call.sent_at - record["t_req"] for call, record in matched(calls, truth)
-              if call.sent_at is not None and call.sent_source == "request_log"]  # fmt: skip
+              if call.sent_at is not None and call.sent_source == "request_sent_wall"]  # fmt: skip
     assert len(errors) == 69
     low, high = spread(errors)
     assert low > -0.1
@@ -128,13 +128,14 @@ def test_first_outputs(calls: list[Call], truth: list[Truth]) -> None:
 
 
 def test_times_to_first_token(calls: list[Call], truth: list[Truth]) -> None:
-    """Both ends: the median within 30 ms."""
+    """Both ends: the median within 30 ms, yet one in ten further than what is called exact may be: a bound."""
     errors = [call.first_output_at - call.sent_at - (record["t_first"] - record["t_req"])
               for call, record in matched(calls, truth)
               if call.first_output_at is not None and call.sent_at is not None
-              and (call.first_output_source, call.sent_source) == ("block_start", "request_log")]  # fmt: skip
+              and (call.first_output_source, call.sent_source) == ("block_start", "request_sent_wall")]  # fmt: skip
     assert abs(sorted(errors)[len(errors) // 2]) < 0.03
-    assert spread(errors)[1] < 0.15
+    assert 0.05 < spread(errors)[1] < 0.15
+    assert min(errors) > 0
 
 
 def test_bounds_hold(calls: list[Call], truth: list[Truth]) -> None:

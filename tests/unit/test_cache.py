@@ -16,9 +16,9 @@ from xxhash import xxh3_128
 from cached_values import got, put
 from latprof.store import cache as cache_module
 from latprof.store import version
-from latprof.store.cache import CACHE_FILE, Cache, Contents, remove
+from latprof.store.cache import CACHE_FILE, Cache, Contents, clear, remove
 from latprof.store.looks import Beginning, Look, Looks, digest_of, identity_of, is_fresh, still, watched
-from latprof.store.places import cache_folder, data_folder
+from latprof.store.places import cache_folder, data_folder, make_folder
 from latprof.store.shelf import CacheShelf
 
 # The runner of the tests may have threads; they only wait.
@@ -271,6 +271,55 @@ def test_removing_frees_all_of_it(tmp_path: Path) -> None:
     put(Cache(tmp_path, b""), a=bytes(10_000))
     assert remove(tmp_path) > 10_000
     assert remove(tmp_path) == 0
+
+
+def test_why_something_could_not_be_removed_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first refusal; what can be removed is."""
+    put(Cache(tmp_path, b""), a=bytes(1_000_000))
+    unlink = Path.unlink
+
+    def refused(path: Path) -> None:
+        if path.name == CACHE_FILE:
+            raise PermissionError(13, "refused", str(path))
+        unlink(path)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    removal = clear(tmp_path)
+    assert removal.size_bytes >= 1_000_000
+    assert [path.name for path in tmp_path.iterdir()] == [CACHE_FILE]
+    assert removal.error is not None
+    assert removal.error.filename == str(tmp_path / CACHE_FILE)
+
+
+def test_a_folder_that_may_not_be_looked_at_raises_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether there is a cache in it is not known."""
+
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "refused", str(path))
+
+    monkeypatch.setattr(Path, "lstat", refused)
+    monkeypatch.setattr(Path, "is_symlink", refused)
+    removal = clear(tmp_path)
+    assert (removal.files, type(removal.error)) == (0, PermissionError)
+    assert remove(tmp_path) == 0
+
+
+def test_a_folder_may_be_very_deep(tmp_path: Path) -> None:
+    """It is made with all above it where the system lets that be, else it is an error of the system."""
+    (tmp_path / "file").write_bytes(b"")
+    deep = tmp_path.joinpath(*["b"] * 1500)
+    try:
+        make_folder(deep)
+        make_folder(deep)
+        assert stat.S_IMODE(deep.stat().st_mode) == 0o700
+    finally:
+        os.removedirs(deep)  # what empties the folders of tests calls itself for each
+    with pytest.raises(OSError, match="too long"):
+        make_folder(tmp_path.joinpath(*["b"] * 5000))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    for place in ("file", "file/below", "file/far/below"):
+        with pytest.raises(OSError, match="file"):
+            make_folder(tmp_path / place)
 
 
 def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claude_code_lines import Log, text, usage
 from damaged_lines import STAMP, damaged, usual_lines
 from latprof.formats import Source
 from latprof.formats.base import Told
-from latprof.formats.claude_code import Decoded, calls_of, decode_lines, reading
+from latprof.formats.claude_code import FORMAT, Decoded, calls_of, decode_lines, reading
 from latprof.formats.claude_code.lines import Line, LineKind
 from latprof.formats.claude_code.parts import NO_USAGE, Part, Usage
 from latprof.formats.claude_code.reading import is_compiled
@@ -191,6 +192,23 @@ def test_columns_of_files(fixtures: Path) -> None:
         source = Source.from_path(path)
         decoded = decode_lines(source, compiled=False, skim=False)
         assert_same_columns(told(source, "claude-code"), list(calls_of(decoded, compiled=False)))
+
+
+@pytest.mark.parametrize("wrong", ["12", 12.5, 12.0, -1, True, None, 2**63, 2**64, 2**70, [12], {}, "absent"], ids=repr)
+def test_input_tokens_that_are_not_known_are_missing(wrong: object) -> None:
+    """What was read from and written to the cache is no total without them; the other counts stand, in every way."""
+    log = Log()
+    log.prompt(0)
+    log.answer(3, "msg_1", text(), stop="end_turn", tokens=usage(fresh=wrong))  # type: ignore[arg-type]
+    source = Source.from_bytes(log.data().replace(b'"input_tokens": "absent", ', b""), "log.jsonl")
+    ways = [list(calls_of(decode_lines(source))), list(calls_of(decode_lines(source, compiled=False, skim=False)))]
+    if is_compiled():
+        ways.append(list(FORMAT.columns(source).items()))  # type: ignore[misc, union-attr]
+    for items in ways:
+        (call,) = items
+        assert isinstance(call, Call)
+        assert call.input_tokens is None
+        assert (call.cache_read_tokens, call.cache_write_tokens, call.output_tokens) == (1000, 100, 50)
 
 
 @not_compiled

@@ -166,7 +166,7 @@ def test_settings_per_request_are_the_send_time() -> None:
         (3.2, "turn_context", 3.0),
     ]
     assert since(calls[1].headers_at) == 3.5
-    assert list(Trace.from_calls(calls).wall_exactly) == [True, True]
+    assert list(Trace.from_calls(calls).wall_exactly) == [False, False]
 
 
 def test_settings_before_the_prompt_are_no_send_time() -> None:

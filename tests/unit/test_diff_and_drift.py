@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
 
 from latprof.change import compare_traces, drift
 from latprof.change.mix import overlap_weights
+from latprof.change.series import SeriesOfCalls, Units
 from latprof.errors import UsageError
 from latprof.model import Block, Call
+from latprof.report.document import Note
+from latprof.report.drifting import drift_document
+from latprof.report.drivers import drivers_document
+from latprof.report.figures import Lines
+from latprof.report.plots import by_model, subjects, trend_plot
+from latprof.timeline import trends
 from latprof.trace import Trace
 from made_calls import NOON, made, trace_of
 
@@ -147,3 +155,129 @@ def test_a_model_with_few_days_is_refused_with_its_numbers() -> None:
     """Seven sessions cannot be scanned."""
     found = drift(trace_of(*history(factor=1.0, days=7)))
     assert (found.seen, found.refused) == ((), ("model-a: 105 calls in 7 days of sessions",))
+
+
+def unequal(seed: int, *, days: int = 30, factor: float = 1.0) -> list[Call]:
+    """Days of 1 to 4 sessions that differ by 15 %, of 2 to 100 calls, more of them later; `factor` from the middle."""
+    rng = np.random.default_rng(seed)
+    found: list[Call] = []
+    for day in range(days):
+        for session in range(int(rng.integers(1, 5))):
+            level = 4.0 * float(np.exp(rng.normal(0, 0.15))) * (factor if day >= days // 2 else 1.0)
+            for n in range(int(np.clip(np.exp(rng.normal(1.2 + 2 * day / days, 0.8)), 2, 100))):
+                at, wall = NOON + day * DAY_S + session * 3600 + n * 30, level * float(np.exp(rng.normal(0, 0.3)))
+                found.append(
+                    made(len(found), at=at, wall=wall, first_output_at=at + wall / 2, session_id=f"{day}-{session}")
+                )
+    return found
+
+
+def test_days_of_unequal_size_and_sessions_that_differ_are_no_change() -> None:
+    """40 histories of noise: at 0.5 % more than one that shows any change comes up in 2 of 100 such tests."""
+    assert sum(bool(drift(trace_of(*unequal(seed))).shifts) for seed in range(40)) <= 1
+
+
+def test_a_real_step_among_unequal_days_is_found() -> None:
+    """The same noise with a slowdown of a half from day 15 on, dated to within four days."""
+    found = [drift(trace_of(*unequal(seed, factor=1.5))) for seed in range(6)]
+    shifts = [item.shifts_of("claude-code", "model-a", "wall_s") for item in found]
+    assert [len(items) for items in shifts] == [1] * 6
+    for (shift,) in shifts:
+        assert shift.word == "slower"
+        assert abs(shift.at - (NOON + 15 * DAY_S)) <= 4 * DAY_S
+
+
+def test_units_vary_alike_whatever_their_number_of_calls() -> None:
+    """Where sessions grow 50-fold in the course of time, orders may be shuffled only if all vary alike."""
+    rng = np.random.default_rng(5)
+    sizes = np.repeat(np.array([2, 100]), 400)
+    owner = np.repeat(np.arange(800), sizes)
+    values = rng.normal(0, 0.2, 800)[owner] + rng.normal(0, 0.5, len(owner))
+    sums = SeriesOfCalls("x", "s", values, values).sums(Units(owner, np.arange(800.0)))
+    early, late = sums.totals[:400].std(), sums.totals[400:].std()
+    assert early / late == pytest.approx(1.0, abs=0.15)
+    assert early == pytest.approx(1.0, abs=0.1)
+
+
+def loads(count: int = 400) -> list[Call]:
+    """A load test at two offered loads, over 20 days, the second ten times as slow."""
+    return [
+        made(
+            10_000 + n, at=NOON + n * DAY_S / 20, wall=(40.0 if n >= count // 2 else 4.0) + n % 7, agent="load-test",
+            session_id=f"load-{n // 20}", trigger="synthetic", load="8 at once" if n >= count // 2 else "1 at once",
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def test_load_tests_are_no_history() -> None:
+    """Their waiting follows the load: they are left out and counted, whether named by trigger or by load."""
+    own = history(factor=1.0)
+    found = drift(trace_of(*own, *loads()))
+    assert (found.shifts, found.calls, found.left_out) == ((), len(own), 400)
+    assert {item.agent for item in found.seen} == {own[0].agent}
+    gateway = [replace(call, trigger="user") for call in loads()]
+    assert drift(trace_of(*own, *gateway)).left_out == 400
+    plain = [replace(call, trigger="user", load=None) for call in loads()]
+    assert [item.series.name for item in drift(trace_of(*own, *plain)).shifts] == ["decode_tps", "wall_s"]
+
+
+def test_of_load_tests_alone_it_is_said_what_to_do() -> None:
+    """Nothing is searched, and no change is claimed to be absent."""
+    document = drift_document(drift(trace_of(*loads())))
+    words = " ".join(item.text for section in document.sections for item in section.items if isinstance(item, Note))
+    assert document.title == "latprof drift: nothing to search, 400 calls of load generators"
+    assert "latprof diff A B" in words
+    assert (document.data["left_out"], document.data["calls"], document.data["changes"]) == (400, 0, [])
+
+
+def test_a_sign_that_the_levels_do_not_show_is_no_change() -> None:
+    """From day 20 on nearly all answers have 20 tokens: the ranks differ, the later median has no interval."""
+    rng = np.random.default_rng(3)
+    calls = [
+        replace(call, output_tokens=20 if n >= 300 else int(rng.integers(20, 400)), output_tokens_source="usage")
+        for n, call in enumerate(history(factor=1.0))
+    ]
+    found = drift(trace_of(*calls))
+    assert [(item.series.name, item.word) for item in found.unclear] == [("output_tokens", "cannot tell")]
+    assert [item.series.name for item in found.shifts] == ["decode_tps"]  # fewer tokens in the same time
+    document = drift_document(found)
+    assert document.title.startswith("latprof drift: 1 change found in ")
+    words = " ".join(item.text for section in document.sections for item in section.items if isinstance(item, Note))
+    assert "output_tokens of model-a (exact): no change is claimed" in words
+    assert "cannot tell since" not in words
+    assert [item["series"] for item in document.data["unclear"]] == ["output_tokens"]
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_drivers_and_the_report_show_the_changes_of_drift_and_no_others(factor: float) -> None:
+    """One definition: the marked days, their words and their chances are those of drift."""
+    trace = trace_of(*unequal(2, factor=factor))
+    found = drift(trace)
+    document = drivers_document((), (), trends(trace, "ttft_s"), (), found)
+    (trend,) = document.data["trends"]
+    marked = [(day["day"], day["says"], day["chance"]) for day in trend["days"] if day["change"]]
+    shifts = found.shifts_of("claude-code", "model-a", "ttft_s")
+    said = [
+        (datetime.fromtimestamp(item.at, UTC).date().isoformat(), item.word, round(item.chance, 6)) for item in shifts
+    ]
+    assert len(said) == (factor > 1)
+    assert marked == said
+    (subject,) = subjects(trace)
+    (part,) = by_model(subject)
+    plot = trend_plot(part, UTC, found)
+    assert plot is not None
+    assert isinstance(plot.figure, Lines)
+    marks = [date.fromordinal(int(mark.at)).isoformat() for mark in plot.figure.marks if mark.strong]
+    assert marks == [day for day, _, _ in said]
+    assert "at most 0.5 % of such histories" in plot.summary
+    assert ("No change of level" in plot.summary) == (not said)
+
+
+def test_without_a_search_no_day_is_marked_and_the_reason_is_given() -> None:
+    """Three days cannot be searched; load tests are not."""
+    trace = trace_of(*history(factor=1.5, days=3))
+    (trend,) = drivers_document((), (), trends(trace, "ttft_s"), (), drift(trace)).data["trends"]
+    assert not any(day["change"] for day in trend["days"])
+    assert "8 days of sessions" in trend["refused"]
+    assert trend["chance"] is None

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
+
+import pytest
 
 from latprof import api
 from latprof.formats import formats
+from latprof.ingest import Survey
 from latprof.report.doctor import doctor_document
+from latprof.report.document import Note, Table
 from latprof.share.advice import ADVICE, NO_ADVICE
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -43,6 +49,27 @@ def test_the_setting_of_what_was_found_is_named() -> None:
 
 def test_nothing_found_says_what_to_do() -> None:
     """No table, one sentence."""
-    document = doctor_document([])
+    document = doctor_document(Survey([]))
     assert document.data["formats"] == []
     assert len(document.sections) == 1
+
+
+@pytest.mark.parametrize("name", ["claude-code", "codex", "kimi-code", "opencode", "qwen-code"])
+def test_what_the_logs_tell_is_counted_in_their_calls(name: str) -> None:
+    """Not what such a log may hold: as many calls of each kind as the expected calls of the fixtures have."""
+    (item,) = (found for found in api.survey([str(FIXTURES / name)]).here)
+    lines = [line for path in (FIXTURES / name).glob("*/expected.ndjson") for line in path.read_text().splitlines()]
+    expected = {call["call_id"]: call for call in map(json.loads, lines)}
+    assert item.calls == len(expected)
+    for metric, kind in (("ttft_s", "ttft_kind"), ("wall_s", "wall_kind"), ("decode_tps", "decode_kind")):
+        counts = Counter(call[kind] for call in expected.values() if call[kind] is not None)
+        assert {how: item.seen[metric, how] for how in ("exact", "bound") if item.seen[metric, how]} == dict(counts)
+
+
+def test_what_no_call_shows_is_said_with_the_version_that_does() -> None:
+    """Old logs of an agent whose newer versions state the first token."""
+    document = doctor_document(api.survey([str(FIXTURES / "codex" / "recorded-0.98.0")]))
+    ((table, *notes),) = (section.items for section in document.sections)
+    assert isinstance(table, Table)
+    assert [cell.text for cell in table.rows[0]][2:] == ["–", "bound 100 %", "–", "bound 100 %", "exact 100 %"]
+    assert any(isinstance(note, Note) and "decode from version 0.125 on" in note.text for note in notes)

@@ -196,6 +196,21 @@ def test_exported_ends_lie_around_the_mean(plain: Made) -> None:
     assert set(trace.column("decode_kind")) <= {"estimate", None}
 
 
+def test_sizes_that_no_log_shows_are_not_called_fitted() -> None:
+    """Blocks without characters tell only how many there are."""
+    drawn = made(300, seed=9)
+    bare = [
+        replace(call, blocks=tuple(replace(one, characters=None, signature_characters=None) for one in call.blocks))
+        for call in drawn.calls
+    ]
+    found = []
+    for calls in (drawn.calls, bare):
+        observed = observe(trace := Trace.from_calls(calls), np.flatnonzero(usable(trace)))
+        fit = calibrate(observed.blocks, observed.tokens)
+        found.append([fit.size_of(kind) for kind in ("thinking", "text", "tool_use")])
+    assert found == [["signature", "characters", "characters"], [None, None, None]]
+
+
 def test_calibration_finds_the_ratios() -> None:
     """The totals of 300 calls tell the tokens of each type of block."""
     drawn = made(300, seed=9)

@@ -47,6 +47,7 @@ def test_shown_thinking_tells_its_tokens(drawn: Made) -> None:
     calibration = found.groups[0].calibration
     assert calibration is not None
     assert calibration.characters_per_token("thinking") == pytest.approx(RATIO["thinking"], rel=0.08)
+    assert calibration.size_of("thinking") == "characters"
 
 
 def test_signatures_that_grow_with_the_thinking_are_used(drawn: Made) -> None:

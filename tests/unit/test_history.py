@@ -108,18 +108,18 @@ def test_calls_of_deleted_logs_stay(home: Home) -> None:
 def test_a_survey_says_what_the_history_has_beside(home: Home) -> None:
     """As many calls as an analysis takes from it; copies that a log still has are none. Nothing is kept anew."""
     home.read()
-    assert beside(home.history, [], survey()) == Beside()
+    assert beside(home.history, [], survey().holdings) == Beside()
     (home.projects / "-srv-a/two.jsonl").unlink()
     home.write("-srv-b/copy.jsonl", log("two", 1, begin=1000))
-    found = beside(home.history, [], survey())
+    found = beside(home.history, [], survey().holdings)
     assert found == Beside(calls=3, deleted=1, since=T0 + 1060, formats={"claude-code": 3})
     (note,) = beside_notes(found)
     assert note.startswith("3 more calls of 1 deleted log are in the history, since 2026-03-02 (claude-code 3). ")
     assert origin(home.read()) == (3, 1, 0)
     there = [str(home.projects / "-srv-b")]
-    assert beside(home.history, there, survey(there)) == Beside()
+    assert beside(home.history, there, survey(there).holdings) == Beside()
     shutil.rmtree(home.projects)
-    assert beside(home.history, [], survey()).calls == 9
+    assert beside(home.history, [], survey().holdings).calls == 9
 
 
 def test_all_logs_may_be_gone(home: Home) -> None:
@@ -199,6 +199,51 @@ def test_the_file_is_for_the_user_alone(home: Home) -> None:
     if os.name == "posix":
         assert home.history.path.stat().st_mode & 0o777 == 0o600
         assert home.history.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_new_history_is_never_seen_without_a_byte(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run would take it for one that was emptied. It gets its name when it is whole."""
+    linked: list[int] = []
+    link = os.link
+
+    def told_of(draft: Path, target: Path) -> None:
+        assert not target.exists()
+        linked.append(draft.stat().st_size)
+        link(draft, target)
+
+    monkeypatch.setattr(os, "link", told_of)
+    assert home.read().remembered.trouble is None
+    assert len(linked) == 1
+    assert linked[0] > 0
+    assert [path.name for path in home.history.path.parent.iterdir()] == ["history.sqlite"]
+
+
+def test_of_two_that_begin_a_history_none_loses_what_it_knew(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other run was faster, and its entry stays."""
+    link = os.link
+    other = HistoryEntry("other", "", 1, b"", b"", "1", 0, 0, 0, None, None)
+
+    def late(draft: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        History(target).write([Change(other, Parts(b"", None))])
+        link(draft, target)
+
+    monkeypatch.setattr(os, "link", late)
+    assert home.read().remembered.trouble is None
+    assert len(home.history.entries()) == 4
+    assert home.history.entries()["other"].turn == 1
+
+
+def test_a_history_begins_where_a_file_can_have_one_name_only(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on some network drives and sticks."""
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert home.read().remembered.trouble is None
+    assert len(home.history.entries()) == 3
+    assert [path.name for path in home.history.path.parent.iterdir()] == ["history.sqlite"]
 
 
 def test_a_shortened_log_keeps_what_it_lost(home: Home) -> None:

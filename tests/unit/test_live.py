@@ -148,6 +148,18 @@ def test_a_session_from_first_sight_to_silence(tmp_path: Path) -> None:
     assert last.wall_kind == "bound"
 
 
+@pytest.mark.parametrize("state", ["idle", "answering", "tool"])
+def test_a_copied_log_is_no_session_that_goes_on(tmp_path: Path, state: str) -> None:
+    """Its file is new, and what it tells is days old; a tool may wait for a permission as long."""
+    log, path = Log(), tmp_path / "a.jsonl"
+    log.prompt(0.0)
+    block = tool("t1") if state == "tool" else text()
+    log.answer(4.0, "m1", block, stop={"idle": "end_turn", "answering": None, "tool": "tool_use"}[state])
+    for hours, there in ((0.1, True), (1.0, state != "idle"), (49.0, state == "tool")):
+        write(path, log, hours * 3600)
+        assert bool(watcher(tmp_path).picture(T0 + hours * 3600).rows) == there, hours
+
+
 def test_files_that_vanish_shrink_or_are_replaced(tmp_path: Path) -> None:
     """What is there now counts."""
     log, path = Log(), tmp_path / "a.jsonl"

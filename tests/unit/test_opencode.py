@@ -127,7 +127,7 @@ def test_the_text_log_gives_the_send_time_of_the_last_attempt(tmp_path: Path) ->
     log = rows.log_lines("aa", "anthropic", one, 1.7) + rows.log_lines("aa", "anthropic", two, 10.5, 13.2)
     first, second = calls(tmp_path, user(0), one, user(9), two, log=log)
     assert (since(first.sent_at), first.sent_source, first.flags) == (1.7, "process_start", ("first_of_process",))
-    assert (since(second.sent_at), second.sent_source, second.attempts) == (13.2, "request_log", 2)
+    assert (since(second.sent_at), second.sent_source, second.attempts) == (13.2, "request_sent_wall", 2)
     assert (second.flags, second.first_output_source) == (("retried",), "block_start")
 
 
@@ -149,7 +149,7 @@ def test_a_stream_that_was_never_sent_takes_no_other_sending(tmp_path: Path) -> 
     log = "".join(never) + rows.log_lines("aa", "anthropic", two, 10.5)
     first, second = calls(tmp_path, user(0), one, user(9), two, log=log)
     assert (since(first.sent_at), first.sent_source) == (1, "record_created")
-    assert (since(second.sent_at), second.sent_source, second.attempts) == (10.5, "request_log", 1)
+    assert (since(second.sent_at), second.sent_source, second.attempts) == (10.5, "request_sent_wall", 1)
     (tmp_path / "b").mkdir()
     (call,) = calls(tmp_path / "b", user(0), one, log=rows.log_lines("aa", "anthropic", one, 0.5, 2.5))
     assert (since(call.sent_at), call.sent_source) == (1, "record_created")

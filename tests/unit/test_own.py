@@ -77,3 +77,17 @@ def test_a_pattern_may_begin_at_the_root(home: Path, monkeypatch: pytest.MonkeyP
     asked = Asked([f"{os.sep}*{os.sep}x"])
     assert asked.tags(str(Path(os.sep, "any", "x"))) is not None
     assert asked.tags(str(home / "any" / "x")) is None
+
+
+def test_a_place_may_be_very_deep(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of folders, a link among the first: as the system says where it is, without an error."""
+    (home / "disk").mkdir()
+    (home / "b").symlink_to(home / "disk", target_is_directory=True)
+    deep = str(home) + "/b" * 3000
+    real, known = str(home / "disk") + "/b" * 2999, _Real()
+    assert known[deep] == (real, False)
+    assert known[str(home / "b")] == (str(home / "disk"), True)
+    monkeypatch.setenv("HOME", deep)
+    monkeypatch.setenv("USERPROFILE", deep)
+    assert Own([FORMAT]).holds(real + "/.a/logs", "x")
+    assert Asked([deep]).tags(real + "/x") is not None

@@ -203,7 +203,8 @@ def test_an_awkward_number_of_gpus_leaves_one_idle() -> None:
     """MiniMax on five H100: tensor parallelism of four, 59 GB for the cache."""
     plan = plan_for(cluster_named("5x-h100-vast"), _asked("MiniMax-M2.5"))
     assert plan.layout == "TP4 + 1 idle"
-    assert plan.hardware.usd_per_month == 4712
+    # 1.87 USD an hour for each card, for a whole month; the month of the stated 4,712 has 504 hours.
+    assert plan.hardware.usd_per_month == pytest.approx(5 * 1.87 * 730)
     # 59 GB over 248 KiB per token.
     assert plan.capacity_tokens == pytest.approx(59e9 / (248 * 1024), rel=0.02)
     assert plan.limit_tokens == 196_608

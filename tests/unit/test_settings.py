@@ -163,3 +163,12 @@ def test_rules_name_projects_by_their_folder(folder: str, expected: str) -> None
         ProjectRule(path="~/work/shop/api", name="never"),
     ]
     assert project_name(folder, rules, Path("/home/ann")) == expected
+
+
+def test_a_file_without_end_is_no_settings(tmp_path: Path) -> None:
+    """A device would fill the memory."""
+    endless = Path("/dev/zero")
+    if not endless.exists():
+        pytest.skip("no /dev/zero here")
+    with pytest.raises(UsageError, match="too large for settings"):
+        load_settings(start=tmp_path, environ=home(tmp_path) | {"LATPROF_CONFIG": str(endless)})

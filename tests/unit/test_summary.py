@@ -159,11 +159,17 @@ def test_one_value_stands_for_a_call_by_the_remainder_of_its_turns() -> None:
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(0, 8), (1, 1), (70_000, 8), (500, 13)])
 def test_the_drawn_value_is_that_of_the_call(shape: tuple[int, int], kind: type) -> None:
-    """With the extension, which takes single precision, and without it."""
+    """With the extension, which takes single precision, and without it; calls of other groups change nothing."""
     values: Any = np.arange(math.prod(shape)).astype(kind).reshape(shape)
     rows = np.arange(shape[0])
-    assert np.array_equal(drawn(values), values[rows, one_value(rows, shape[1])])
-    assert drawn(values).dtype == np.float64
+    alone = drawn(values, np.zeros(shape[0], dtype=np.int64))
+    assert np.array_equal(alone, values[rows, one_value(rows, shape[1])])
+    assert alone.dtype == np.float64
+    group = np.random.default_rng(5).integers(-1, 3, 2 * shape[0])
+    place = np.flatnonzero(group == 1)[: shape[0]]
+    among: Any = np.full((2 * shape[0], shape[1]), np.nan, dtype=kind)
+    among[place] = values[: len(place)]
+    assert np.array_equal(drawn(among, group)[place], alone[: len(place)])
 
 
 def test_errors_of_the_model_are_weighted_by_calls() -> None:

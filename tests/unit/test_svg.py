@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -26,10 +27,11 @@ from latprof.report.figures import (
     Panel,
 )
 from latprof.report.svg import NARROW, THEMES, WIDE, standalone_svg, svg
-from latprof.report.svg.canvas import fitted, number, plain, text_width
+from latprof.report.svg.canvas import Canvas, fitted, number, text_width, wrapped
 from latprof.report.svg.scale import Scale, round_ticks
 from latprof.report.svg.shapes import heat_step
 from latprof.report.svg.style import HEAT_STEPS, PART_COLOURS
+from latprof.units import printable
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = "<script>alert(1)</script>\x1b[31m[bold]red[/bold]=1+1"
@@ -168,7 +170,7 @@ def test_values_outside_a_scale_go_to_its_edge() -> None:
 
 def test_texts_are_plain_and_fit() -> None:
     """What cannot be printed becomes a mark, what is too long ends in dots, wide scripts count double."""
-    assert plain("a\x1bb\u202ec\n") == "a\ufffdb\ufffdc\ufffd"
+    assert printable("a\x1bb\u202ec\n") == "a\ufffdb\ufffdc\ufffd"
     assert fitted("short", 100) == "short"
     assert fitted("x" * 100, 80).endswith("…")
     assert text_width(fitted("x" * 100, 80)) <= 80
@@ -206,3 +208,90 @@ def test_colours_can_be_told_apart_and_read(theme: str) -> None:
 def test_both_themes_name_the_same_colours() -> None:
     """Nothing is left without a colour in the dark."""
     assert THEMES["light"].keys() == THEMES["dark"].keys()
+
+
+MODELS = "claude-opus-4-5-20251101 against claude-opus-4-1-20250805"
+INPUTS = "uncached input over 1,255 tokens against up to 511 tokens"
+HASH_NAME = "meta/llama-2-13b-chat:f4e2de70d66816a838a89eeeb621910adffb0dd0baba3976c96980970978018d"
+PLACED = re.compile(r'<text x="([\d.]+)" y="([\d.]+)"([^>]*)>([^<]*)</text>')
+
+
+def said(drawing: str) -> str:
+    """All texts after each other, without the spaces at which they may be broken."""
+    return "".join("".join(texts(drawing)).split())
+
+
+def ends(drawing: str) -> list[float]:
+    """Where the texts end that begin at their place."""
+    return [
+        float(x) + text_width(text) for x, _, kind, text in PLACED.findall(drawing) if not re.search("mid|end", kind)
+    ]
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("label", [MODELS, INPUTS, f"{HASH_NAME} against {HASH_NAME[::-1]}"])
+def test_what_is_compared_is_said_in_full(width: int, label: str) -> None:
+    """A label without room for one line has more of them, beside the interval or above it, and none runs into it."""
+    rows = tuple(Interval(text, 1.0, 0.5, 2.5, 12, clear=True) for text in (label, "short", label))
+    drawing = svg(plot(Intervals(Axis("difference", "s"), rows)), width)
+    assert said(drawing).count("".join(label.split())) == 2
+    assert max(ends(drawing)) <= (WIDE * 0.44 if width == WIDE else NARROW)
+    lines = [float(y) for _, y, kind, _ in PLACED.findall(drawing) if not kind]
+    assert all(below - above >= 15 for above, below in pairwise(lines))
+    first, second, _ = (float(dot.get("cy", "0")) for dot in parsed(drawing).iter(f"{SVG}circle"))
+    own = len(lines) // 2
+    if width == WIDE:
+        assert lines[0] - 4 <= first <= lines[own - 1]
+        assert first == pytest.approx(sum(lines[:own]) / own - 4, abs=1)
+        assert lines[own] - 5 <= second <= lines[own]
+    else:
+        assert lines[own - 1] + 8 <= first <= lines[own] - 16
+        assert lines[own] + 8 <= second <= lines[own + 1] - 16
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_a_legend_keeps_its_unit_and_its_number_of_calls(width: int) -> None:
+    """Also where one line has no room for them; a number is not parted from its unit."""
+    curve = Curve("obvious formula (as-logged)", "logged", 6319, (10.0, 200.0, 900.0), (0.0, 1.0, 0.0), 200.0)
+    label = "Tokens per second after the first token, logarithmic scale (tok/s)"
+    drawing = svg(plot(Curves(Axis(label, "tok/s", log=True), (Panel(HASH_NAME, (curve, curve)),))), width)
+    assert said(drawing).count("obviousformula(as-logged):median200tok/s,n6,319") == 2
+    assert HASH_NAME in said(drawing)
+    assert "".join(label.split()) in said(drawing)
+    assert max(ends(drawing)) <= width
+    assert not any(text.endswith((" 200", " n")) for text in texts(drawing))
+
+
+def test_a_bar_says_all_of_its_name_beside_its_time() -> None:
+    """That the person's time is left out is the end of the name."""
+    bar = Bar("repository/project-828804, without the person", (30.0, 70.0))
+    drawing = svg(plot(Bars(("one", "rest"), (bar, bar))), NARROW)
+    assert said(drawing).count("repository/project-828804,withouttheperson") == 2
+    assert max(ends(drawing)) <= NARROW - 70
+
+
+def test_a_text_of_several_lines_stands_alone_in_a_legend() -> None:
+    """Nothing is drawn beside it, and what follows begins below its last line."""
+    canvas = Canvas(200, "key")
+    bottom = canvas.legend(0, [("box", "one", "short"), ("box", "two", "a text " * 7), ("box", "three", "short")])
+    places = [(float(x), float(y)) for x, y in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"', canvas.svg(bottom))]
+    assert {x for x, _ in places} == {26.0}
+    assert [y for _, y in places] == [12, 30, 45, 63]
+    assert bottom == 63 + 12
+
+
+def test_a_text_without_end_is_cut_after_some_lines() -> None:
+    """A log can say anything; a million letters take no longer than those that are shown."""
+    for text in ("m" * 1_000_000, "好 " * 500_000, "a-b " * 250_000):
+        lines = wrapped(text, 100)
+        assert len(lines) == 6
+        assert lines[-1].endswith("…")
+        assert all(text_width(line) <= 100 for line in lines)
+
+
+def test_a_very_long_name_is_cut_in_one_go() -> None:
+    """As much as fits, and no more; a million letters take no longer than the letters that fit and one look at all."""
+    for text in ("m" * 1_000_000, "好" * 1_000_000, "short"):
+        shown = fitted(text, 100, 12)
+        assert text_width(shown, 12) <= 100
+        assert shown == text or text_width(shown[:-1] + text[0] + "…", 12) > 100

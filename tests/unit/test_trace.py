@@ -121,7 +121,6 @@ def test_a_first_token_time_is_exact_or_not_there(source: str | None) -> None:
     """Only a send time that the log states gives a TTFT; the wall time then is a bound."""
     exact = {
         "otel_attempt", "api_request_line", "load_generator", "span_start", "request_log", "record_start", "duration",
-        "turn_context",
     }  # fmt: skip
     stated = source in exact
     trace = trace_of(made(sent_source=source))

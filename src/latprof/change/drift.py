@@ -2,7 +2,8 @@
 
 Per model of an agent: waiting, speed, size of responses, tools, retries, interrupts. Times and speeds are
 compared as ranks among calls of the same trigger and size of context, so that other work is not taken for
-another speed. The scan and its false-alarm rate: `latprof.stats.changes`.
+another speed. The scan and its false-alarm rate: `latprof.stats.changes`. What other displays show as a change
+over time comes from here too, so that none contradicts another.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from latprof.change.series import SeriesOfCalls, Units, series_of, units_of
 from latprof.classes import dataclass
 from latprof.stats.changes import FALSE_ALARMS, MIN_UNITS, Break, Family, Findings, enough, find_breaks
-from latprof.stats.difference import Change, verdict
+from latprof.stats.difference import CANNOT_TELL, Change, verdict
+from latprof.stats.grouping import of_agents
 from latprof.stats.quantiles import student_t_quantile
 from latprof.stats.samples import samples
 from latprof.trace import Trace
@@ -87,7 +89,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """All changes, all that was scanned, what could not be, and when versions and models began."""
+    """All changes, all that was scanned, what could not be, and when versions and models began.
+
+    `unclear` are signs as strong as those of changes where the intervals of the levels do not tell which way, or
+    there are none: no changes. `calls` were looked at, `left_out` are those of load generators.
+    """
 
     shifts: tuple[Shift, ...]
     seen: tuple[Seen, ...]
@@ -95,6 +101,18 @@ class Drift:
     boundaries: tuple[Boundary, ...]
     calls: int
     false_alarms: float
+    unclear: tuple[Shift, ...] = ()
+    left_out: int = 0
+
+    def shifts_of(self, agent: str, model: str | None, series: str) -> tuple[Shift, ...]:
+        """The changes of one figure, in the order of time."""
+        key = (*_names(agent, model), series)
+        return tuple(item for item in self.shifts if (item.agent, item.model, item.series.name) == key)
+
+    def seen_of(self, agent: str, model: str | None, series: str) -> Seen | None:
+        """One figure's scan; None where it was not scanned."""
+        key = (*_names(agent, model), series)
+        return next((item for item in self.seen if (item.agent, item.model, item.series.name) == key), None)
 
 
 @dataclass(frozen=True)
@@ -115,9 +133,11 @@ class _Scan:
 def drift(trace: Trace, *, level: float = FALSE_ALARMS, tz: tzinfo = UTC) -> Drift:
     """Changes per model. Estimates, where they are wanted, must be made without effects of time.
 
-    `level` is the chance of any false alarm in the whole result. Calls without a date are left out.
+    `level` is the chance of any false alarm in the whole result. Calls without a date are left out, and those of
+    load generators: what they wait for follows the load that was offered.
     """
-    dated = ~np.isnan(trace.column("sent_at"))
+    given, trace = len(trace), of_agents(trace)
+    left_out, dated = given - len(trace), ~np.isnan(trace.column("sent_at"))
     trace = trace if dated.all() else trace.select(dated)
     scans, refused = _scans(trace, tz)
     families = [Family(scan.name, tuple(item.sums(scan.units) for item in scan.series)) for scan in scans]
@@ -126,19 +146,23 @@ def drift(trace: Trace, *, level: float = FALSE_ALARMS, tz: tzinfo = UTC) -> Dri
     by_name = {scan.name: scan for scan in scans}
     shifts = [_shift(by_name[item.family], item, boundaries) for item in findings.breaks]
     shifts.sort(key=lambda item: (item.at, item.agent, item.model, item.series.name))
-    return Drift(tuple(shifts), tuple(_seen(by_name, findings)), tuple(refused), boundaries, len(trace), level)
+    unclear = tuple(item for item in shifts if item.word == CANNOT_TELL)
+    return Drift(
+        tuple(item for item in shifts if item.word != CANNOT_TELL), tuple(_seen(by_name, findings)), tuple(refused),
+        boundaries, len(trace), level, unclear, left_out,
+    )  # fmt: skip
+
+
+def _names(agent: str | None, model: str | None) -> tuple[str, str]:
+    """How an agent's model is called in the result."""
+    return str(agent), str(model or "unknown")
 
 
 def _scans(trace: Trace, tz: tzinfo) -> tuple[list[_Scan], list[str]]:
     """The models with enough sessions, and words about the others."""
-    rows: dict[tuple[str, str], list[int]] = {}
-    for row, key in enumerate(zip(trace.texts["agent"], trace.texts["model"], strict=True)):
-        rows.setdefault((str(key[0]), str(key[1] or "unknown")), []).append(row)
     scans: list[_Scan] = []
     refused: list[str] = []
-    for (agent, model), members in sorted(rows.items()):
-        mask = np.zeros(len(trace), dtype=np.bool_)
-        mask[members] = True
+    for (agent, model), mask in sorted(_by_model(trace).items()):
         part = trace.select(mask)
         units = units_of(part, tz)
         if len(part) < _MIN_CALLS or len(units) < MIN_UNITS:
@@ -147,6 +171,24 @@ def _scans(trace: Trace, tz: tzinfo) -> tuple[list[_Scan], list[str]]:
         known = tuple(item for item in series_of(part, tz) if enough(item.sums(units)))
         scans.append(_Scan(agent, model, part, units, known))
     return scans, refused
+
+
+def _by_model(trace: Trace) -> dict[tuple[str, str], NDArray[np.bool_]]:
+    """Which calls are of each agent's model; those without a name of one."""
+    agents, models = trace.codes("agent"), trace.codes("model")
+    width = len(models.categories) + 1
+    pairs = (agents.codes + 1) * width + models.codes + 1
+    found: dict[tuple[str, str], NDArray[np.bool_]] = {}
+    for pair in np.unique(pairs).tolist():
+        agent, model = divmod(pair, width)
+        key = _names(_text(agents.categories, agent - 1), _text(models.categories, model - 1))
+        mask = pairs == pair
+        found[key] = found[key] | mask if key in found else mask
+    return found
+
+
+def _text(names: tuple[str, ...], code: int) -> str | None:
+    return names[code] if code >= 0 else None
 
 
 def _seen(scans: dict[str, _Scan], findings: Findings) -> Iterator[Seen]:
@@ -216,16 +258,26 @@ def _word(series: SeriesOfCalls, before: Level, after: Level, change: Change | N
 
 def _boundaries(trace: Trace) -> Iterator[Boundary]:
     """First uses of versions and models, but for those that were there from the first day on."""
-    sent = trace.column("sent_at")
-    first: dict[tuple[str, str, str], float] = {}
+    found: list[Boundary] = []
     begin: dict[str, float] = {}
-    for row, agent in enumerate(trace.texts["agent"]):
-        begin[agent] = min(begin.get(agent, np.inf), sent[row])
-        for what, column in (("version", "agent_version"), ("model", "model")):
-            name = trace.texts[column][row]
+    for what, column in (("version", "agent_version"), ("model", "model")):
+        for (agent, name), at in _first_uses(trace, column).items():
+            begin[agent] = min(begin.get(agent, np.inf), at)
             if name is not None:
-                key = (agent, what, name)
-                first[key] = min(first.get(key, np.inf), float(sent[row]))
-    for (agent, what, name), at in sorted(first.items(), key=lambda item: (item[1], item[0])):
-        if datetime.fromtimestamp(at, UTC).date() != datetime.fromtimestamp(begin[agent], UTC).date():
-            yield Boundary(agent, what, name, at)
+                found.append(Boundary(agent, what, name, at))
+    for item in sorted(found, key=lambda item: (item.at, item.agent, item.what, item.name)):
+        if datetime.fromtimestamp(item.at, UTC).date() != datetime.fromtimestamp(begin[item.agent], UTC).date():
+            yield item
+
+
+def _first_uses(trace: Trace, column: str) -> dict[tuple[str, str | None], float]:
+    """When each agent's calls with each text of a column begin."""
+    agents, names = trace.codes("agent"), trace.codes(column)
+    width = len(names.categories) + 1
+    first = np.full((len(agents.categories) + 1) * width, np.inf)
+    np.minimum.at(first, (agents.codes + 1) * width + names.codes + 1, trace.column("sent_at"))
+    found: dict[tuple[str, str | None], float] = {}
+    for place in np.flatnonzero(first < np.inf).tolist():
+        agent, name = divmod(place, width)
+        found[str(_text(agents.categories, agent - 1)), _text(names.categories, name - 1)] = float(first[place])
+    return found

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from latprof.classes import dataclass
 from latprof.metrics import Metric, metric
-from latprof.model import Kind
+from latprof.model import BLOCK_TYPES, Kind
 from latprof.stats.changes import Series, normal_scores
 from latprof.stats.grouping import BY_KEYS
 from latprof.stats.samples import best_kind, samples
@@ -26,6 +26,8 @@ _TIMES: Final = ("ttft_s", "first_block_s", "decode_tps", "wall_s")
 _SIZES: Final = ("output_tokens", "reasoning_tokens")
 _MOST_TOOLS: Final = 4
 _CELL_CALLS: Final = 10
+_NO_VARIANCE: Final = 1e-12
+_BLOCK_CALLS: Final = 50_000
 # A series needs values for this share of the model's calls, lest it shows who has them rather than what they are.
 _LEAST_SHARE: Final = 0.2
 
@@ -61,11 +63,36 @@ class SeriesOfCalls:
     per_thousand: bool = False
 
     def sums(self, units: Units) -> Series:
-        """Scores and calls of each unit."""
+        """Each unit's mean score, counted by how well it is known."""
         known = ~np.isnan(self.scores)
-        member = units.member[known]
-        totals = np.bincount(member, self.scores[known], minlength=len(units)).astype(np.float64)
-        return Series(self.name, totals, np.bincount(member, minlength=len(units)).astype(np.float64))
+        member, scores = units.member[known], self.scores[known]
+        calls = np.bincount(member, minlength=len(units)).astype(np.float64)
+        means = np.bincount(member, scores, minlength=len(units)) / np.maximum(calls, 1)
+        weights = _weights(scores - means[member], means, calls)
+        return Series(self.name, means * weights, weights)
+
+
+def _weights(within: _Floats, means: _Floats, calls: _Floats) -> _Floats:
+    """One over the standard error of each unit's mean; 0 for units without calls.
+
+    So all units vary alike where nothing changes, whether of 2 calls or of 200, and orders may be shuffled
+    although later days have more calls. Calls of a unit are alike: the squared error is the variance between units
+    plus that within over the calls, both by the analysis of variance with unequal numbers (Searle, Casella and
+    McCulloch, Variance Components, 1992, chapter 3).
+    """
+    some = calls > 0
+    n, units, squares = float(calls.sum()), int(some.sum()), float(within @ within)
+    if units < 2:
+        return some.astype(np.float64)
+    inside = squares / (n - units) if n > units else 0.0
+    off = means[some] - float(means @ calls) / n
+    per_unit = (n - float(calls @ calls) / n) / (units - 1)
+    between = max((float(calls[some] @ off**2) / (units - 1) - inside) / per_unit, 0.0)
+    if between + inside <= _NO_VARIANCE:
+        return some.astype(np.float64)
+    weights = np.zeros(len(calls))
+    weights[some] = 1 / np.sqrt(between + inside / calls[some])
+    return weights
 
 
 def units_of(trace: Trace, tz: tzinfo = UTC) -> Units:
@@ -131,11 +158,28 @@ def _occurrence(name: str, mask: NDArray[np.bool_]) -> SeriesOfCalls:
 
 def _tools(trace: Trace) -> Iterator[SeriesOfCalls]:
     """For the most used tools: which share of a call's tool uses it is; calls without tools say nothing."""
-    used = [[block.name or "unknown" for block in blocks if block.type == "tool_use"] for blocks in trace.blocks]
-    counts: dict[str, int] = {}
-    for names in used:
-        for name in names:
-            counts[name] = counts.get(name, 0) + 1
-    for tool in sorted(counts, key=lambda name: (-counts[name], name))[:_MOST_TOOLS]:
-        values = np.array([names.count(tool) / len(names) if names else np.nan for names in used])
-        yield SeriesOfCalls(f"tool {tool}", "share", values, values)
+    uses, names = _uses(trace)
+    total = uses.sum(axis=0)
+    often = sorted(np.flatnonzero(total).tolist(), key=lambda tool: (-total[tool], names[tool]))[:_MOST_TOOLS]
+    every = uses.sum(axis=1)
+    for tool in often:
+        values = np.divide(uses[:, tool], every, out=np.full(len(every), np.nan), where=every > 0)
+        yield SeriesOfCalls(f"tool {names[tool]}", "share", values, values)
+
+
+def _uses(trace: Trace) -> tuple[_Floats, list[str]]:
+    """How often each call (calls, tools) uses each tool, and the tools' names; some calls' blocks at a time."""
+    use = BLOCK_TYPES.index("tool_use")
+    places: dict[str, int] = {}
+    parts: list[tuple[_Ints, _Ints]] = []
+    for begin in range(0, len(trace), _BLOCK_CALLS):
+        rows = np.arange(begin, min(begin + _BLOCK_CALLS, len(trace)))
+        blocks = trace.blocks_of(rows)
+        chosen = blocks.type == use
+        # The last place is that of the code -1: a tool without a name.
+        table = np.array([places.setdefault(name, len(places)) for name in (*blocks.tool.categories, "unknown")])
+        parts.append((np.repeat(rows, np.diff(blocks.offsets))[chosen], table[blocks.tool.codes[chosen]]))
+    found = np.zeros((len(trace), len(places)))
+    for owner, tool in parts:
+        np.add.at(found, (owner, tool), 1.0)
+    return found, list(places)

@@ -11,7 +11,8 @@ import typer
 from latprof import __version__
 from latprof.cli import caching, talk
 from latprof.cli.lazy import LazyGroup
-from latprof.errors import LatprofError
+from latprof.errors import LatprofError, UsageError
+from latprof.units import printable
 
 __all__ = ["app", "main"]
 
@@ -95,6 +96,7 @@ def main() -> None:
     _hide_rich_from_completion()
     _keep_to_one_thread()
     try:
+        _check_folder()
         code = _run()
         caching.wait()
         talk.say("done")
@@ -113,7 +115,9 @@ def main() -> None:
         # Help and messages are written by typer; of a file, the error would say the name.
         if error.filename is not None or "--debug" in sys.argv[1:]:
             raise
-        _give_up_output()
+        from latprof.cli.options import give_up_output
+
+        give_up_output()
         _fail(f"Cannot write to standard output ({error.strerror}): send it elsewhere.", 2)
     except Exception as error:
         # typer's own usage errors share no public base class; they all can say what is wrong.
@@ -126,9 +130,25 @@ def main() -> None:
         _fail(f"{describe().rstrip('.')}; see latprof --help.", 2)
 
 
+def _check_folder() -> None:
+    """Paths are looked for from the current folder, even those that begin at the root. Raises UsageError."""
+    try:
+        os.getcwd()  # noqa: PTH109 - nothing else is needed
+    except OSError as error:
+        raise UsageError(f"The current folder is not there any more ({error.strerror}): change to another.") from None
+
+
 def _run() -> int | None:
-    """The exit code of the command. Raises KeyboardInterrupt where Ctrl-C ended it, of which typer makes a code."""
-    code: int | None = app(prog_name="latprof", standalone_mode=False)
+    """The exit code of the command. Raises KeyboardInterrupt where Ctrl-C ended it, of which typer makes a code.
+
+    Raises BrokenPipeError where nobody reads any more, of which typer makes an end with the code of a failed check.
+    """
+    try:
+        code: int | None = app(prog_name="latprof", standalone_mode=False)
+    except SystemExit as end:
+        if end.code == 1 and isinstance(end.__context__, BrokenPipeError):
+            raise BrokenPipeError from None
+        raise
     if code == _INTERRUPTED:
         raise KeyboardInterrupt
     return code
@@ -149,11 +169,7 @@ def _hide_rich_from_completion() -> None:
         sys.modules["rich"] = None  # type: ignore[assignment]
 
 
-def _give_up_output() -> None:
-    """Nothing more can be written, not even by the interpreter when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
 def _fail(sentence: str, code: int) -> NoReturn:
-    typer.echo(f"latprof: {sentence}", err=True)
+    # Names of files and of sessions are in it, which must not steer a terminal.
+    typer.echo(printable(f"latprof: {sentence}"), err=True)
     sys.exit(code)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import typer
 
 from latprof.cli import drawing, options, talk
 from latprof.cli.caching import opened
+from latprof.errors import UsageError
 
 __all__ = ["cache", "clear", "info", "path"]
 
@@ -36,11 +38,26 @@ def info(
 @cache.command("clear")
 def clear() -> None:
     """Delete the cache; the next run reads all logs anew."""
-    from latprof.store.cache import remove
+    from latprof.store import cache as store
     from latprof.store.places import cache_folder
 
-    freed = remove(cache_folder(os.environ))
-    talk.note(f"the cache is cleared, {freed / 1e6:,.1f} MB are free again." if freed else "there was no cache.")
+    folder = cache_folder(os.environ)
+    removal = store.clear(folder)
+    if removal.error is not None:
+        raise UsageError(_not_cleared(folder, removal.error))
+    freed = f"the cache is cleared, {removal.size_bytes / 1e6:,.1f} MB are free again."
+    talk.note(freed if removal.files else "there was no cache.")
+
+
+def _not_cleared(folder: Path, error: OSError) -> str:
+    """What stays, where, and what to do."""
+    if isinstance(error, NotADirectoryError):
+        return f"The place of the cache, {folder}, is no folder: let LATPROF_CACHE_DIR name another one."
+    reason = f"{error.filename or folder}: {error.strerror or type(error).__name__}"
+    return (
+        f"The cache could not be cleared, some of it stays ({reason}): check the permissions of {folder}, or remove it "
+        "by hand."
+    )
 
 
 @cache.command("path")

@@ -22,7 +22,7 @@ def drivers(
     Also version, effort, attempt, weekday, and day by day.
     """
     from latprof import timeline
-    from latprof.api import with_estimates
+    from latprof.api import drift, with_estimates
     from latprof.report.drivers import drivers_document
 
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
@@ -33,6 +33,7 @@ def drivers(
         [timeline.heat_map(trace, metric, zone) for metric in timeline.DRIVEN],
         [trend for metric in timeline.DRIVEN for trend in timeline.trends(trace, metric, zone)],
         timeline.served(trace),
+        drift(trace, tz=zone),
     )
     if csv is not None:
         drawing.show(document, "csv", csv, force=force)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import typer
 from latprof.cli import talk
 from latprof.errors import OutputExists, UsageError
 
-__all__ = ["Force", "Output", "check_targets", "progress_bar", "shows_progress", "write_output"]
+__all__ = ["Force", "Output", "check_targets", "give_up_output", "progress_bar", "shows_progress", "write_output"]
 
 Output = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file; - is standard output.")
@@ -41,6 +42,19 @@ def check_targets(*targets: str | None, inputs: Sequence[str], force: bool) -> N
             raise UsageError(f"{path} is one of the logs to read: give the output another name.")
         if path.exists() and not force:
             raise OutputExists(f"{path} is there already: give another name, or --force to replace it.")
+        if path.is_file() and _is_log_among(path, plain):
+            raise UsageError(f"{path} is one of the logs to read: give the output another name.")
+
+
+def _is_log_among(path: Path, inputs: Sequence[str]) -> bool:
+    from latprof.ingest.guard import is_log_among
+
+    return is_log_among(path, inputs)
+
+
+def give_up_output() -> None:
+    """Nothing more can be written, not even by the interpreter when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _write_standard_output(parts: Iterable[bytes]) -> None:
@@ -50,10 +64,10 @@ def _write_standard_output(parts: Iterable[bytes]) -> None:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
-            # Nothing more can be written, not even by the interpreter when it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            give_up_output()
             sys.exit(0)
         except (OSError, ValueError, AttributeError) as error:
+            give_up_output()
             reason = getattr(error, "strerror", None) or "it is closed"
             raise UsageError(f"Cannot write to standard output ({reason}): use -o FILE.") from None
 
@@ -73,10 +87,28 @@ def write_output(data: bytes | Iterable[bytes], target: str | None, *, force: bo
     if path.exists() and not force:
         raise OutputExists(f"{target} is there already: give another name, or --force to replace it.")
     try:
-        with path.open("wb") as file:
-            file.writelines(parts)
+        _write_file(path, parts)
     except OSError as error:
         raise UsageError(f"Cannot write {target} ({error.strerror}): choose another place.") from None
+
+
+def _write_file(path: Path, parts: Iterable[bytes]) -> None:
+    """Beside it first: what cannot be written to its end leaves nothing, and what was there as it was."""
+    if path.exists() and not path.is_file():  # such as a pipe or /dev/stdout, which cannot be replaced
+        with path.open("wb") as stream:
+            stream.writelines(parts)
+        return
+    place = path.resolve()
+    draft = place.with_name(f".latprof-{os.getpid()}.part")
+    try:
+        with draft.open("wb") as stream:
+            stream.writelines(parts)
+        if place.exists():
+            shutil.copymode(place, draft)
+        draft.replace(place)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def shows_progress() -> bool:

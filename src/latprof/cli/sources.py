@@ -33,7 +33,7 @@ def sources(
     chosen = drawing.chosen_format(format_name, as_json=as_json, output=output)
     options.check_targets(output, inputs=paths or (), force=force)
     with options.progress_bar() as progress:
-        holdings = api.survey(paths or [], progress=progress)
-    talk.say_survey(holdings)
-    kept = beside_logs(holdings, paths or [], wanted=not no_history)
-    drawing.show(sources_document(holdings, kept), chosen, output, force=force)
+        found = api.survey(paths or [], progress=progress)
+    talk.say_survey(found)
+    kept = beside_logs(found.holdings, paths or [], wanted=not no_history)
+    drawing.show(sources_document(found, kept), chosen, output, force=force)

@@ -13,6 +13,7 @@ from latprof.cli.catalogue import chosen_catalogue
 from latprof.cli.selection import Selection, selects_calls, split
 from latprof.cli.team_settings import cluster_of, clusters_of, engine_of, people_of
 from latprof.errors import UsageError
+from latprof.units import format_share
 
 if TYPE_CHECKING:
     from latprof.config.load import Effective
@@ -175,6 +176,9 @@ def _break_even(
         name = f"{model} on {answer.plan.hardware.name}"
         if name not in said:
             wish = by_name[answer.plan.hardware.name, model]
+            if not answer.holds_calls:
+                said[name] = f"not counted, it cuts {format_share(answer.cut_share)} of the calls"
+                continue
             team = break_even(workload, answer.plan.hardware, wish, replace(conditions, warm_up_s=600.0))
             said[name] = "more than 128 engineers" if team is None else f"{team} engineers" if team else "nobody"
     return said

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.main import get_command
 
 from latprof.errors import UsageError
+from latprof.units import printable
 
 if TYPE_CHECKING:
     from latprof.config.load import Effective
-    from latprof.ingest import Holding, Reading
+    from latprof.ingest import Reading, Survey
 
 __all__ = [
     "Quiet",
@@ -124,14 +124,12 @@ def say_reading(reading: Reading, kept: int) -> None:
         say(f"  problem {kind}: {count:,}")
 
 
-def say_survey(holdings: Sequence[Holding]) -> None:
+def say_survey(found: Survey) -> None:
     """Files and size per format that has any."""
-    for item in holdings:
-        if item.files:
-            say(f"{item.format.name}: {item.files:,} logs of {item.size_bytes / 1e6:,.1f} MB")
+    for item in found.here:
+        say(f"{item.format.name}: {item.files:,} logs of {item.size_bytes / 1e6:,.1f} MB")
 
 
 def _write(text: str) -> None:
     if sys.stderr is not None:
-        safe = "".join(char if char.isprintable() else "\ufffd" for char in text)
-        print(safe, file=sys.stderr)  # noqa: T201 - the one place for it
+        print(printable(text), file=sys.stderr)  # noqa: T201 - the one place for it

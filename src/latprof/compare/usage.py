@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latprof.classes import dataclass
 from latprof.errors import UsageError
-from latprof.stats.grouping import traces_by
+from latprof.stats.grouping import of_agents, traces_by
 from latprof.trace import Trace
 
 __all__ = ["Usage", "named_engineers", "usage_of"]
@@ -30,7 +30,7 @@ class Usage:
     """The n calls that can be compared, as columns, and what of the trace they stand for.
 
     `total` calls were made on `active_days` different days by `people`, which are `person_days` when each one's days
-    are counted; with `people_named` the logs say whose they are. `calls_per_week` is one engineer's, None where the
+    are counted; the logs name `people_named` of them. `calls_per_week` is one engineer's, None where the
     log holds no dates. `wall_exact_share` is the part of the calls whose time today is exact, the rest are
     upper bounds. `first_share` is the first token's part of all waiting, None where it is not known. `streams` is
     how many calls of one working engineer are under way on average.
@@ -55,7 +55,7 @@ class Usage:
     cache_unknown: int
     streams: float
     person_days: int
-    people_named: bool = False
+    people_named: int = 0
     calls_given: bool = False
 
     def __len__(self) -> int:
@@ -94,7 +94,7 @@ def usage_of(
 
     Raises UsageError when no call has a time and token counts.
     """
-    real = trace.select(trace.texts["trigger"] != "synthetic")
+    real = of_agents(trace)
     inputs, outputs = real.numbers["input_tokens"], real.numbers["output_tokens"]
     wall = real.wall_s
     rows = np.flatnonzero(~np.isnan(wall) & ~np.isnan(inputs) & ~np.isnan(outputs) & (outputs > 0))
@@ -106,9 +106,9 @@ def usage_of(
     cached, written = real.numbers["cache_read_tokens"][rows], real.numbers["cache_write_tokens"][rows]
     first = real.column("ttft_s")[rows]
     days = _active_days(real, zone)
-    is_named = people is None and named_engineers(real) > 0
-    owners = traces_by(real, "engineer").values() if is_named else ()
-    worked = sum(_active_days(mine, zone) for mine in owners) if is_named else days * (people or 1)
+    named = named_engineers(real) if people is None else 0
+    owners = traces_by(real, "engineer").values() if named else ()
+    worked = sum(_active_days(mine, zone) for mine in owners) if named else days * (people or 1)
     counted = len(real) / worked * days_per_week if worked else None
     _, session = np.unique(real.texts["session_id"][rows].astype(str), return_inverse=True)
     return Usage(
@@ -126,7 +126,7 @@ def usage_of(
         active_days=days,
         people=len(owners) or people or 1,
         person_days=worked,
-        people_named=is_named,
+        people_named=named,
         calls_per_week=counted if calls_per_week is None else calls_per_week,
         calls_given=calls_per_week is not None,
         wall_exact_share=float(real.wall_exactly[rows].mean()),
@@ -138,8 +138,7 @@ def usage_of(
 
 def named_engineers(trace: Trace) -> int:
     """How many engineers the calls name; load tests are none of theirs."""
-    real = trace.texts["trigger"] != "synthetic"
-    return len(set(trace.texts["engineer"][real]) - {None})
+    return len(set(of_agents(trace).texts["engineer"]) - {None})
 
 
 def _exact_share(exact: Floats, known: Floats) -> float:

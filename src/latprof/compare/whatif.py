@@ -18,6 +18,7 @@ from latprof.compare.speeds import Profile, profiles_of
 from latprof.compare.steps import Difference, difference, step_s
 from latprof.compare.usage import Usage
 from latprof.errors import UsageError
+from latprof.stats.grouping import of_agents
 from latprof.stats.quantiles import student_t_quantile
 from latprof.trace import Trace
 
@@ -194,7 +195,7 @@ def _effort(value: str, _: Trace, usage: Usage, catalogue: Catalogue) -> WhatIf:
 
 def _parallel(_: str, trace: Trace, usage: Usage, catalogue: Catalogue) -> WhatIf:
     """Single read-only tool calls in a row asked for at once: the first tokens of all but the first are saved."""
-    real = trace.select(trace.texts["trigger"] != "synthetic")
+    real = of_agents(trace)
     follow = np.isin(usage.rows, list(_followers(real)))
     saved = follow & ~np.isnan(usage.first_s)
     change = np.where(saved, -np.nan_to_num(usage.first_s), 0.0)

@@ -6,6 +6,7 @@ merged name by name, lists replace each other.
 
 from __future__ import annotations
 
+import errno
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from latprof.errors import UsageError
 
 __all__ = ["Effective", "load_settings", "variables"]
 
+_MOST_BYTES: Final = 1_000_000
 _LIST_NUMBER: Final = re.compile(r"\.(\d+)(?=\.|$)")
 
 
@@ -103,7 +105,11 @@ def _sources(own: Path | None, environ: Mapping[str, str]) -> tuple[list[tuple[s
 
 def _table(path: Path) -> dict[str, Any]:
     """What a file says: all of it, or `[tool.latprof]` of a pyproject.toml."""
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    with path.open("rb") as stream:
+        text = stream.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:  # a device has no end
+        raise OSError(errno.EFBIG, "it is too large for settings")
+    data = tomllib.loads(text.decode("utf-8"))
     if path.name != "pyproject.toml":
         return data
     table: dict[str, Any] = data.get("tool", {}).get("latprof", {})

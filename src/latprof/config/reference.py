@@ -30,7 +30,8 @@ def reference_page() -> str:
         "the project's file (the nearest above the working folder, or what `LATPROF_CONFIG` or `--config` names),",
         "environment variables, options. Tables are merged name by name; a list replaces the weaker one. In variables",
         "lists are written with commas. `latprof config` shows what is in force and where it comes from. All mistakes",
-        "of all sources are reported at once.\n",
+        "of all sources are reported at once; what refers to another setting, as a host to its engineer, when the rest",
+        "is right.\n",
         "| setting | type | default | variable | meaning |",
         "|---|---|---|---|---|",
     ]

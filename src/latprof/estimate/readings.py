@@ -21,10 +21,12 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-_ENDS: Final = (0.025, 0.975)
-_LEVELS: Final = np.concatenate([(np.arange(ATOMS) + 0.5) / ATOMS, _ENDS])
-_RISING: Final = np.sort(_LEVELS).astype(np.float32)
-_PLACES: Final = np.argsort(np.argsort(_LEVELS))
+# Places among equal parts of the posterior, in the order of speed: the values, and between which 95 % lie.
+_PARTS: Final = 5 * ATOMS
+_ATOMS: Final = np.arange(ATOMS) * 5 + 2
+_ENDS: Final = np.array([1, _PARTS - 2])
+_PLACES: Final = np.concatenate([_ATOMS, _ENDS])
+_LEVELS: Final = ((np.arange(_PARTS) + 0.5) / _PARTS).astype(np.float32)
 
 
 def evidence_of(observed: Observed, calibration: Calibration, levels: tuple[Ints, ...]) -> Evidence:
@@ -46,22 +48,27 @@ def evidence_of(observed: Observed, calibration: Calibration, levels: tuple[Ints
 
 def read(evidence: Evidence, parameters: Parameters, grid: Floats) -> Readings:
     """The posterior of every call, in single precision."""
-    cell, inside, first = Cells.of(evidence, parameters, Shapes.of(parameters, grid)).at_levels(_RISING)
+    cell, inside, first = Cells.of(evidence, parameters, Shapes.of(parameters, grid)).at_levels(_LEVELS)
     first_shift, speed_shift = shifts(evidence, parameters)
     first *= np.exp(first_shift)[:, None]
     first += (evidence["uncached"] * np.float32(parameters.beta_s / 1e5))[:, None]
     # A call that no parameters explain would be read as the shape's far end.
-    np.minimum(first, evidence["ends_s"][:, None], out=first)
-    speed = inside
+    np.minimum(first, np.fmin(evidence["ends_s"], evidence["first_s"])[:, None], out=first)
+    speed = inside.take(_PLACES, axis=1)
     speed -= np.float32(0.5)
     speed *= np.float32(grid[1] - grid[0])
-    speed += grid.astype(np.float32).take(cell)
+    speed += grid.astype(np.float32).take(cell.take(_PLACES, axis=1))
     tokens = evidence["tokens"] - 1
     speed += (speed_shift + np.log(tokens / sizes(evidence, parameters).total))[:, None]
     np.exp(speed, out=speed)
+    first_s = np.empty_like(speed)
+    first_s[:, :ATOMS] = first.take(_ATOMS, axis=1)
+    # Within one speed the first token may lie anywhere, so its ends are not where those of speed are.
+    first.partition(_ENDS, axis=1)
+    first_s[:, ATOMS:] = first.take(_ENDS, axis=1)
     known = np.flatnonzero(~np.isnan(evidence["known_s"]))
     if len(known):
         known_s = evidence["known_s"][known]
         decode_s = np.maximum(evidence["last_s"][known] - known_s, np.float32(1e-3))
-        first[known], speed[known] = known_s[:, None], (tokens[known] / decode_s)[:, None]
-    return Readings(first.take(_PLACES, axis=1), speed.take(_PLACES, axis=1))
+        first_s[known], speed[known] = known_s[:, None], (tokens[known] / decode_s)[:, None]
+    return Readings(first_s, speed)

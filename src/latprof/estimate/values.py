@@ -56,11 +56,23 @@ class Calibration:
 
         For thinking those of the signature, or those shown where no signature tells anything.
         """
-        # What was not fitted still has its usual value.
-        signed, shown = self.coefficients[[SIGNATURE, SHOWN]] != USUAL[[SIGNATURE, SHOWN]]
-        thinking = SHOWN if shown and not signed else SIGNATURE
-        slope = float(self.coefficients[(thinking, TEXT_SIZE, TOOL_SIZE)[TYPES.index(block_type)]])
+        slope = float(self.coefficients[self._size_column(block_type)])
         return 1 / slope if slope > 1e-3 else None
+
+    def size_of(self, block_type: str) -> str | None:
+        """What blocks of the type were measured by: 'characters' or 'signature'; None if too few calls show a size."""
+        column = self._size_column(block_type)
+        if not self._is_fitted(column):
+            return None
+        return "signature" if column == SIGNATURE else "characters"
+
+    def _size_column(self, block_type: str) -> int:
+        thinking = SHOWN if self._is_fitted(SHOWN) and not self._is_fitted(SIGNATURE) else SIGNATURE
+        return (thinking, TEXT_SIZE, TOOL_SIZE)[TYPES.index(block_type)]
+
+    def _is_fitted(self, column: int) -> bool:
+        # What was not fitted still has its usual value.
+        return bool(self.coefficients[column] != USUAL[column])
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,7 @@ class Fitted:
 class Readings:
     """The posterior of each call, s and tok/s: (n, ATOMS + 2).
 
-    Values of equal weight from small to large, then the ends of the 95 % interval.
+    Values of equal weight, in the order of speed, then the ends of the 95 % interval.
     """
 
     first_s: Singles

@@ -101,23 +101,21 @@ class Source:
     def open(self) -> Iterator[IO[bytes]]:
         """Open for reading; gzip and zstd are told by their first bytes, not by the name.
 
-        Raises OSError when the file cannot be opened.
+        Raises OSError when the file cannot be opened. Damage in a packed file is raised at the end, behind all that
+        could be unpacked.
         """
         with self.open_raw() as raw:
             magic = raw.read(4)
             raw.seek(0)
-            if magic.startswith(_GZIP_MAGIC):
-                import gzip
-
-                with gzip.GzipFile(fileobj=raw) as packed:
-                    yield io.BufferedReader(packed)
-            elif magic == _ZSTD_MAGIC:
-                import zstandard
-
-                with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as packed:
-                    yield io.BufferedReader(packed)
-            else:
+            if not magic.startswith((_GZIP_MAGIC, _ZSTD_MAGIC)):
                 yield raw
+                return
+            from latprof.formats.packed import Unpacked, gzip_parts, zstd_parts
+
+            unpacked = Unpacked(gzip_parts(raw) if magic.startswith(_GZIP_MAGIC) else zstd_parts(raw))
+            yield io.BufferedReader(unpacked)
+            if unpacked.error is not None:
+                raise unpacked.error
 
     def head(self) -> bytes:
         """The first 64 KiB, for sniffing; of a database its name in bytes and its schema as text.
@@ -129,15 +127,24 @@ class Source:
             stream.seek(0)  # what can be read only once is refused, for it will be read again
             start = stream.read(SNIFF_BYTES)
         if start.startswith((_GZIP_MAGIC, _ZSTD_MAGIC, _PARQUET_MAGIC)):
-            with self.open() as stream:
-                start = stream.read(SNIFF_BYTES)
-                if start.startswith(_PARQUET_MAGIC):
-                    return start + _last_bytes(stream)
+            start = self._unpacked_head()
         if not start.startswith(SQLITE_MAGIC):
             return start
         from latprof.formats.database import schema_of
 
         return SQLITE_MAGIC + schema_of(self).encode("utf-8", "replace")
+
+    def _unpacked_head(self) -> bytes:
+        """The same of a file that is packed or Parquet. What could be unpacked tells the format, damaged or not."""
+        start = b""
+        try:
+            with self.open() as stream:
+                start = stream.read(SNIFF_BYTES)
+                return start + _last_bytes(stream) if start.startswith(_PARQUET_MAGIC) else start
+        except Exception:
+            if not start.strip() or start.startswith(_PARQUET_MAGIC):
+                raise
+            return start
 
 
 def _last_bytes(stream: IO[bytes]) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from latprof.formats.base import SQLITE_MAGIC, Source
 from latprof.model import Problem
 
-__all__ = ["Row", "rows", "schema_of", "snapshot"]
+__all__ = ["Row", "rows", "schema_of", "snapshot", "trouble_of"]
 
 Row = dict[str, Any]
 
@@ -37,7 +37,7 @@ def rows(source: Source, problems: list[Problem], tables: dict[str, Sequence[str
     try:
         connection = _open(source)
     except Exception as error:  # noqa: BLE001 - reading may fail as a file, as a packed file and as a database
-        problems.append(Problem(_kind_of(error), source.path, None, type(error).__name__))
+        problems.append(_problem(source, error))
         return
     with closing(connection):
         _restrict(connection, frozenset(tables))
@@ -51,11 +51,19 @@ def rows(source: Source, problems: list[Problem], tables: dict[str, Sequence[str
 def schema_of(source: Source) -> str:
     """The text of the CREATE statements; empty when the database cannot be opened."""
     try:
-        with closing(_open(source)) as connection:
-            found = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        found = _schema(source)
     except Exception:  # noqa: BLE001 - a database that cannot be opened has no schema to tell it by
         return ""
     return "\n".join(text for (text,) in found if isinstance(text, str))
+
+
+def trouble_of(source: Source) -> Problem | None:
+    """Why the schema cannot be had; None of a healthy database, which may have no table yet."""
+    try:
+        _schema(source)
+    except Exception as error:  # noqa: BLE001 - as for `schema_of`
+        return _problem(source, error)
+    return None
 
 
 def snapshot(source: Source) -> bytes:
@@ -74,10 +82,17 @@ def snapshot(source: Source) -> bytes:
     raise BlockingIOError("the database changed at every try")
 
 
-def _kind_of(error: Exception) -> str:
-    if isinstance(error, BlockingIOError):
-        return "busy_database"
-    return "damaged_database" if isinstance(error, sqlite3.Error) else "unreadable"
+def _problem(source: Source, error: Exception) -> Problem:
+    """What keeps a database from being opened."""
+    kind = "damaged_database" if isinstance(error, sqlite3.Error) else "unreadable"
+    kind = "busy_database" if isinstance(error, BlockingIOError) else kind
+    return Problem(kind, source.path, None, type(error).__name__)
+
+
+def _schema(source: Source) -> list[tuple[Any]]:
+    """The CREATE statements. Raises what opening and reading do."""
+    with closing(_open(source)) as connection:
+        return connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
 
 
 def _open(source: Source) -> sqlite3.Connection:

@@ -204,6 +204,8 @@ def _call_of(log: _Log, record: Record, event: Record, prompt: str) -> Call:
     duration_s, first_s = _seconds(event, "duration_ms"), _seconds(event, "ttft_ms")
     sent_at = end_at - duration_s if end_at is not None and duration_s is not None else None
     first = _MAIN in prompt and not log.calls
+    # Nothing tells whether a process that was started anew answers a prompt.
+    anew = first or (_MAIN in prompt and log.trigger[0] == "user")
     response_id = text_of(event, "response_id")
     call = Call(
         agent="qwen-code",
@@ -216,7 +218,7 @@ def _call_of(log: _Log, record: Record, event: Record, prompt: str) -> Call:
         project=text_of(record, "cwd"),
         sent_at=sent_at,
         # Half a second of start-up lies inside the first request of a process.
-        sent_source=None if sent_at is None else "process_start" if first else "duration",
+        sent_source=None if sent_at is None else "process_start" if anew else "duration",
         last_output_at=end_at,
         last_output_source=None if end_at is None else "stream_end",
     )

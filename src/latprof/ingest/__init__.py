@@ -6,6 +6,6 @@ from latprof.ingest.find import Found, find
 from latprof.ingest.merge import merge
 from latprof.ingest.read import Reading, read_inputs
 from latprof.ingest.recall import Recall, Recalled
-from latprof.ingest.survey import Holding, survey
+from latprof.ingest.survey import Holding, Survey, survey
 
-__all__ = ["Found", "Holding", "Reading", "Recall", "Recalled", "find", "merge", "read_inputs", "survey"]
+__all__ = ["Found", "Holding", "Reading", "Recall", "Recalled", "Survey", "find", "merge", "read_inputs", "survey"]

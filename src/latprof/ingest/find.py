@@ -74,6 +74,16 @@ class Found:
             }
         return self._identities
 
+    def holds(self, path: Path) -> bool:
+        """Whether a file is one of these, by whatever link."""
+        try:
+            status = path.stat()
+        except OSError:
+            return False
+        if status.st_ino:
+            return (status.st_dev, status.st_ino) in self._seen
+        return os.path.realpath(path) in map(os.path.realpath, self.paths)
+
     @property
     def sources(self) -> list[Source]:
         """All sources, made anew each time."""
@@ -96,6 +106,10 @@ class Found:
                 return
             self._seen.add(identity)
         if not stat.S_ISREG(status.st_mode):
+            if not named:
+                # To open a pipe is to wait for somebody who writes into it: only who names it wants that.
+                self.problems.append(Problem("unreadable", path, None, "no plain file"))
+                return
             self.odd.add(len(self.paths))
         self._add(path, status.st_size, tags, named=named, state=identity_of(status))
 
@@ -191,7 +205,7 @@ def _suffixes(formats: Sequence[Format]) -> tuple[str, ...]:
 
 def _expand(text: str) -> list[Path]:
     path = _home(text)
-    if os.path.lexists(path):
+    if os.path.lexists(path) or _is_closed(path):
         return [path]
     if glob.has_magic(text):
         # Path.glob knows no absolute patterns and hides nothing by choice
@@ -207,6 +221,17 @@ def _home(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError:
         raise UsageError(f"No home folder is known for {text}: write the path in full.") from None
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether it lies in a folder without permission, so that nobody can tell if it is there: reading says so."""
+    try:
+        path.lstat()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):  # no path has a zero byte
+        return False
+    return False
 
 
 def _is_there(path: Path) -> bool:

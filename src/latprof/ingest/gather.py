@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
+from latprof.formats import formats
 from latprof.ingest.chunk import Chunk, State
 from latprof.ingest.tags import TagRules, Tags
 from latprof.model import Problem
@@ -32,6 +34,9 @@ _NO_ROWS: Final = np.empty(0, dtype=np.int64)
 # A file of this kind that is empty or unknown is most likely a log that suffered; of the others
 # (settings, caches, indexes) a folder holds many that are none of our business.
 _LINE_SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+# What is said of a file that is no log, as far as we can tell; all else is said of one that could not be looked at.
+_OF_OTHERS: Final = frozenset({"empty_file", "unknown_format", "unsupported_encoding"})
+_PACKED: Final = ("", ".gz", ".zst")
 
 
 class KeptFile(NamedTuple):
@@ -87,9 +92,7 @@ class Gathering:
         self.without_calls += sum(not file.rows for file in files if file.state == "log")
         self._places += [(file.place, file.rows) for file in files if file.rows]
         for file in files:
-            if file.problems and (
-                file.state in {"closed", "log"} or named[file.place] or file.path.endswith(_LINE_SUFFIXES)
-            ):
+            if file.problems and (named[file.place] or _is_our_business(file)):
                 self._problems[file.place] = file.problems
 
     def _settle(self) -> None:
@@ -130,6 +133,22 @@ class Gathering:
         if columns.is_stored:
             give_back()
         return columns
+
+
+def _is_our_business(file: KeptFile) -> bool:
+    """Whether the problems of a file that the user did not name are worth a word."""
+    if file.state in {"closed", "log"} or file.path.endswith(_LINE_SUFFIXES):
+        return True
+    if file.state == "empty":  # a database that was never written to has a header at least
+        return file.path.endswith(_database_suffixes())
+    return any(problem.kind not in _OF_OTHERS for problem in file.problems)
+
+
+@cache
+def _database_suffixes() -> tuple[str, ...]:
+    """The endings of files that formats with a database look at."""
+    plain = {suffix for item in formats() if item.shape == "database" for suffix in item.suffixes}
+    return tuple(suffix + packed for suffix in sorted(plain) for packed in _PACKED)
 
 
 def _file_order(places: list[tuple[int, int]]) -> NDArray[np.int64] | None:

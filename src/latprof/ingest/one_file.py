@@ -10,12 +10,12 @@ import numpy as np
 
 from latprof.classes import dataclass
 from latprof.formats import Format, Source
-from latprof.formats.base import Told
+from latprof.formats.base import SQLITE_MAGIC, Told
 from latprof.ingest.chunk import Chunk
 from latprof.model import Call, Problem
 from latprof.trace import Columns
 
-__all__ = ["Begun", "likely_first", "read_source"]
+__all__ = ["Begun", "claimed_by", "likely_first", "read_source"]
 
 _RECKONED: Final = ("sent_at", "first_output_at", "last_output_at")
 _DIGITS: Final = 6
@@ -54,10 +54,15 @@ def read_source(source: Source, known: Sequence[Format], begun: Begun | None = N
         return Chunk(source.path, "closed", Columns.none(), [problem])
     if not head.strip():
         return Chunk(source.path, "empty", Columns.none(), [Problem("empty_file", source.path)])
-    claimed = next((item for item in likely_first(source.path, known) if item.sniff(source.path, head)), None)
+    claimed = claimed_by(source.path, head, known)
     if claimed is None:
         return Chunk(source.path, "unknown", Columns.none(), [_unknown(source, head)])
     return _read(source, claimed, begun)
+
+
+def claimed_by(path: str, head: bytes, known: Sequence[Format]) -> Format | None:
+    """The format of a file with this head (see `Source.head`); None where it is of none of these."""
+    return next((item for item in likely_first(path, known) if item.sniff(path, head)), None)
 
 
 def likely_first(path: str, known: Sequence[Format]) -> Iterator[Format]:
@@ -131,7 +136,11 @@ def _round_instants(columns: Columns) -> None:
 
 
 def _unknown(source: Source, head: bytes) -> Problem:
-    """What no format claims: told apart whether it is text in two or four bytes per sign, as editors may save it."""
+    """What no format claims: a database that cannot be read, text in two or four bytes per sign, or all else."""
+    if head == SQLITE_MAGIC:  # without a schema: it is damaged, or it has no table yet
+        from latprof.formats.database import trouble_of
+
+        return trouble_of(source) or Problem("unknown_format", source.path)
     marked = head.startswith(_WIDE_MARKS)
     start = head[:_LOOKED_AT_BYTES]
     wide = start.count(0) * 3 >= len(start) and head.lstrip(b"\x00")[:1] in {b"{", b"["}

@@ -79,10 +79,14 @@ class Own:
 
     def _near_to(self, parts: tuple[str, ...]) -> list[int]:
         """The places that begin like this path, or that it begins like: some of those of the folder above."""
-        if parts not in self._near:
-            above, place = self._near_to(parts[:-1]), len(parts) - 1
-            self._near[parts] = [
-                number for number in above if self._starts[number][place : place + 1] in ([], [parts[-1]])
+        known = len(parts)
+        while parts[:known] not in self._near:
+            known -= 1
+        for place in range(known, len(parts)):
+            self._near[parts[: place + 1]] = [
+                number
+                for number in self._near[parts[:place]]
+                if self._starts[number][place : place + 1] in ([], [parts[place]])
             ]
         return self._near[parts]
 
@@ -115,17 +119,24 @@ class _Real(dict[str, tuple[str, bool]]):
     """
 
     def __missing__(self, path: str) -> tuple[str, bool]:
-        """A path that was not asked for before."""
+        """A path that was not asked for before; the folders above it first, however many there are."""
+        unknown = [path]
+        while os.name != "nt" and (above := os.path.dirname(unknown[-1])) != unknown[-1] and above not in self:  # noqa: PTH120
+            unknown.append(above)
+        for folder in reversed(unknown):
+            self[folder] = self._looked(folder)
+        return self[path]
+
+    def _looked(self, path: str) -> tuple[str, bool]:
+        """A path whose folder is known, or the first of all."""
         above, name = os.path.split(path)
         if not name or os.name == "nt":  # Windows has links that do not say that they are, and several names for a file
-            self[path] = os.path.realpath(path), True
-            return self[path]
+            return os.path.realpath(path), True
         real, is_there = self[above]
         real = os.path.join(real, name)  # noqa: PTH118
         if is_there and (is_there := os.path.lexists(path)) and os.path.islink(path):  # noqa: PTH114
             real = os.path.realpath(path)
-        self[path] = real, is_there
-        return self[path]
+        return real, is_there
 
 
 def _pattern(text: str, without_links: _Real) -> _Pattern:

@@ -14,6 +14,7 @@ import numpy as np
 from latprof.classes import dataclass
 from latprof.formats import Format, formats
 from latprof.formats.standing import Standing
+from latprof.ingest.one_file import claimed_by
 from latprof.ingest.tags import NO_TAGS, TagRules, Tags
 from latprof.live.files import LogFile
 from latprof.live.habits import Habits, Usual
@@ -25,6 +26,8 @@ __all__ = ["LastCall", "Picture", "Row", "Scope", "Watcher"]
 
 # A response without a logged end counts as complete when nothing was written for so long, s.
 _SILENCE_S: Final = 60.0
+# No answer takes a day, s; a tool may wait for a permission.
+_LONGEST_S: Final = 86_400.0
 # Two stamps of one line agree within this, s.
 _SAME_S: Final = 0.5
 
@@ -180,10 +183,16 @@ class Watcher:
             log = self._logs[item.source.path]
             for standing in log.standings:
                 row = self._row(item, log, standing, now)
-                is_active = row.changed_at >= now - self._active_s
-                if is_active and (row.standing.agent_id is None or row.standing.state != "idle"):
+                if row.changed_at >= now - self._active_s and self._goes_on(row):
                     rows[row.key] = row
         return tuple(sorted(rows.values(), key=_order))
+
+    def _goes_on(self, row: Row) -> bool:
+        """Not so of a copied or checked-out log, which is new as a file only, nor of a sub-agent that is done."""
+        seconds = row.seconds or 0.0
+        if row.standing.state == "idle":
+            return row.standing.agent_id is None and seconds <= self._active_s
+        return row.standing.state not in {"waiting", "answering"} or seconds <= max(self._active_s, _LONGEST_S)
 
     def _row(self, item: LogFile, log: _Log, standing: Standing, now: float) -> Row:
         calls = log.calls.get((log.agent, standing.session_id, standing.agent_id), [])
@@ -223,7 +232,7 @@ class Watcher:
             head = item.source.head()
         except Exception:  # noqa: BLE001 - a file may vanish, or be packed badly, between two looks
             return log
-        claimed = next((known for known in self._known if head.strip() and known.sniff(item.source.path, head)), None)
+        claimed = claimed_by(item.source.path, head, self._known) if head.strip() else None
         if claimed is None or claimed.refusal:
             return log
         calls = [call for call in claimed.read(item.source) if isinstance(call, Call)]

@@ -128,15 +128,19 @@ class _Day(Strict):
     median: float | None
     version: str | None
     new_version: bool
-    change: bool = Field(description="a change of level begins here")
+    change: bool = Field(description="a change of level begins here, as latprof drift finds it")
+    says: str | None = Field(description="which way: slower or faster")
+    chance: float | None = Field(description="of so much evidence in any figure where nothing changes")
 
 
 class _Trend(Strict):
     metric: Literal["ttft_s", "decode_tps"]
     unit: Literal["s", "tok/s"]
     kind: Kind
+    agent: str
     model: str | None
-    refused: str | None
+    refused: str | None = Field(description="why changes of level were not looked for")
+    chance: float | None = Field(description="of a sign as strong as the strongest where nothing changes")
     days: list[_Day]
 
 
@@ -154,6 +158,7 @@ class DriversResult(Strict):
     effects: list[_Effect]
     heat_maps: list[_HeatMap]
     trends: list[_Trend]
+    false_alarms: float | None = Field(description="chance of any change where nothing changed, all figures together")
     requested_and_served: list[_Served]
 
 
@@ -163,12 +168,19 @@ class _ByType(Strict):
     tool_use: float | None
 
 
+class _SizeOf(Strict):
+    text: Literal["characters"] | None
+    thinking: Literal["signature", "characters"] | None
+    tool_use: Literal["characters"] | None
+
+
 class _Calibration(Strict):
     fitted: bool
     n: int
     error: float
     tokens_per_block: _ByType
     characters_per_token: _ByType
+    size_of: _SizeOf
 
 
 class _Check(Strict):

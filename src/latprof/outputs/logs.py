@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from latprof.config.schema import Settings
+from latprof.model import Kind
 from latprof.outputs.base import Strict
 
 __all__ = [
@@ -36,7 +37,8 @@ class _Source(Strict):
     first_day: str | None
     last_day: str | None
     size_bytes: int
-    observes: dict[str, _Observed] = Field(description="figure to how well it is known")
+    observes: dict[str, _Observed] = Field(description="figure to how well such a log may know it")
+    seen: dict[str, dict[Kind, int]] = Field(description="figure to calls here by the kind of its value")
     refusal: str | None = Field(description="why such logs tell nothing")
 
 
@@ -57,6 +59,7 @@ class SourcesResult(Strict):
     schema_version: Literal[1]
     sources: list[_Source]
     history: Beside | None = Field(description="null with --no-history")
+    no_permission: list[str] = Field(description="files and folders that could not be looked at")
 
 
 class _Format(Strict):

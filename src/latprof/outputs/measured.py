@@ -170,7 +170,9 @@ class DriftResult(Strict):
     schema_version: Literal[1]
     calls: int
     false_alarms: float = Field(description="chance of any false alarm in the whole result")
+    left_out: int = Field(description="calls of load generators, which are not searched")
     changes: list[_Shift]
+    unclear: list[_Shift] = Field(description="signs whose levels do not tell which way: no changes")
     scanned: list[_Scanned]
     first_uses: list[_FirstUse]
     refused: list[str]
@@ -251,6 +253,7 @@ class _Advised(Strict):
     decode_tps: _How
     wall_s: _How
     output_tokens: _How
+    seen: dict[str, dict[_Kind, int]] = Field(description="figure to calls here by the kind of its value")
     setting: str | None = Field(description="what to switch on, as it is typed")
     gives: str | None = Field(description="what it records from then on")
     nothing_to_switch_on: str | None = Field(description="why there is no setting")
@@ -262,6 +265,7 @@ class DoctorResult(Strict):
     schema_version: Literal[1]
     formats: list[_Advised]
     history: Beside | None = Field(description="null with --no-history")
+    no_permission: list[str] = Field(description="files and folders that could not be looked at")
 
 
 class _Usual(Strict):

@@ -242,6 +242,7 @@ class _Answer(Strict):
     gpu: str
     gpus: int
     usd_per_month: float | None
+    rent_from: str | None = Field(description="what a rent of the catalogue rests on")
     model: str
     precision: str
     engine: str

@@ -16,6 +16,7 @@ from latprof.serving.tables import engine_named, gpu_named, gpus, model_named, p
 
 if TYPE_CHECKING:
     from latprof.catalogue import Catalogue
+    from latprof.catalogue.facts import Entry
 
 __all__ = ["Hardware", "Impossible", "Plan", "Wish", "cluster_named", "parse_gpus", "plan_for", "wish_of"]
 
@@ -35,12 +36,16 @@ class Impossible(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """GPUs of one kind, what they are called, and their rent per month in USD (None where it is not known)."""
+    """GPUs of one kind, what they are called, and their rent per month in USD (None where it is not known).
+
+    `rent_from` says in words what a rent of the catalogue rests on.
+    """
 
     name: str
     gpu: Gpu
     count: int
     usd_per_month: float | None = None
+    rent_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +108,36 @@ def parse_gpus(text: str, price: float | None = None) -> Hardware:
 
 
 def cluster_named(name: str, price: float | None = None, catalogue: Catalogue | None = None) -> Hardware:
-    """A cluster of the catalogue. Raises UsageError where there is none of that name, or its cards are not known."""
+    """A cluster of the catalogue; without a price it is rented by the hour for whole months.
+
+    Raises UsageError where there is none of that name, or its cards are not known.
+    """
     from latprof.catalogue import load_catalogue
 
     entry = (catalogue or load_catalogue()).find(name, "cluster")
     if entry.hardware is None or entry.count is None:
         raise UsageError(f"The catalogue does not say which cards {name} has: give --gpu instead.")
-    rent = price if price is not None else entry.number("rent_usd_per_month")
-    return Hardware(entry.id, gpu_named(entry.hardware), entry.count, rent)
+    gpu = gpu_named(entry.hardware)
+    if price is not None:
+        return Hardware(entry.id, gpu, entry.count, price)
+    return Hardware(entry.id, gpu, entry.count, *_rent(entry, entry.count))
+
+
+def _rent(entry: Entry, count: int) -> tuple[float | None, str]:
+    """Of a whole month, from that of an hour where it is known: a stated month may hold fewer hours."""
+    from latprof.sizing.owning import rent_per_month
+    from latprof.sizing.power import HOURS_PER_MONTH
+
+    for quantity in ("rent_usd_per_hour", "rent_usd_per_month"):
+        fact = next((fact for fact in entry.of(quantity) if fact.middle is not None), None)
+        if fact is None or fact.middle is None:
+            continue
+        origin = f"{fact.kind}, {fact.at[0]}{', past its age' if fact.old else ''}"
+        if quantity == "rent_usd_per_month":
+            return fact.middle, f"as stated ({origin})"
+        month = rent_per_month(count, fact.middle, HOURS_PER_MONTH)
+        return month, f"{count} × {fact.middle:g} USD/h × {HOURS_PER_MONTH:g} h ({origin})"
+    return None, ""
 
 
 def plan_for(hardware: Hardware, wish: Wish) -> Plan:

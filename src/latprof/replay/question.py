@@ -23,6 +23,8 @@ __all__ = ["PACES", "Answer", "Conditions", "Refusal", "answers", "break_even", 
 PACES: Final[tuple[Pace, ...]] = ("as measured", "everyone busy")
 _MILLION: Final = 1e6
 _LARGEST_TEAM: Final = 128
+# Where more of the calls do not fit, as in `compare`, the others no longer stand for all.
+_MOST_CUT: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,16 @@ class Answer:
     def faster(self, pace: Pace) -> float | None:
         """Probability that the median step is shorter than the measured one."""
         return self.outlooks[pace].faster.get("step_s_p50")
+
+    @property
+    def cut_share(self) -> float:
+        """Share of the calls that are longer than what fits and were cut to it."""
+        return max(outlook.clipped_share for outlook in self.outlooks.values())
+
+    @property
+    def holds_calls(self) -> bool:
+        """Whether so few calls were cut that the others stand for all."""
+        return self.cut_share <= _MOST_CUT
 
 
 def fitted(wish: Wish, workload: Workload, engineers: int) -> Wish:
@@ -155,8 +167,13 @@ def _per_million(usd: float, per_hour: Band, hours: float) -> Band:
 
 
 def pareto(found: Sequence[Answer], pace: Pace = "everyone busy") -> list[bool]:
-    """Which answers no other answer for as many engineers beats in both median step time and rent."""
-    points = [(_step(one, pace), one.plan.hardware.usd_per_month, one.engineers) for one in found]
+    """Which answers no other answer for as many engineers beats in both median step time and rent.
+
+    Answers that had to cut too many calls beat none, and none of them counts.
+    """
+    points = [
+        (_step(one, pace) if one.holds_calls else None, one.plan.hardware.usd_per_month, one.engineers) for one in found
+    ]
     return [
         step is not None
         and rent is not None

@@ -118,7 +118,11 @@ def catalogue_check_document(catalogue: Catalogue, files: Sequence[str]) -> Docu
 
 
 def _list_table(catalogue: Catalogue, kind: str, entries: Sequence[Entry]) -> Table:
-    columns = (Column("id", "left"), Column("name", "left", 2), *headline_columns(kind), Column("facts", priority=1))
+    # An id goes into other commands: it is to be copied in one piece.
+    columns = (
+        Column("id", "left", whole=True), Column("name", "left", 2), *headline_columns(kind),
+        Column("facts", priority=1),
+    )  # fmt: skip
     rows = tuple(
         (
             Cell(entry.id),

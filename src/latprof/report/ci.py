@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 
 from latprof.check import Outcome, Verdicts
 from latprof.report.checking import outcome_label, outcome_sentence
+from latprof.units import printable
 
 __all__ = ["github_annotations", "junit_xml"]
 
@@ -20,12 +21,12 @@ def junit_xml(verdicts: Verdicts) -> bytes:
     suite = ET.SubElement(suites, "testsuite", attributes)
     for item in verdicts.outcomes:
         case = ET.SubElement(
-            suite, "testcase", {"classname": f"latprof.{item.rule}", "name": _plain(outcome_label(item))}
+            suite, "testcase", {"classname": f"latprof.{item.rule}", "name": printable(outcome_label(item))}
         )
         if item in failed:
-            ET.SubElement(case, "failure", {"message": _plain(item.reason)}).text = _plain(outcome_sentence(item))
+            ET.SubElement(case, "failure", {"message": printable(item.reason)}).text = printable(outcome_sentence(item))
         elif item.status == "unknown":
-            ET.SubElement(case, "skipped", {"message": _plain(item.reason)})
+            ET.SubElement(case, "skipped", {"message": printable(item.reason)})
     ET.indent(suites)
     text: str = ET.tostring(suites, encoding="unicode")
     return f"<?xml version='1.0' encoding='utf-8'?>\n{text}\n".encode()
@@ -46,8 +47,3 @@ def _annotation(level: str, item: Outcome) -> str:
 def _escaped(text: str) -> str:
     """As workflow commands want it: names come from logs and must not begin a command of their own."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _plain(text: str) -> str:
-    """XML 1.0 has no place for control characters."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)

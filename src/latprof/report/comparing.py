@@ -174,8 +174,9 @@ def _use(rows: Sequence[Row]) -> str:
     if not shares:
         return ""
     low, high = format_share(min(shares)), format_share(max(shares))
+    share = low if low == high else f"{low} to {high}"
     return (
-        f"Own cards would be busy for {low if low == high else f'{low} to {high}'} of the paid time with these calls."
+        f"The output of these calls is {share} of what own cards, full of streams, would make in the time that is paid."
     )
 
 

@@ -149,7 +149,11 @@ def _counted(found: Comparison) -> str:
     week = f"{found.team.days_per_week:g} such days a week"
     if usage.people_named:
         days = format_count(usage.person_days)
-        people = f"each of the {usage.people} people that the logs name"
+        people = "one engineer that the logs name"
+        if usage.people_named > 1:
+            people = f"each of the {usage.people_named} engineers that the logs name"
+        if usage.people > usage.people_named:
+            people += " and, as one more, for calls that name nobody"
         return f"{calls} calls on {days} working days, counted for {people}, {week}"
     people = f"{usage.people} {'person' if usage.people == 1 else 'people'} (--logs-of)"
     return f"{calls} calls on {format_count(usage.active_days)} working days of {people}, {week}"

@@ -69,14 +69,27 @@ def _table(title: str, rows: Sequence[Difference], *, plain: bool) -> Table:
 
 
 def _caption(rows: Sequence[Difference]) -> str:
-    """What a reader must know who sees as many calls as are needed beside a refusal."""
+    """What a reader must know who misses a figure or an interval."""
+    return " ".join([*_unequal(rows), *_unbounded(rows)])
+
+
+def _unbounded(rows: Sequence[Difference]) -> Iterator[str]:
+    ends = [(item.judged.low, item.judged.high) for item in rows if item.judged.ratio is not None]
+    if any(None in pair for pair in ends):
+        yield (
+            "– and ? under 95 %: an end is not known, for too few sessions of A or B count, or too few of their calls "
+            "lie beyond the percentile."
+        )
+
+
+def _unequal(rows: Sequence[Difference]) -> Iterator[str]:
+    """Why as many calls as are needed may stand beside a refusal."""
     figures = [figure for item in rows for figure in (item.judged.before, item.judged.after) if figure.refused]
     if any(figure.n >= _needed(figure) for figure in figures):
-        return (
+        yield (
             "Matched calls of unequal weight count like fewer: n<30 beside 30 calls or more means that they count like "
             "fewer than 30; --json says like how many."
         )
-    return ""
 
 
 def _needed(figure: Figure) -> int:
@@ -160,8 +173,10 @@ def _words(comparison: Comparison, times: Sequence[Difference]) -> Iterator[str]
 def _verdicts(times: Sequence[Difference]) -> Iterator[str]:
     sure = [item for item in times if item.word != CANNOT_TELL]
     if not sure:
-        if times:
+        if any(None not in (item.judged.low, item.judged.high) for item in times):
             yield "Cannot tell: no interval of a change leaves out zero."
+        elif times:
+            yield "Cannot tell: no change has an interval, for too few sessions count on one side."
         return
     parts = [
         f"p{item.probability * 100:g} {item.metric.key} {signed_percent(item.judged.ratio)} "

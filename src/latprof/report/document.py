@@ -45,11 +45,15 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading and how its cells stand."""
+    """A column's heading and how its cells stand.
+
+    Texts on the left may break into lines where there is little room, unless they are `whole`: bars and strips.
+    """
 
     title: str
     align: Literal["left", "right"] = "right"
     priority: int = 0  # columns of a higher number are the first to go when there is no room
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

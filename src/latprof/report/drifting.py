@@ -11,7 +11,7 @@ from latprof.report.differing import signed_percent
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
 
-__all__ = ["drift_document"]
+__all__ = ["chance_text", "drift_document"]
 
 _DIGITS: Final = 6
 _SHOWN_BOUNDARIES: Final = 12
@@ -23,18 +23,23 @@ def drift_document(drift: Drift, tz: tzinfo = UTC) -> Document:
     if drift.shifts:
         notes = tuple(Note(_sentence(item, tz)) for item in drift.shifts)
         sections.append(Section("Changes", (_changes(drift.shifts, tz), *notes)))
+    if drift.unclear:
+        sections.append(Section("Unclear signs", tuple(Note(_unclear(item, tz)) for item in drift.unclear)))
     if drift.seen:
         sections.append(Section("Scanned", (_scanned(drift.seen),)))
     if drift.boundaries:
         sections.append(Section("First uses", (_boundaries(drift.boundaries, tz),)))
     sections.append(Section("In words", tuple(Note(text) for text in _words(drift))))
+    return Document(_title(drift), tuple(sections), _data(drift, tz), _grid(drift, tz))
+
+
+def _title(drift: Drift) -> str:
+    if drift.left_out and not drift.calls:
+        return f"latprof drift: nothing to search, {format_counted(drift.left_out, 'call')} of load generators"
     models = len({(item.agent, item.model) for item in drift.seen})
     found = format_counted(len(drift.shifts), "change") if drift.shifts else "no change"
     scanned = f"{format_counted(len(drift.seen), 'figure')} of {format_counted(models, 'model')}"
-    title = f"latprof drift: {found} found in {scanned}"
-    return Document(
-        f"{title} ({format_counted(drift.calls, 'call')})", tuple(sections), _data(drift, tz), _grid(drift, tz)
-    )
+    return f"latprof drift: {found} found in {scanned} ({format_counted(drift.calls, 'call')})"
 
 
 def _day(at: float, tz: tzinfo) -> str:
@@ -67,7 +72,7 @@ def _changes(shifts: Sequence[Shift], tz: tzinfo) -> Table:
             Cell(_level(item, item.after)),
             Cell(_amount(item)),
             Cell(f"{item.evidence:.1f}"),
-            Cell(_chance(item.chance)),
+            Cell(chance_text(item.chance)),
         )
         for item in shifts
     )
@@ -105,7 +110,8 @@ def _amount(item: Shift) -> str:
     return signed_percent(second / first) if first and second is not None else UNKNOWN
 
 
-def _chance(chance: float) -> str:
+def chance_text(chance: float) -> str:
+    """'0.025 %', '72 %'."""
     return f"{chance * 100:.2g} %" if chance < 0.1 else format_share(chance)
 
 
@@ -129,8 +135,21 @@ def _sentence(item: Shift, tz: tzinfo) -> str:
     return (
         f"{series.name} of {item.model} ({_kind(item)}): {item.word} since {_minute(item.at, tz)} (between "
         f"{_minute(item.earliest, tz)} and {_minute(item.latest, tz)}): {sides} after{ratio}. Evidence: t = "
-        f"{item.evidence:.1f}; so much comes up in any figure in {_chance(item.chance)} of histories without a "
+        f"{item.evidence:.1f}; so much comes up in any figure in {chance_text(item.chance)} of histories without a "
         f"change.{near}"
+    )
+
+
+def _unclear(item: Shift, tz: tzinfo) -> str:
+    """A sign that the scan takes for a change and the levels do not show: in which way it changed is not known."""
+    sides = " before, ".join(
+        f"{_written(item, level.value)}{_interval(item, level)} in {format_counted(level.n, 'call')}"
+        for level in (item.before, item.after)
+    )
+    return (
+        f"{item.series.name} of {item.model} ({_kind(item)}): no change is claimed. Ranks of calls of like work differ "
+        f"from {_minute(item.at, tz)} on (t = {item.evidence:.1f}, {chance_text(item.chance)} of histories without a "
+        f"change show as much), but the medians' intervals do not tell which way: {sides} after."
     )
 
 
@@ -162,7 +181,7 @@ def _scanned(seen: Sequence[Seen]) -> Table:
             Cell(format_count(item.n)),
             Cell(format_count(item.units)),
             Cell(f"{item.evidence:.1f}"),
-            Cell(_chance(item.chance)),
+            Cell(chance_text(item.chance)),
         )
         for place, item in enumerate(seen)
     )
@@ -178,6 +197,13 @@ def _boundaries(boundaries: Sequence[Boundary], tz: tzinfo) -> Table:
 
 
 def _words(drift: Drift) -> Iterator[str]:
+    if drift.left_out:
+        yield (
+            f"Left out: {format_counted(drift.left_out, 'call')} of load generators: their waiting follows the load "
+            "that was offered. Compare load tests with latprof diff A B, or see them with latprof analyze --by load."
+        )
+    if not drift.calls:
+        return
     yield (
         f"False alarms: where nothing changed, at most {drift.false_alarms * 100:g} % of such runs show any change, "
         "all figures of all models together; chance is that of so much evidence in any figure. Compared are "
@@ -198,7 +224,9 @@ def _data(drift: Drift, tz: tzinfo) -> dict[str, Any]:
         "schema_version": 1,
         "calls": drift.calls,
         "false_alarms": drift.false_alarms,
+        "left_out": drift.left_out,
         "changes": [_shift(item, tz) for item in drift.shifts],
+        "unclear": [_shift(item, tz) for item in drift.unclear],
         "scanned": [
             {
                 "agent": item.agent, "model": item.model, "series": item.series.name, "unit": item.series.unit,

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from latprof.change import Drift, Shift
+from latprof.classes import dataclass
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
+from latprof.report.drifting import chance_text
 from latprof.timeline import Day, Effect, HeatMap, Served, Trend
 from latprof.units import UNKNOWN, format_count, format_counted, format_share, format_value
 
 __all__ = ["drivers_document", "effect_in_words"]
 
+_CHANGES: Final = (
+    "Changes of level are those that latprof drift finds, among calls of the same trigger and size of context; medians "
+    "of days differ by chance much more often. Where nothing changes, at most {} of such histories show any change, "
+    "all figures of all models together. No change found does not mean that there is none."
+)
 _METRICS: Final = {"ttft_s": "time to first token", "decode_tps": "decode speed"}
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _SUBJECTS: Final = {
@@ -18,7 +26,6 @@ _SUBJECTS: Final = {
     "engineer": "working as {}", "host": "working on {}", "hour": "sending at {}", "weekday": "sending on the {}",
 }  # fmt: skip
 _DAYS: Final = 14
-_LEVELS: Final = 28
 _BAR: Final = 24
 _DIGITS: Final = 6
 _LEGEND: Final = (
@@ -31,18 +38,24 @@ _LEGEND: Final = (
 
 
 def drivers_document(
-    effects: Sequence[Effect], maps: Sequence[HeatMap], trends: Sequence[Trend], downgrades: Sequence[Served]
+    effects: Sequence[Effect],
+    maps: Sequence[HeatMap],
+    trends: Sequence[Trend],
+    downgrades: Sequence[Served],
+    drift: Drift | None = None,
 ) -> Document:
-    """Clear differences first, in words; then all of them, when waiting is long, day by day, and what served."""
+    """Clear differences first, in words; then all of them, when waiting is long, day by day, and what served.
+
+    Changes of level are those of `drift`, of the same calls; without it none are looked for.
+    """
     n = max((item.n for item in maps), default=0)
+    levels = [_changes(trend, drift) for trend in trends]
     sections = [Section("In words", tuple(_words(effects)))]
     sections += [Section(f"Drivers of {name}", _effect_items(effects, metric)) for metric, name in _METRICS.items()]
     sections += [Section("By weekday and hour", tuple(_heat(item) for item in maps if _says_something(item)))]
-    sections += [
-        Section("Day by day", tuple(item for trend in trends if _has_medians(trend) for item in _trend_items(trend)))
-    ]
+    sections += [Section("Day by day", tuple(_day_by_day(trends, levels, drift)))]
     sections.append(Section("Requested and served", (_served(downgrades),)))
-    data = _data(effects, maps, trends, downgrades)
+    data = _data(effects, maps, list(zip(trends, levels, strict=True)), downgrades, drift)
     shown = tuple(section for section in sections if section.items)
     return Document(f"latprof: what drives waiting, {format_counted(n, 'call')}", shown, data, _grid(effects))
 
@@ -111,14 +124,10 @@ def _effect_row(item: Effect) -> tuple[Cell, ...]:
     faint = not item.clear
     interval = UNKNOWN if item.interval is None else " … ".join(_signed(end, item.unit) for end in item.interval)
     texts = (
-        item.factor, _fitted(item.level), _fitted(item.against), format_value(item.base, item.unit),
+        item.factor, item.level, item.against, format_value(item.base, item.unit),
         _signed(item.difference, item.unit), interval, format_count(item.n), format_count(item.n_against),
     )  # fmt: skip
     return tuple(Cell(text, faint) for text in texts)
-
-
-def _fitted(text: str) -> str:
-    return text if len(text) <= _LEVELS else text[: _LEVELS - 1] + "…"
 
 
 def _says_something(item: HeatMap) -> bool:
@@ -150,28 +159,81 @@ def _has_medians(trend: Trend) -> bool:
     return any(day.median is not None for day in trend.days)
 
 
-def _trend_items(trend: Trend) -> list[Table | Note]:
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """The changes of level of one trend by their days; `refused` says why none were looked for.
+
+    `chance` is how often the strongest sign comes up where nothing changes.
+    """
+
+    by_day: dict[str, Shift]
+    chance: float | None = None
+    refused: str = ""
+
+
+def _changes(trend: Trend, drift: Drift | None) -> _Changes:
+    """What the search over time says of these days: a change is put on the first day from its moment on."""
+    if drift is None:
+        return _Changes({}, refused="changes of level were not looked for")
+    seen = drift.seen_of(trend.agent, trend.model, trend.metric)
+    if seen is None:
+        return _Changes({}, refused="changes of level need 40 calls and 8 days of sessions with this figure, not loads")
+    by_day: dict[str, Shift] = {}
+    for shift in drift.shifts_of(trend.agent, trend.model, trend.metric):
+        day = next((day.day for day in trend.days if day.last_at >= shift.at), None)
+        if day is not None:
+            by_day[day] = shift
+    return _Changes(by_day, seen.chance)
+
+
+def _day_by_day(trends: Sequence[Trend], levels: Sequence[_Changes], drift: Drift | None) -> Iterable[Table | Note]:
+    shown = [pair for pair in zip(trends, levels, strict=True) if _has_medians(pair[0])]
+    agents = {trend.agent for trend, _ in shown}
+    for trend, changes in shown:
+        yield _trend_table(trend, changes, several=len(agents) > 1)
+    if drift is not None and any(changes.chance is not None for _, changes in shown):
+        yield Note(_CHANGES.format(f"{drift.false_alarms * 100:g} %"))
+
+
+def _trend_table(trend: Trend, changes: _Changes, *, several: bool) -> Table:
     days = trend.days[-_DAYS:]
     largest = max((day.median for day in days if day.median is not None), default=0.0)
     columns = (
-        Column("day", "left"), Column("n"), Column("median"), Column("", "left", 1), Column("marks", "left"),
+        Column("day", "left"), Column("n"), Column("median"), Column("", "left", 1, whole=True),
+        Column("marks", "left"),
     )  # fmt: skip
     rows = tuple(
         (
             Cell(day.day), Cell(format_count(day.n)), Cell(format_value(day.median, trend.unit)),
-            Cell("█" * round(_BAR * (day.median or 0.0) / largest) if largest else ""), Cell(_marks(day)),
+            Cell("█" * round(_BAR * (day.median or 0.0) / largest) if largest else ""),
+            Cell(_marks(day, changes.by_day.get(day.day))),
         )
         for day in days
     )  # fmt: skip
     older = len(trend.days) - len(days)
-    refused = [trend.refused[:1].upper() + trend.refused[1:] + "."] if trend.refused else []
-    caption = " ".join([*refused, *([f"And {format_counted(older, 'earlier day')}."] if older > 0 else [])])
-    name = f"{_METRICS[trend.metric].capitalize()} of {trend.model or 'unknown model'}"
-    return [Table(f"{name} by day, {trend.unit}, {trend.kind}", columns, rows, caption)]
+    caption = " ".join(
+        [_found(changes, days), *([f"And {format_counted(older, 'earlier day')}."] if older > 0 else [])]
+    )
+    whose = f" ({trend.agent})" if several else ""
+    name = f"{_METRICS[trend.metric].capitalize()} of {trend.model or 'unknown model'}{whose}"
+    return Table(f"{name} by day, {trend.unit}, {trend.kind}", columns, rows, caption)
 
 
-def _marks(day: Day) -> str:
-    change = ["change of level begins here"] if day.change else []
+def _found(changes: _Changes, shown: Sequence[Day]) -> str:
+    """What the search says in a sentence, also of days that are not shown."""
+    if changes.chance is None:
+        return changes.refused[:1].upper() + changes.refused[1:] + "."
+    if not changes.by_day:
+        return (
+            f"No change of level found: a sign as strong as the strongest comes up in {chance_text(changes.chance)} of "
+            "histories without a change."
+        )
+    earlier = [day for day in changes.by_day if day < shown[0].day]
+    return f"Changes of level on earlier days: {', '.join(earlier)}." if earlier else ""
+
+
+def _marks(day: Day, shift: Shift | None) -> str:
+    change = [] if shift is None else [f"{shift.word} from here on (chance {chance_text(shift.chance)})"]
     return "; ".join([*change, *([f"version {day.version}"] if day.new_version else [])])
 
 
@@ -194,8 +256,9 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _data(
-    effects: Sequence[Effect], maps: Sequence[HeatMap], trends: Sequence[Trend], downgrades: Sequence[Served]
-) -> dict[str, Any]:
+    effects: Sequence[Effect], maps: Sequence[HeatMap], trends: Sequence[tuple[Trend, _Changes]],
+    downgrades: Sequence[Served], drift: Drift | None,
+) -> dict[str, Any]:  # fmt: skip
     return {
         "schema_version": 1,
         "effects": [_effect_data(item) for item in effects],
@@ -207,7 +270,8 @@ def _data(
             }
             for item in maps
         ],
-        "trends": [_trend_data(item) for item in trends],
+        "trends": [_trend_data(*item) for item in trends],
+        "false_alarms": None if drift is None else drift.false_alarms,
         "requested_and_served": [
             {"requested": item.requested, "served": item.served, "n": item.n, "calls": item.calls}
             for item in downgrades
@@ -226,18 +290,25 @@ def _effect_data(item: Effect) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _trend_data(item: Trend) -> dict[str, Any]:
+def _trend_data(item: Trend, changes: _Changes) -> dict[str, Any]:
     days = [
         {
             "day": day.day, "n": day.n, "median": _rounded(day.median), "version": day.version,
-            "new_version": day.new_version, "change": day.change,
+            "new_version": day.new_version, "change": day.day in changes.by_day,
+            **_shift_data(changes.by_day.get(day.day)),
         }
         for day in item.days
     ]  # fmt: skip
     return {
-        "metric": item.metric, "unit": item.unit, "kind": item.kind, "model": item.model,
-        "refused": item.refused or None, "days": days,
+        "metric": item.metric, "unit": item.unit, "kind": item.kind, "agent": item.agent, "model": item.model,
+        "refused": changes.refused or None, "chance": _rounded(changes.chance), "days": days,
     }  # fmt: skip
+
+
+def _shift_data(shift: Shift | None) -> dict[str, Any]:
+    if shift is None:
+        return {"says": None, "chance": None}
+    return {"says": shift.word, "chance": _rounded(shift.chance)}
 
 
 def _grid(effects: Sequence[Effect]) -> Grid:

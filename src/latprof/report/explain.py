@@ -121,9 +121,17 @@ def _calibration(fit: Calibration) -> Table:
         )
         for kind, name in _TYPES.items()
     )
-    how = f"fitted on {format_counted(fit.n, 'call')}" if fit.fitted else "usual values, too few calls to fit"
-    note = f"{how}; a block's count is good to {format_share(fit.error)} (standard error). Thinking by its signature."
-    return Table("Tokens of blocks (estimate)", columns, rows, note)
+    note = f"{_how(fit)}; a block's count is good to {format_share(fit.error)} (standard error)."
+    by_signature = " Thinking by its signature." if fit.size_of("thinking") == "signature" else ""
+    return Table("Tokens of blocks (estimate)", columns, rows, note + by_signature)
+
+
+def _how(fit: Calibration) -> str:
+    if not fit.fitted:
+        return "usual values, too few calls to fit"
+    unsized = [name for kind, name in _TYPES.items() if fit.size_of(kind) is None]
+    usual = f"; usual characters per token of {', '.join(unsized)}: too few calls show their sizes" if unsized else ""
+    return f"fitted on {format_counted(fit.n, 'call')}{usual}"
 
 
 def _fitted(parameters: Parameters) -> list[_Line]:
@@ -237,6 +245,7 @@ def _group_data(account: Account, figures: Sequence[MetricRow]) -> dict[str, Any
             "error": round(fit.error, 4),
             "tokens_per_block": {kind: round(fit.tokens_per_block(kind), 2) for kind in _TYPES},
             "characters_per_token": {kind: fit.characters_per_token(kind) for kind in _TYPES},
+            "size_of": {kind: fit.size_of(kind) for kind in _TYPES},
         },
         "fitted": None if fitted is None else {line.name: line.value for line in _fitted(fitted)},
         "checks": [

@@ -11,8 +11,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from latprof.report.breaking import broken
 from latprof.report.document import Cell, Column, Table
-from latprof.report.renderers.base import Screen, caption_of, printable
+from latprof.report.renderers.base import Screen, caption_of
+from latprof.report.room import room_for
+from latprof.units import printable
 
 __all__ = ["folded_table", "folded_text"]
 
@@ -25,16 +28,12 @@ def folded_text(text: str, screen: Screen, *, bold: bool = False) -> list[str]:
 def folded_table(table: Table, screen: Screen) -> tuple[list[str], str]:
     """The lines of a table and its caption.
 
-    The whole table if there is room; else without its least important columns, one level at a time; the most important
-    ones are folded.
+    As `room_for` finds it; where even the most important columns have no room, they are folded by the library.
     """
-    widths = _widths(table)
-    levels = sorted({column.priority for column in table.columns}, reverse=True)
-    fitting = (level for level in levels if _total(table, widths, level) <= screen.width)
-    level = next(fitting, None)
+    found = room_for(table, _widths(table), screen.width)
     # The library measures each cell several times; where all of them have room it need not.
-    drawn = _draw(table, levels[-1], None) if level is None else _draw(table, level, widths)
-    return _lines(drawn, screen), caption_of(table, levels[-1] if level is None else level)
+    level, widths = found or (min(column.priority for column in table.columns), None)
+    return _lines(_draw(table, level, widths), screen), caption_of(table, level)
 
 
 def _lines(item: RenderableType, screen: Screen) -> list[str]:
@@ -79,14 +78,20 @@ def _draw(table: Table, level: int, widths: list[int] | None) -> RichTable:
     for index in kept:
         _add_column(drawn, table.columns[index], None if widths is None else widths[index])
     for row in table.rows:
-        drawn.add_row(*(_text(row[index]) for index in kept))
+        drawn.add_row(*(_text(row[index], None if widths is None else widths[index]) for index in kept))
     return drawn
 
 
 def _add_column(drawn: RichTable, column: Column, width: int | None) -> None:
-    left, title = column.align == "left", Text(printable(column.title), style="bold")
+    left, title = column.align == "left", Text(_set(column.title, width), style="bold")
     drawn.add_column(title, justify=column.align, no_wrap=not left, overflow="fold", width=width)
 
 
-def _text(cell: Cell) -> Text:
-    return Text(printable(cell.text), style="dim" if cell.minor else "")
+def _text(cell: Cell, width: int | None) -> Text:
+    return Text(_set(cell.text, width), style="dim" if cell.minor else "")
+
+
+def _set(text: str, width: int | None) -> str:
+    """In lines where the width is known."""
+    shown = printable(text)
+    return shown if width is None else "\n".join(broken(shown, width, cell_len))

@@ -94,7 +94,7 @@ def _cells(item: KeptLogs, tz: tzinfo) -> tuple[Cell, ...]:
 
 def _words(facts: HistoryFacts, tz: tzinfo) -> list[str]:
     if facts.trouble:
-        return [f"The history in {facts.path} {facts.trouble}. latprof works without it, and leaves it as it is."]
+        return [f"The history in {facts.path} {facts.trouble}. {_what_then(facts.trouble)}"]
     if not facts.size_bytes:
         return [f"Nothing is kept yet. The history will be in {facts.path}."]
     pruned = format_instant(facts.floor, tz)
@@ -105,6 +105,16 @@ def _words(facts: HistoryFacts, tz: tzinfo) -> list[str]:
         words.append(f"Calls before {pruned[:10]} were pruned, and are not kept again.")
     words.append("A call that several logs hold is counted in each of them here, and once in every analysis.")
     return words
+
+
+def _what_then(trouble: str) -> str:
+    from latprof.store.history import EMPTY
+
+    return (
+        "A new one begins with the next log."
+        if trouble == EMPTY
+        else "latprof works without it, and leaves it as it is."
+    )
 
 
 def _data(facts: HistoryFacts) -> dict[str, Any]:

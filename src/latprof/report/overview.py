@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import chain, count
 from typing import Any, Final
 
+from latprof.change import Drift
 from latprof.classes import dataclass
 from latprof.metrics import metric
 from latprof.report.build import LEGEND, analysis_title, problem_section, table_sections
@@ -67,15 +68,19 @@ def overview_document(
     *,
     list_problems: bool = False,
     team: str | None = None,
+    drift: Drift | None = None,
 ) -> Document:
-    """The report of an analysis of these calls, with the chapters that were asked for; headed by the team's name."""
+    """The report of an analysis of these calls, with the chapters that were asked for; headed by the team's name.
+
+    New levels over the days are those of `drift`.
+    """
     early = [chapter.section() for chapter in chapters if chapter.early]
     late = [chapter.section() for chapter in chapters if not chapter.early]
     sections = [
         _glance(analysis, trace),
         Section("First token and speed", spread_plots(trace)),
         *early,
-        *_drivers(analysis, trace),
+        *_drivers(analysis, trace, drift),
         *_tables(analysis),
         *late,
         *([problem_section(analysis, list_problems=list_problems)] if analysis.problems else ()),
@@ -105,11 +110,11 @@ def plots_of(document: Document) -> tuple[Plot, ...]:
     return tuple(item for section in document.sections for item in section.items if isinstance(item, Plot))
 
 
-def _drivers(analysis: Analysis, trace: Trace) -> Iterator[Section]:
+def _drivers(analysis: Analysis, trace: Trace, drift: Drift | None) -> Iterator[Section]:
     """When it is slow, and what the size of the input does."""
     chosen = subjects(trace)
     clock = [heat_plot(subject, analysis.tz) for subject in chosen]
-    clock += [trend_plot(part, analysis.tz) for subject in chosen for part in by_model(subject)]
+    clock += [trend_plot(part, analysis.tz, drift) for subject in chosen for part in by_model(subject)]
     yield Section("When it is slow", tuple(plot for plot in clock if plot is not None))
     yield Section("Size of the input", tuple(plot for subject in chosen for plot in context_plots(subject)))
 

@@ -8,12 +8,15 @@ from typing import Final
 from latprof.errors import UsageError
 from latprof.report.document import Plot
 from latprof.report.svg import THEMES, standalone_svg
+from latprof.report.svg.style import FONTS
 
 __all__ = ["PICTURE_FORMATS", "pictures"]
 
 PICTURE_FORMATS: Final = ("svg", "png")
 _ZOOM: Final = 2
-_LETTERS: Final = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20">{}</svg>'
+_LETTERS: Final = (
+    f'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><style>text{{font:12px {FONTS}}}</style>%s</svg>'
+)
 
 
 def pictures(plots: Sequence[Plot], formats: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -40,5 +43,8 @@ def _check_png() -> None:
         import resvg_py  # noqa: F401
     except ImportError:
         raise UsageError("PNG needs one more package: pip install 'latprof[png]', or take --plot-format svg.") from None
-    if _png(_LETTERS.format('<text x="2" y="15">latprof</text>')) == _png(_LETTERS.format("")):
-        raise UsageError("This computer has no font to write in PNG files: install one, or take --plot-format svg.")
+    if _png(_LETTERS % '<text x="2" y="15">latprof</text>') == _png(_LETTERS % ""):
+        raise UsageError(
+            "This computer has no font to write in PNG files with: install DejaVu Sans or Noto Sans, or take "
+            "--plot-format svg."
+        )

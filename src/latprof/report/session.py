@@ -111,8 +111,9 @@ def _waterfall(item: Budget, tz: tzinfo) -> Table:
     longest = sorted(turns, key=_length, reverse=True)[:_TURNS]
     chosen = [turn for turn in turns if turn in longest]
     columns = (
-        Column("from", "left"), Column("time"), Column("calls", "right", 1), Column("what happened", "left"),
-        Column("first", "right", 2), Column("decode", "right", 2), Column("tools", "right", 3),
+        Column("from", "left"), Column("time"), Column("calls", "right", 1),
+        Column("what happened", "left", whole=True), Column("first", "right", 2), Column("decode", "right", 2),
+        Column("tools", "right", 3),
     )  # fmt: skip
     left = len(turns) - len(chosen)
     caption = f"And {format_counted(left, 'shorter turn')}." if left else ""
@@ -168,10 +169,10 @@ def _calls_table(title: str, calls: Sequence[CallFacts], tz: tzinfo, *, with_ses
     owned = with_session and any(call.engineer or call.host for call in calls)
     owners = (Column("whose", "left"),) if owned else ()
     columns = (
-        *first, *owners, Column("#"), Column("at", "left"), Column("trigger", "left", 2), Column("bar", "left", 1),
-        Column("first token"), Column("whole"), Column("tok/s"), Column("tools", "right", 1),
-        Column("input", "right", 2), Column("cached", "right", 3), Column("output", "right", 2),
-        Column("model", "left", 6),
+        *first, *owners, Column("#"), Column("at", "left"), Column("trigger", "left", 2),
+        Column("bar", "left", 1, whole=True), Column("first token"), Column("whole"), Column("tok/s"),
+        Column("tools", "right", 1), Column("input", "right", 2), Column("cached", "right", 3),
+        Column("output", "right", 2), Column("model", "left", 6),
     )  # fmt: skip
     longest = max((_whole(call) for call in calls), default=0.0)
     shape = "%Y-%m-%d %H:%M:%S" if with_session else _shape([call.sent_at for call in calls], tz)

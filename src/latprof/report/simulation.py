@@ -18,10 +18,11 @@ from latprof.report.simulation_words import (
     budget_words,
     layout_words,
     refusal_text,
+    rent_words,
     sweep_legend,
     team_words,
 )
-from latprof.units import UNKNOWN, format_counted, format_value
+from latprof.units import UNKNOWN, format_counted, format_share, format_value
 
 __all__ = ["simulation_document", "sweep_document"]
 
@@ -50,6 +51,8 @@ _COSTS: Final = (
     ("per million output tokens", "usd_per_mtok_output"),
     ("per million tokens, input included", "usd_per_mtok"),
 )
+# Less is shown as 0 %.
+_LEAST_SHOWN: Final = 0.005
 _AT_MOST: Final = "Today's steps are upper bounds, so that their P is too. "
 _LEGEND: Final = (
     "Simulated, except today's: the median over the draws and, in brackets, p10 to p90; each draw has other sessions "
@@ -67,7 +70,12 @@ def simulation_document(
     tests: Sequence[LoadTest] = (),
 ) -> Document:
     """One configuration: what an engineer feels, what the cluster does, what it costs, measured rows nearby."""
-    words = [answer_words(answer, workload, conditions), *([calibration_words(tests)] if tests else []), _LEGEND]
+    words = [
+        answer_words(answer, workload, conditions),
+        *([calibration_words(tests)] if tests else []),
+        *rent_words([answer]),
+        _LEGEND,
+    ]
     sections = [
         Section("Felt", (_felt(answer, conditions, today_bound=today_bound),)),
         Section("Cluster", (_cluster(answer), *_nearest(answer))),
@@ -104,7 +112,8 @@ def sweep_document(
         *team_words(found, break_even),
         *layout_words(found),
         *([f"{calibration_words(tests)} The others follow as far as they have traits in common."] if tests else []),
-        sweep_legend(conditions),
+        *rent_words(found),
+        sweep_legend(conditions, found),
     ]
     sections.append(Section("In words", tuple(Note(text) for text in words)))
     data = {
@@ -201,6 +210,7 @@ def _nearest(answer: Answer) -> tuple[Table | Note, ...]:
 
 def _sweep_table(found: Sequence[Answer]) -> Table:
     models = {answer.plan.deployment.model.name for answer in found}
+    any_cut = any(answer.cut_share >= _LEAST_SHOWN for answer in found)
     columns = (
         Column("cluster", "left"),
         *((Column("model", "left"),) if len(models) > 1 else ()),
@@ -213,6 +223,7 @@ def _sweep_table(found: Sequence[Answer]) -> Table:
         Column("each", "right", 1),
         Column("all", "right", 1),
         Column("$ each"),
+        *((Column("cut"),) if any_cut else ()),
         Column("", "left"),
     )
     rows = []
@@ -232,6 +243,7 @@ def _sweep_table(found: Sequence[Answer]) -> Table:
                 Cell(middle(busy, "decode_tps_p50")),
                 Cell(middle(busy, "aggregate_tps")),
                 Cell(UNKNOWN if each is None else f"{each.middle:,.0f}"),
+                *((Cell(format_share(answer.cut_share)),) if any_cut else ()),
                 Cell("●" if is_best else ""),
             )
         )
@@ -241,6 +253,11 @@ def _sweep_table(found: Sequence[Answer]) -> Table:
         "P: probability that it is faster than today. reuse, each and all of a busy team: prompt tokens from the "
         "cache, decode p50 of a call and output of all together in tok/s. ●: no other is both faster and cheaper."
     )
+    if any_cut:
+        caption += (
+            " cut: calls that are longer than what fits, taken as far as that; P then compares shorter calls with "
+            "whole ones, and above 5 % no ● is given."
+        )
     return Table(title, columns, tuple(rows), caption)
 
 

@@ -41,6 +41,7 @@ def answer_data(answer: Answer) -> dict[str, Any]:
         "gpu": plan.hardware.gpu.name,
         "gpus": plan.hardware.count,
         "usd_per_month": plan.hardware.usd_per_month,
+        "rent_from": plan.hardware.rent_from or None,
         "model": deployment.model.name,
         "precision": deployment.precision,
         "engine": deployment.engine,

@@ -14,6 +14,7 @@ __all__ = [
     "budget_words",
     "layout_words",
     "refusal_text",
+    "rent_words",
     "sweep_legend",
     "team_words",
 ]
@@ -55,16 +56,12 @@ def layout_words(found: Sequence[Answer]) -> list[str]:
         plan = answer.plan
         own = layouts.setdefault(plan.deployment.model.name, {})
         own.setdefault(f"{plan.hardware.name} {plan.deployment.precision} {plan.layout}")
-    shares = [answer.outlooks[BUSY].clipped_share for answer in found]
     if not layouts:
         return []
-    low, high = format_share(min(shares)), format_share(max(shares))
-    share = low if low == high else f"{low} to {high}"
-    cut = f" Calls longer than what fits were cut to it: {share}." if max(shares) >= 0.005 else ""
     said = "; ".join(f"{model} on {', '.join(own)}" for model, own in layouts.items())
     notes = dict.fromkeys(note for answer in found for note in answer.plan.notes)
     told = "".join(f" {note[:1].upper()}{note[1:]}." for note in notes)
-    return [f"Layouts: {said}.{told}{cut}"]
+    return [f"Layouts: {said}.{told}"]
 
 
 def budget_words(found: Sequence[Answer], budget_usd: float | None) -> list[str]:
@@ -85,6 +82,9 @@ def _bought(found: Sequence[Answer], budget_usd: float, engineers: int) -> str:
         and "step_s_p50" in answer.outlooks[BUSY].bands
     ]
     start = f"${budget_usd:,.0f} a month buys {format_counted(engineers, 'engineer')}"
+    if within and not any(answer.holds_calls for answer in within):
+        return f"{start} none of these that holds at least 95 % of the calls whole."
+    within = [answer for answer in within if answer.holds_calls]
     if not within:
         return f"{start} none of these."
     best = min(within, key=lambda answer: answer.outlooks[BUSY].bands["step_s_p50"].middle)
@@ -118,16 +118,26 @@ def _budget_of(found: Sequence[Answer], engineers: int) -> str:
         if answer.engineers == engineers
         and (answer.faster(BUSY) or 0) > 0.5
         and answer.plan.hardware.usd_per_month is not None
+        and answer.holds_calls
     ]
     if not good:
-        return f"For {engineers} busy engineers no rent here is more likely faster than today."
+        return f"For {engineers} busy engineers no rent here that holds the calls is more likely faster than today."
     cheapest = min(good, key=lambda answer: answer.plan.hardware.usd_per_month or 0)
     return f"The least rent that is more likely faster than today for {engineers} busy engineers: {_named(cheapest)}."
 
 
-def sweep_legend(conditions: Conditions) -> str:
+def rent_words(found: Sequence[Answer]) -> list[str]:
+    """What rents of the catalogue rest on."""
+    named = dict.fromkeys((item.plan.hardware.name, item.plan.hardware.rent_from) for item in found)
+    told = "; ".join(f"{name} {basis}" for name, basis in named if basis)
+    return [f"Rents: {told}."] if told else []
+
+
+def sweep_legend(conditions: Conditions, found: Sequence[Answer]) -> str:
     """How to read the table."""
+    some_cut = any(answer.cut_share > 0 for answer in found)
+    cut = ", but for those that were cut to what fits" if some_cut else ""
     return (
-        "Simulated: the same calls with the same tokens, closed loop; busy means gaps of at most "
+        f"Simulated: the same calls with the same tokens{cut}, closed loop; busy means gaps of at most "
         f"{conditions.gap_cap_s:g} s. latprof simulate shows one cluster in detail, --json every figure with its band."
     )

@@ -9,7 +9,7 @@ from typing import Any, Final
 from latprof.formats.standing import STATES
 from latprof.live import Event, LastCall, Picture, Row
 from latprof.report.document import Cell, Column, Document, Grid, Note, Section, Table
-from latprof.units import UNKNOWN, format_counted, format_duration, format_instant, format_value
+from latprof.units import UNKNOWN, format_counted, format_duration, format_instant, format_value, printable
 
 __all__ = ["event_data", "event_line", "picture_document", "row_sentence"]
 
@@ -189,7 +189,7 @@ def event_line(event: Event, tz: tzinfo = UTC) -> str:
     """One line: time, session, what happened."""
     clock = datetime.fromtimestamp(event.at, tz).strftime("%H:%M:%S")
     text = f"{clock} {_name(event.row)}: {_event_words(event)}"
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+    return printable(text)
 
 
 def _event_words(event: Event) -> str:

@@ -14,6 +14,7 @@ from latprof.errors import UsageError
 from latprof.formats import Format, Source, formats
 from latprof.ingest import Reading, read_inputs
 from latprof.ingest.find import find
+from latprof.ingest.one_file import claimed_by
 from latprof.model import Call
 from latprof.share.ids import UNIT
 from latprof.share.masking import Masker
@@ -116,7 +117,7 @@ def _reader(source: Source, known: Sequence[Format]) -> Format | None:
         head = source.head()
     except Exception:  # noqa: BLE001 - any decompressor may fail in its own way on bad bytes
         return None
-    return next((item for item in known if item.sniff(source.path, head)), None)
+    return claimed_by(source.path, head, known)
 
 
 def _packing(source: Source) -> str:

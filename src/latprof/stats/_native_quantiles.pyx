@@ -13,7 +13,7 @@ import numpy as np
 __all__ = ["LAYOUT", "Groups", "drawn", "quantiles_of_rows", "upper_point"]
 
 # To be compared with what the Python code expects, however old this file is.
-LAYOUT = 3
+LAYOUT = 4
 
 # Places among the values that are set aside are counted in 32 bits.
 cdef int64_t MOST_PLACES = (1 << 31) - 1
@@ -215,17 +215,23 @@ def upper_point(int64_t degrees):
     return upper_point_of(degrees)
 
 
-def drawn(const float[:, ::1] values, double ratio):
-    """Of each row the value whose place is the part behind the point of that many times its number."""
-    cdef int64_t n = values.shape[0], width = values.shape[1], row, place
+def drawn(const float[:, ::1] values, const int64_t[::1] group, int64_t groups, double ratio):
+    """Of each row the value whose place is the part behind the point of that many times its number in its group."""
+    cdef int64_t n = values.shape[0], width = values.shape[1], row, place, own
     cdef double turns
     found = _empty(n, _FLOAT64)
     cdef double[::1] flat = found
-    if not 0 <= ratio < 1 or n > MOST_PLACES or not width:
+    if not 0 <= ratio < 1 or n > MOST_PLACES or not width or group.shape[0] != n or not 0 <= groups <= MOST_PLACES:
         raise ValueError("no place among the values of a row")
+    for row in range(n):
+        if not -1 <= group[row] < groups:
+            raise ValueError("a group that there is not")
+    cdef int64_t[::1] numbers = np.zeros(groups + 1, _INT64)
     with nogil:
         for row in range(n):
-            turns = row * ratio
+            own = group[row] + 1
+            turns = numbers[own] * ratio
+            numbers[own] += 1
             place = <int64_t>((turns - <double><int64_t>turns) * width)
             flat[row] = values[row, place]
     return found

@@ -50,7 +50,11 @@ _MOMENT_RATIO: Final = 7.35
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What each unit of a family sums up to: `totals` (units) and of how many calls, `counts` (units)."""
+    """What each unit of a family sums up to, `totals` (units), and how much it counts, `counts` (units).
+
+    `counts` are numbers of calls or other weights; a unit of 0 says nothing. Orders may be shuffled where totals vary
+    alike, or counts come in no order of time.
+    """
 
     name: str
     totals: _Floats

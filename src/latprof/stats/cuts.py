@@ -16,7 +16,7 @@ from latprof.stats.grouping import joint_groups
 from latprof.stats.intervals import Interval, Ordered, known_points, quantile_intervals, quantiles_of
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Trace
-from latprof.trace.numbers import is_nothing
+from latprof.trace.numbers import is_nothing, numbers_within
 from latprof.trace.pool import numbered
 from latprof.trace.stored import MOST_CALLS
 
@@ -25,7 +25,7 @@ try:
 except ImportError:  # not compiled on this machine: the Python code gives the same bits
     _compiled: Any = None
 else:
-    _compiled = _native_quantiles if _native_quantiles.LAYOUT == 3 else None
+    _compiled = _native_quantiles if _native_quantiles.LAYOUT == 4 else None
 
 __all__ = ["Column", "Cut", "Cuts", "Part", "drawn", "is_compiled", "one_value", "parts_of", "quantiles_of_rows"]
 
@@ -172,25 +172,28 @@ def quantiles_of_rows(
     return _quantiles(values[chosen], asked)
 
 
-def one_value(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Which of a call's values stands for it: evenly spread over the calls, the same at every run.
+def one_value(numbers: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Which of a call's values stands for it, by its number: evenly spread over the calls, the same at every run.
 
     Multiples of the golden ratio fill the unit interval evenly (Knuth, The Art of Computer
     Programming 3, section 6.4).
     """
-    turns = rows * GOLDEN_RATIO
+    turns = numbers * GOLDEN_RATIO
     # The part behind the point is the same as the remainder by 1, which takes ten times as long.
     parts: NDArray[np.float64] = turns - np.floor(turns)
     return (parts * count).astype(np.int64)
 
 
-def drawn(values: NDArray[np.floating[Any]]) -> _Floats:
-    """The value that stands for each call, of several (n, k) values of each, see `one_value`."""
+def drawn(values: NDArray[np.floating[Any]], group: NDArray[np.int64]) -> _Floats:
+    """The value that stands for each call, of several (n, k) values of each, see `one_value`.
+
+    Calls are counted in each `group` (n,) apart, -1 being one too: what other logs hold does not count.
+    """
     if _compiled is not None and _fits(values):
-        found: _Floats = _compiled.drawn(values, GOLDEN_RATIO)
+        of = np.ascontiguousarray(group, dtype=np.int64)
+        found: _Floats = _compiled.drawn(values, of, int(of.max(initial=-1)) + 1, GOLDEN_RATIO)
         return found
-    rows = np.arange(len(values))
-    return values[rows, one_value(rows, values.shape[1])].astype(np.float64)
+    return values[np.arange(len(values)), one_value(numbers_within(group), values.shape[1])].astype(np.float64)
 
 
 def _quantiles(values: NDArray[np.floating[Any]], asked: Sequence[float]) -> list[float]:

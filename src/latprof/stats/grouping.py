@@ -14,7 +14,17 @@ from latprof.classes import dataclass
 from latprof.trace import Trace
 from latprof.trace.pool import numbered
 
-__all__ = ["BY_KEYS", "Filters", "group_numbers", "group_rows", "joint_groups", "keep", "passes", "traces_by"]
+__all__ = [
+    "BY_KEYS",
+    "Filters",
+    "group_numbers",
+    "group_rows",
+    "joint_groups",
+    "keep",
+    "of_agents",
+    "passes",
+    "traces_by",
+]
 
 _CONTEXT_EDGES: Final = (10_000, 25_000, 50_000, 100_000, 150_000, 200_000, 400_000)
 _QUARTER_S: Final = 900.0
@@ -51,17 +61,24 @@ def keep(trace: Trace, filters: Filters) -> Trace:
     return trace if mask.all() else trace.select(mask, _after_others(trace, mask))
 
 
+def of_agents(trace: Trace) -> Trace:
+    """The calls of agents, without those of load generators."""
+    codes, names = trace.codes("trigger")
+    return trace.select(codes != names.index("synthetic")) if "synthetic" in names else trace
+
+
 def _after_others(trace: Trace, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Of the chosen calls, those before which the same agent made a call that was not chosen.
 
     Calls on the side of a session's work stand before nothing.
     """
-    agents, names = trace.codes("agent_id")
-    thread = (trace.codes("session_id").codes * (len(names) + 1) + agents + 1) * 2 + trace.flag("sidechain")
     main = np.flatnonzero(~trace.flag("side_call"))
-    order = main[np.argsort(thread[main], kind="stable")]
+    names = ("agent_id", "session_id", "agent")
+    keys = [trace.flag("sidechain")[main], *(np.asarray(trace.codes(name).codes)[main] for name in names)]
+    order = np.lexsort(keys)  # which leaves calls of one thread in their order
+    same = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])
     found = np.zeros(len(trace), dtype=np.bool_)
-    found[order[1:]] = (thread[order[1:]] == thread[order[:-1]]) & ~mask[order[:-1]]
+    found[main[order[1:]]] = same & ~mask[main[order[:-1]]]
     return found[mask]
 
 

@@ -136,7 +136,7 @@ def _sample(trace: Trace, metric: Metric, kind: Kind, column: _Floats, chosen: _
         kind,
         rows,
         values,
-        values[np.arange(len(rows)), one_value(rows, values.shape[1])],
+        values[np.arange(len(rows)), one_value(estimates.numbers()[rows], values.shape[1])],
         rows,
         lambda probability: model_error(estimates, metric.key, probability, rows),
     )

@@ -175,7 +175,7 @@ def _drawn(trace: Trace, metric: Metric) -> Column:
     if trace.estimates is None or trace.estimates.says_nothing(metric.key):
         return Column(np.full(len(trace), np.nan))
     values = trace.estimates.values[metric.key]
-    return Column(drawn(values), values)
+    return Column(drawn(values, trace.estimates.group), values)
 
 
 def _with_models(

@@ -24,8 +24,9 @@ from zlib import crc32
 from latprof.classes import dataclass
 from latprof.parallel import Aside, can_fork
 from latprof.store import large
+from latprof.store.places import make_folder
 
-__all__ = ["CACHE_FILE", "FILE_BYTES", "MOST_BYTES", "Cache", "Contents", "remove"]
+__all__ = ["CACHE_FILE", "FILE_BYTES", "MOST_BYTES", "Cache", "Contents", "clear", "remove"]
 
 CACHE_FILE: Final = "cache.sqlite"
 MOST_BYTES: Final = 512_000_000
@@ -278,7 +279,7 @@ class Cache:
             if not self.path.exists():
                 if not create:
                     return None
-                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(self.folder)
                 # Made by us, so that nobody else may read it, whatever the usual mode of new files is.
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             # Off the usual transactions of the module: begun and ended by hand.
@@ -304,14 +305,16 @@ class Cache:
 
 def remove(folder: Path) -> int:
     """Delete the cache; the bytes that it took. Raises nothing: what cannot be deleted stays."""
-    freed = large.remove(folder)
+    return clear(folder).size_bytes
+
+
+def clear(folder: Path) -> large.Removal:
+    """The same, with what was removed and why something was not."""
+    removal = large.Removal()
+    large.remove(folder, removal)
     for ending in _ENDINGS:
-        path = folder / (CACHE_FILE + ending)
-        with suppress(OSError):
-            size = path.stat().st_size
-            path.unlink()
-            freed += size
-    return freed
+        removal.take(folder / (CACHE_FILE + ending))
+    return removal
 
 
 def _read(connection: sqlite3.Connection, name: bytes, folder: Path) -> tuple[bytes | memoryview | None, float]:

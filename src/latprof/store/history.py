@@ -12,15 +12,19 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from latprof.classes import dataclass
+from latprof.store.places import make_folder
 
-__all__ = ["HISTORY_FILE", "Change", "Entry", "History", "HistoryError", "Parts"]
+__all__ = ["EMPTY", "HISTORY_FILE", "Change", "Entry", "History", "HistoryError", "Parts"]
 
 HISTORY_FILE: Final = "history.sqlite"
+# What is wrong with a history without a byte: nothing in it can be hurt any more, so a new one may begin there.
+EMPTY: Final = "is empty, whatever it held is lost"
+_CLOSED: Final = "cannot be opened (permissions?)"
 _APPLICATION: Final = 0x6C617470  # "latp"
 _SCHEMA: Final = 1
 _BUSY_S: Final = 10.0
@@ -104,11 +108,25 @@ class History:
         except OSError:
             return False
 
+    def _is_there(self) -> bool:
+        """Whether there is a file. Raises HistoryError for one that cannot be looked at, and for an empty one."""
+        try:
+            size = self.path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except PermissionError:
+            raise HistoryError(_CLOSED) from None
+        except OSError as error:
+            raise HistoryError(f"cannot be opened ({error.strerror or type(error).__name__})") from None
+        if not size:
+            raise HistoryError(EMPTY)
+        return True
+
     def entries(self) -> dict[str, Entry]:
         """All entries by their key; none where there is no file. Raises HistoryError."""
-        if not self.exists():
+        if not self._is_there():
             return {}
-        with self._open() as database:
+        with _opened(self.path) as database:
             rows = database.execute(f"SELECT {_COLUMNS} FROM log ORDER BY key").fetchall()  # noqa: S608
         return {row[0]: Entry(*row) for row in rows}
 
@@ -117,7 +135,7 @@ class History:
         for start in range(0, len(keys), _KEYS_AT_A_TIME):
             some = keys[start : start + _KEYS_AT_A_TIME]
             marks = ",".join("?" * len(some))
-            with self._open() as database:
+            with _opened(self.path) as database:
                 query = f"SELECT key, kind, data FROM part WHERE key IN ({marks}) ORDER BY key"  # noqa: S608 - marks
                 rows = database.execute(query, some).fetchall()
             found: dict[str, dict[str, bytes]] = {}
@@ -129,9 +147,9 @@ class History:
 
     def floor(self) -> float | None:
         """Calls before this moment (epoch s) were pruned, and are not to be kept again. Raises HistoryError."""
-        if not self.exists():
+        if not self._is_there():
             return None
-        with self._open() as database:
+        with _opened(self.path) as database:
             found = database.execute("SELECT max(at) FROM floor").fetchone()[0]
         return None if found is None else float(found)
 
@@ -142,7 +160,7 @@ class History:
         larger than what is kept. Raises HistoryError.
         """
         self._create()
-        with self._open() as database:
+        with _opened(self.path) as database:
             database.execute("BEGIN IMMEDIATE")
             for change in changes:
                 _apply(database, change)
@@ -155,40 +173,67 @@ class History:
 
     def compact(self) -> None:
         """Give back the room of what was dropped, which is overwritten first. Raises HistoryError."""
-        with self._open() as database:
+        with _opened(self.path) as database:
             database.execute("VACUUM")
 
     def _create(self) -> None:
-        """Make the folder and the file, for the user's eyes only."""
+        """Make the folder and the file, for the user's eyes only.
+
+        Whoever looks meanwhile finds no file or a whole one: an empty one would be taken for one that was emptied.
+        """
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path.parent)
+            if not self.path.exists():
+                self._begin()
+            # Where no second name can be given, it is begun in its place.
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             is_full = error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
             text = f"cannot be written ({error.strerror or type(error).__name__})"
             raise HistoryError(text, lasting=not is_full) from None
-        with self._open(new=True) as database:
-            # Two runs may be here at once: the second waits, and finds the tables made.
-            if _schema(database) == 0:
-                database.execute("BEGIN IMMEDIATE")
-                if _schema(database) == 0:
-                    for statement in _TABLES.split(";"):
-                        database.execute(statement)
-                    database.execute(f"PRAGMA application_id = {_APPLICATION}")
-                    database.execute(f"PRAGMA user_version = {_SCHEMA}")
-                database.execute("COMMIT")
+        _fill(self.path)
 
-    @contextmanager
-    def _open(self, *, new: bool = False) -> Iterator[sqlite3.Connection]:
-        """The database, without transactions of Python's own making. Raises HistoryError for whatever fails."""
+    def _begin(self) -> None:
+        """Make a history under another name, and give it this one unless another run was faster.
+
+        Not every system can give a file a second name. Raises OSError and HistoryError.
+        """
+        draft = self.path.with_name(f"{self.path.name}.{os.getpid()}.{os.urandom(4).hex()}")
         try:
-            uri = f"{self.path.absolute().as_uri()}?mode=rw"
-            with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)) as database:
-                database.execute("PRAGMA secure_delete = ON")
-                _check(database, new=new)
-                yield database
-        except sqlite3.Error as error:
-            raise HistoryError(_reason(error), lasting=_is_lasting(error)) from None
+            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            _fill(draft)
+            with suppress(OSError):
+                os.link(draft, self.path)
+        finally:
+            with suppress(OSError):
+                draft.unlink()
+
+
+def _fill(path: Path) -> None:
+    """Make the tables where there are none."""
+    with _opened(path, new=True) as database:
+        # Two runs may be here at once: the second waits, and finds the tables made.
+        if _schema(database) == 0:
+            database.execute("BEGIN IMMEDIATE")
+            if _schema(database) == 0:
+                for statement in _TABLES.split(";"):
+                    database.execute(statement)
+                database.execute(f"PRAGMA application_id = {_APPLICATION}")
+                database.execute(f"PRAGMA user_version = {_SCHEMA}")
+            database.execute("COMMIT")
+
+
+@contextmanager
+def _opened(path: Path, *, new: bool = False) -> Iterator[sqlite3.Connection]:
+    """The database, without transactions of Python's own making. Raises HistoryError for whatever fails."""
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)) as database:
+            database.execute("PRAGMA secure_delete = ON")
+            _check(database, new=new)
+            yield database
+    except sqlite3.Error as error:
+        raise HistoryError(_reason(error), lasting=_is_lasting(error)) from None
 
 
 def _schema(database: sqlite3.Connection) -> int:
@@ -216,7 +261,7 @@ def _reason(error: sqlite3.Error) -> str:
     code = getattr(error, "sqlite_errorname", "") or ""
     known = {
         "SQLITE_FULL": "cannot be written (the disk is full)",
-        "SQLITE_CANTOPEN": "cannot be opened (permissions?)",
+        "SQLITE_CANTOPEN": _CLOSED,
         "SQLITE_READONLY": "cannot be written (no permission)",
         "SQLITE_BUSY": "is in use by another run",
         "SQLITE_LOCKED": "is in use by another run",

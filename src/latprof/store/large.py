@@ -3,6 +3,8 @@
 A file has the name of its value. It is written under another name first, so that nobody finds half of one; whoever
 reads checks what stands there, and the database says which files belong to it. No other file is ever touched, nor
 anything behind a link in the place of the folder. All but `write` raise nothing.
+
+What is removed is counted in a `Removal`, with the first reason why something could not be.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["FOLDER", "forget", "remove", "sweep", "view", "write"]
+from latprof.classes import dataclass
+
+__all__ = ["FOLDER", "Removal", "forget", "remove", "sweep", "view", "write"]
 
 FOLDER: Final = "cache.large"
 # A name of a value, and what is added to it while it is written.
@@ -27,6 +31,28 @@ _NEW_S: Final = 600.0
 # On Windows a file that somebody looks at could not be replaced.
 _CAN_MAP: Final = os.name != "nt"
 _READING: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+@dataclass(slots=True)
+class Removal:
+    """How many files were removed, the bytes that they took, and the first error that kept one of them."""
+
+    files: int = 0
+    size_bytes: int = 0
+    error: OSError | None = None
+
+    def take(self, path: Path) -> None:
+        """Remove a file, if it is there."""
+        try:
+            size = path.lstat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.error = self.error or error
+            return
+        self.files += 1
+        self.size_bytes += size
 
 
 def write(folder: Path, name: bytes, value: bytes) -> None:
@@ -67,7 +93,7 @@ def view(folder: Path, name: bytes, size: int) -> memoryview | None:
 
 def forget(folder: Path, names: Iterable[bytes]) -> None:
     """Delete the values of these names."""
-    if not (folder / FOLDER).is_symlink():
+    if not os.path.islink(folder / FOLDER):  # noqa: PTH114 - raises nothing
         for name in names:
             with suppress(OSError):
                 (folder / FOLDER / name.hex()).unlink()
@@ -83,26 +109,32 @@ def sweep(folder: Path, known: Collection[bytes], now: float | None = None) -> N
                 path.unlink()
 
 
-def remove(folder: Path) -> int:
-    """Delete all of them; the bytes that they took."""
-    freed = 0
-    for path, status in _ours(folder):
-        with suppress(OSError):
-            path.unlink()
-            freed += status.st_size
+def remove(folder: Path, removal: Removal) -> None:
+    """Delete all of them; what is no folder in the place of the folder is not ours, and stays."""
+    try:
+        for path, _ in _listed(folder):
+            removal.take(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        removal.error = removal.error or error
     with suppress(OSError):
         (folder / FOLDER).rmdir()  # stays where something else is in it
-    return freed
 
 
 def _ours(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """The files of values, whole or half written."""
+    """The files of values, whole or half written, as far as they can be looked at."""
+    with suppress(OSError):
+        yield from _listed(folder)
+
+
+def _listed(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """The same. Raises OSError where the folder cannot be looked at."""
     place = folder / FOLDER
     if place.is_symlink():
         return
-    with suppress(OSError):
-        for path in sorted(place.iterdir()):
-            with suppress(OSError):
-                status = path.lstat()
-                if _OURS.fullmatch(path.name) and stat.S_ISREG(status.st_mode):
-                    yield path, status
+    for path in sorted(place.iterdir()):
+        with suppress(FileNotFoundError):
+            status = path.lstat()
+            if _OURS.fullmatch(path.name) and stat.S_ISREG(status.st_mode):
+                yield path, status

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["cache_folder", "data_folder"]
+__all__ = ["cache_folder", "data_folder", "make_folder"]
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:
@@ -34,6 +35,23 @@ def data_folder(environ: Mapping[str, str]) -> Path:
         return _named(environ, "LATPROF_DATA_DIR") or _local(environ) / "latprof" / "data"
     base = _named(environ, "XDG_DATA_HOME") or _home(environ) / ".local" / "share"
     return _named(environ, "LATPROF_DATA_DIR") or base / "latprof"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for the user's eyes only, with those above it that are missing. Raises OSError.
+
+    `Path.mkdir` calls itself for each folder above, which ends in a RecursionError for a very deep one.
+    """
+    with suppress(FileNotFoundError):
+        folder.stat()  # a path that is too long, or leads through a file, is told before anything is made
+    missing: list[str] = []
+    above = str(folder.parent)
+    while not os.path.isdir(above) and above != os.path.dirname(above):  # noqa: PTH112, PTH120 - thousands of them
+        missing.append(above)
+        above = os.path.dirname(above)  # noqa: PTH120
+    for place in reversed(missing):
+        Path(place).mkdir(exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _named(environ: Mapping[str, str], name: str) -> Path | None:

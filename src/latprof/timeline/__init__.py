@@ -18,7 +18,7 @@ from latprof.timeline.measures import DRIVEN, Driven
 from latprof.timeline.segments import ACTIVITIES, WAITING_FOR_MODEL, Activity, Segment
 from latprof.timeline.slow import RANKINGS, CallFacts, Ranking, SlowShare, facts, slow_share, slowest
 from latprof.timeline.threads import Instants, instants_of
-from latprof.timeline.trend import Day, HeatMap, Served, Trend, change_points, heat_map, served, trends
+from latprof.timeline.trend import Day, HeatMap, Served, Trend, heat_map, served, trends
 from latprof.timeline.weeks import Week, weeks
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "Trend",
     "Week",
     "budgets",
-    "change_points",
     "dated_sessions",
     "effects",
     "facts",

@@ -16,6 +16,7 @@ import numpy as np
 
 from latprof.classes import dataclass
 from latprof.model import Kind
+from latprof.stats.grouping import of_agents
 from latprof.timeline.segments import ACTIVITIES, Activity, Segment, clip
 from latprof.timeline.threads import Instants, Thread, build_thread, instants_of
 from latprof.trace import Trace
@@ -86,8 +87,8 @@ def dated_sessions(trace: Trace) -> Trace:
     session they would make decades, and no day is theirs. Calls whose log names no session are not
     one session.
     """
-    known = (trace.texts["session_id"] != "") & ~trace.flag("no_date")
-    return trace.select((trace.texts["trigger"] != "synthetic") & known)
+    real = of_agents(trace)
+    return real.select((real.texts["session_id"] != "") & ~real.flag("no_date"))
 
 
 def of_sessions(trace: Trace, fits: Callable[[str], bool]) -> Trace:

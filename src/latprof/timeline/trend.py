@@ -1,4 +1,7 @@
-"""Waiting by weekday and hour, by day with change points, and where another model served."""
+"""Waiting by weekday and hour, by day, and where another model served.
+
+Changes of level over days are found in one place only: `latprof.change.drift`.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,11 @@ from latprof.model import Kind
 from latprof.timeline.measures import Driven, Measure, measure
 from latprof.trace import Trace
 
-__all__ = ["Day", "HeatMap", "Served", "Trend", "change_points", "heat_map", "served", "trends"]
+__all__ = ["Day", "HeatMap", "Served", "Trend", "heat_map", "served", "trends"]
 
 Floats = NDArray[np.float64]
 _MIN_CALLS: Final = 6
-_MIN_DAYS: Final = 8
-_SHORTEST_DAYS: Final = 3
 _SHOWN_MODELS: Final = 3
-# The usual penalty of a change of mean in n values is a multiple of log n times their variance
-# (Yao, Statistics and Probability Letters 6, 1988, with 2); 3 is more careful with skewed medians.
-_PENALTY: Final = 3.0
 _DATED: Final = re.compile(r"[-@]?\d{8}$|[-:]latest$|\[1m\]$")
 
 
@@ -46,7 +44,7 @@ class HeatMap:
 class Day:
     """One day: `median` is None below six calls; `version` names what most calls were made with.
 
-    `new_version` marks the first day of such a version, `change` a change point that begins here.
+    `new_version` marks the first day of such a version; `last_at` is when the day's last call was sent.
     """
 
     day: str
@@ -54,19 +52,19 @@ class Day:
     median: float | None
     version: str | None
     new_version: bool
-    change: bool
+    last_at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The days of one model. `refused` says why change points were not looked for."""
+    """The days of one agent's model."""
 
     metric: Driven
     unit: str
     kind: Kind
+    agent: str
     model: str | None
     days: tuple[Day, ...]
-    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,61 +98,33 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 def trends(trace: Trace, metric: Driven, tz: tzinfo = UTC) -> list[Trend]:
-    """Daily medians of the models with most days; models are kept apart, for their mixture changes too."""
+    """Daily medians of the models with most calls; agents and models are kept apart, for their mixture changes too."""
     values, moments = measure(trace, metric), _moments(trace, tz)
-    days: defaultdict[str | None, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    days: defaultdict[tuple[str, str | None], defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row, moment in enumerate(moments):
         if moment is not None and not math.isnan(values.values[row]):
-            days[trace.texts["model"][row]][moment.date().isoformat()].append(row)
-    often = sorted(days, key=lambda model: -sum(len(rows) for rows in days[model].values()))
-    return [_trend(trace, values, model, days[model]) for model in often[:_SHOWN_MODELS]]
+            key = (str(trace.texts["agent"][row]), trace.texts["model"][row])
+            days[key][moment.date().isoformat()].append(row)
+    often = sorted(days, key=lambda key: -sum(len(rows) for rows in days[key].values()))
+    return [_trend(trace, values, key, days[key]) for key in often[:_SHOWN_MODELS]]
 
 
-def _trend(trace: Trace, values: Measure, model: str | None, rows_of: dict[str, list[int]]) -> Trend:
-    names = sorted(rows_of)
-    medians = [_median([float(values.values[row]) for row in rows_of[name]]) for name in names]
-    known = [number for number, median in enumerate(medians) if median is not None]
-    refused, changes = "", set[int]()
-    if len(known) < _MIN_DAYS:
-        refused = f"change points need {_MIN_DAYS} days with {_MIN_CALLS} calls, there are {len(known)}"
-    else:
-        found = change_points([medians[number] or math.nan for number in known])
-        if found is None:
-            refused = "change points need the package ruptures: pip install 'latprof[trend]'"
-        changes = {known[number] for number in found or ()}
+def _trend(trace: Trace, values: Measure, key: tuple[str, str | None], rows_of: dict[str, list[int]]) -> Trend:
     days: list[Day] = []
     version: str | None = None
-    for number, name in enumerate(names):
-        most = _most([trace.texts["agent_version"][row] for row in rows_of[name]])
+    for name, rows in sorted(rows_of.items()):
+        most = _most([trace.texts["agent_version"][row] for row in rows])
         new = most is not None and version is not None and most != version
         version = most or version
-        days.append(Day(name, len(rows_of[name]), medians[number], most, new, number in changes))
-    return Trend(values.metric, values.unit, values.kind, model, tuple(days), refused)
+        median = _median([float(values.values[row]) for row in rows])
+        last = float(trace.column("sent_at")[rows].max())
+        days.append(Day(name, len(rows), median, most, new, last))
+    return Trend(values.metric, values.unit, values.kind, *key, tuple(days))
 
 
 def _most(versions: Sequence[str | None]) -> str | None:
     counts = Counter(version for version in versions if version is not None)
     return counts.most_common(1)[0][0] if counts else None
-
-
-def change_points(medians: Sequence[float]) -> list[int] | None:
-    """Numbers of the values at which a new level begins; None where the package ruptures is missing.
-
-    PELT (Killick, Fearnhead and Eckley, JASA 107, 2012) on the logarithms, with the noise taken from
-    the differences of neighbours, which a change of level hardly touches.
-    """
-    try:
-        import ruptures
-    except ImportError:
-        return None
-    logs = np.log(np.maximum(np.asarray(medians, dtype=np.float64), 1e-9))
-    steps = np.diff(logs)
-    noise = 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2)
-    if noise <= 0:
-        noise = 1e-6
-    search = ruptures.Pelt(model="l2", min_size=_SHORTEST_DAYS, jump=1).fit((logs / noise).reshape(-1, 1))
-    ends: list[int] = search.predict(pen=_PENALTY * math.log(len(logs)))
-    return [int(end) for end in ends[:-1]]
 
 
 def served(trace: Trace) -> list[Served]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
-from latprof.trace.numbers import nothing
+from latprof.trace.numbers import nothing, numbers_within
 from latprof.trace.stored import StoredArrays
 
 __all__ = ["Estimates"]
@@ -36,6 +36,7 @@ class Estimates:
     _means: dict[str, Floats] = field(default_factory=dict, init=False, repr=False, compare=False)
     _gaps: dict[str, list[bool]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _between: dict[tuple[str, float], list[float]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _numbers: list[Ints] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def select(self, rows: Ints) -> Estimates:
         """The estimates of some calls."""
@@ -45,6 +46,12 @@ class Estimates:
             ends={key: column[rows] for key, column in self.ends.items()},
             group=self.group[rows],
         )
+
+    def numbers(self) -> Ints:
+        """Of each call its number among those of its group, in their order, (n,); not to be changed."""
+        if not self._numbers:
+            self._numbers.append(numbers_within(self.group))
+        return self._numbers[0]
 
     def held(self) -> Estimates:
         """The same in memory."""

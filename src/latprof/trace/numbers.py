@@ -21,6 +21,7 @@ __all__ = [
     "join_numbers",
     "nothing",
     "numbers_of",
+    "numbers_within",
     "repeated",
     "whole_of",
 ]
@@ -83,6 +84,16 @@ def floats_of(column: Numbers) -> list[float | None]:
 def whole_of(column: Numbers) -> list[Any]:
     """The counts as they were."""
     return [None if isnan(value) else int(value) if value.is_integer() else value for value in column.tolist()]
+
+
+def numbers_within(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each row its number, from 0, among those of its group, in their order, (n,)."""
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(group)])
+    found = np.empty(len(group), dtype=np.int64)
+    found[order] = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
+    return found
 
 
 def join_numbers(columns: Sequence[Numbers | None], sizes: Sequence[int]) -> Numbers:

@@ -224,7 +224,8 @@ static int add_call(Pairs *pairs, const Response *response) {
     broken = response->cut || (!non_streamed && broken_off(index, response, habit, call->stop_reason));
     call->output_source = broken ? NONE : final_source(index, response, habit, usage.output, call->stop_reason);
     call->speed = usage.speed;
-    call->input = known(usage.input) + known(usage.read) + known(usage.written);
+    /* What was cached is no total where the rest is not known. */
+    call->input = usage.input == UNKNOWN ? UNKNOWN : usage.input + known(usage.read) + known(usage.written);
     if (!call->input) call->input = UNKNOWN;
     call->read = usage.read;
     call->written = usage.written;

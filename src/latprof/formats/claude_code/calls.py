@@ -38,7 +38,9 @@ def call_of(transcript: Transcript, response: Response, pairing: Pairing) -> Cal
             block.start_at = None
     if source is not None and usage.thinking_tokens:
         _set_thoughts(blocks, usage.thinking_tokens)
-    total = (usage.input_tokens or 0) + (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+    # What was cached is no total where the rest is not known; logs without a cache do not say that it was 0.
+    fresh, cached = usage.input_tokens, (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+    total = None if fresh is None else fresh + cached
     end = response.end
     starts = part.block_index == 0 and not non_streamed and len(part.blocks) == 1
     first_output_at = blocks[0].start_at if starts else None

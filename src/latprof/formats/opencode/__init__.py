@@ -33,10 +33,9 @@ FORMAT = Format(
     env_roots={"OPENCODE_DB": "", "XDG_DATA_HOME": "opencode/opencode*.db"},
     suffixes=(".db",),
     observes={
-        "ttft_s": "exact",
         "first_block_s": "bound",
-        "wall_s": "exact or bound",
-        "wall_tps": "exact or bound",
+        "wall_s": "bound",
+        "wall_tps": "bound",
         "decode_tps": "exact",
         "as_logged_ttft_s": "as_logged",
         "as_logged_decode_tps": "as_logged",
@@ -55,5 +54,5 @@ FORMAT = Format(
     tail=standings_of_tables,
     shape="database",
     evidence="recorded",
-    since={"ttft_s": "1.18.33", "attempts": "1.18.33", "decode_tps": "1.3.14"},
+    since={"attempts": "1.18.33", "decode_tps": "1.3.14"},
 )

@@ -156,7 +156,7 @@ def _set_sent(thread: _Thread, message: Message, call: Call, position: int) -> N
     logged = _logged(thread, message, call)
     if logged:
         call.sent_at = logged[-1]
-        call.sent_source = "process_start" if message.id in thread.sendings.first else "request_log"
+        call.sent_source = "process_start" if message.id in thread.sendings.first else "request_sent_wall"
         call.attempts = max(len(logged), call.attempts or 1)
     elif message.created_at is not None:
         call.sent_at, call.sent_source = message.created_at, "record_created"

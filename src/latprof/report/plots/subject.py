@@ -8,6 +8,7 @@ from latprof.classes import dataclass
 from latprof.metrics import metric
 from latprof.stats import traces_by
 from latprof.stats.distributions import MIN_SPREAD_CALLS, Choice, best_choice
+from latprof.stats.grouping import of_agents
 from latprof.trace import Trace
 from latprof.units import format_value
 
@@ -87,7 +88,7 @@ def groups(trace: Trace) -> dict[str, Trace]:
 
 def _not_made(trace: Trace) -> Trace:
     """The calls of agents; those of load generators where there are no others."""
-    real = trace.select(trace.texts["trigger"] != "synthetic")
+    real = of_agents(trace)
     return real if len(real) else trace
 
 

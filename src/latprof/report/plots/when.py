@@ -6,12 +6,13 @@ from collections import Counter
 from datetime import date, datetime, tzinfo
 from typing import Final
 
+from latprof.change import Drift, Shift
 from latprof.metrics import metric
 from latprof.report.document import Cell, Column, Plot, Table
+from latprof.report.drifting import chance_text
 from latprof.report.figures import Axis, Heat, Line, Lines, Mark
 from latprof.report.plots.subject import Subject, interval_text, slug, value_text
 from latprof.stats import MetricRow, summarize
-from latprof.timeline import change_points
 from latprof.units import format_count, format_value
 
 __all__ = ["heat_plot", "trend_plot"]
@@ -20,10 +21,13 @@ _DAYS: Final = ("1 Mon", "2 Tue", "3 Wed", "4 Thu", "5 Fri", "6 Sat", "7 Sun")
 _HOURS: Final = tuple(f"{hour:02d}" for hour in range(24))
 _LEAST_FIELDS: Final = 4
 _LEAST_DAYS: Final = 3
-_LEAST_LEVEL_DAYS: Final = 8
 _GAP_DAYS: Final = 7
 _TAIL: Final = 0.9
-_LEVELS: Final = " By a search for change points another level begins on {} (drawn through)."
+_LEVELS: Final = " Another level begins, as latprof drift finds it (drawn through): {}."
+_NO_LEVEL: Final = (
+    " No change of level was found: a sign as strong as the strongest comes up in {} of histories without a change."
+)
+_ALARMS: Final = " Where nothing changes, at most {:g} % of such histories show any change, all figures together."
 _CHANGES: Final = (
     " Dotted uprights and strokes at the top: from that day on most calls came from another version of the agent; all "
     "versions stand in the table."
@@ -104,15 +108,15 @@ def _value(row: MetricRow, probability: float, kind: str) -> str:
     return "too few" if value is None else value_text(value, row.metric, kind)
 
 
-def trend_plot(subject: Subject, tz: tzinfo) -> Plot | None:
-    """Median with its interval and the slow tail per day, and where most calls moved to another version."""
+def trend_plot(subject: Subject, tz: tzinfo, drift: Drift | None = None) -> Plot | None:
+    """Median with its interval and the slow tail per day, new versions of most calls, and levels of `drift`."""
     rows = [row for row in _rows(subject, ("day",), tz, (0.5, _TAIL)) if row.group["day"] is not None]
     shown = [row for row in rows if row.quantiles[0.5] is not None]
     if len(shown) < _LEAST_DAYS:
         return None
     versions = _versions(subject, tz)
     days = [date.fromisoformat(str(row.group["day"])) for row in shown]
-    changes, levels, places = _changes(versions, days), _levels(days, shown), _with_gaps(days)
+    changes, levels, places = _changes(versions, days), _levels(subject, days, tz, drift), _with_gaps(days)
     by_day = dict(zip(days, shown, strict=True))
     picked = [by_day.get(day) for day in places]
     unit = metric(subject.choice.metric).unit
@@ -135,7 +139,7 @@ def trend_plot(subject: Subject, tz: tzinfo) -> Plot | None:
         Axis(subject.words, unit),
         lines,
         (
-            *(Mark(float(day.toordinal()), "new level", strong=True) for day in levels),
+            *(Mark(float(day.toordinal()), f"new level: {shift.word}", strong=True) for day, shift in levels),
             *(Mark(float(day.toordinal()), name) for day, name in changes),
         ),
     )
@@ -143,7 +147,7 @@ def trend_plot(subject: Subject, tz: tzinfo) -> Plot | None:
     summary = (
         f"{subject.name}: {subject.words} per day, in seconds, over {format_count(len(shown))} days with calls enough. "
         f"The median lay between {_words(fast)} on {fast.group['day']} and {_words(slow)} on {slow.group['day']}."
-        f"{_LEVELS.format(', '.join(day.isoformat() for day in levels)) if levels else ''}"
+        f"{_level_words(subject, levels, drift)}"
         f"{_CHANGES if changes else ''}"
     )
     return Plot(
@@ -184,11 +188,25 @@ def _changes(versions: dict[str, str], days: list[date]) -> list[tuple[date, str
     return found
 
 
-def _levels(days: list[date], shown: list[MetricRow]) -> list[date]:
-    """Days on which another level of the median begins."""
-    if len(days) < _LEAST_LEVEL_DAYS:
+def _levels(subject: Subject, days: list[date], tz: tzinfo, drift: Drift | None) -> list[tuple[date, Shift]]:
+    """On which of the days another level begins: the first from the moment of a change on."""
+    if drift is None:
         return []
-    return [days[place] for place in change_points([_middle(row) for row in shown]) or ()]
+    found = []
+    for shift in drift.shifts_of(subject.agent, subject.model, subject.choice.metric):
+        day = next((day for day in days if day >= datetime.fromtimestamp(shift.at, tz).date()), None)
+        found += [] if day is None else [(day, shift)]
+    return found
+
+
+def _level_words(subject: Subject, levels: list[tuple[date, Shift]], drift: Drift | None) -> str:
+    """What the search for changes says of this figure, and how sure it is; nothing where it was not searched."""
+    seen = None if drift is None else drift.seen_of(subject.agent, subject.model, subject.choice.metric)
+    if drift is None or seen is None:
+        return ""
+    each = (f"{shift.word} from {day.isoformat()} on (chance {chance_text(shift.chance)})" for day, shift in levels)
+    said = _LEVELS.format(", ".join(each)) if levels else _NO_LEVEL.format(chance_text(seen.chance))
+    return said + _ALARMS.format(drift.false_alarms * 100)
 
 
 def _trend_table(subject: Subject, rows: list[MetricRow], versions: dict[str, str]) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from latprof.classes import dataclass
 from latprof.report.document import Document, Table
 
-__all__ = ["Renderer", "Screen", "caption_of", "printable"]
+__all__ = ["Renderer", "Screen", "caption_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,6 @@ class Renderer:
     name: str
     suffix: str
     render: Callable[[Document, Screen], str]
-
-
-def printable(text: str) -> str:
-    """Names come from logs: control characters must not reach a terminal."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def caption_of(table: Table, level: int) -> str:

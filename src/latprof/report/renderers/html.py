@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from latprof.report.document import Document, Note, Plot
 from latprof.report.renderers.base import Renderer, Screen
+from latprof.units import printable
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -46,7 +47,6 @@ def _template() -> Template:
     from markupsafe import Markup
 
     from latprof.report.svg import svg
-    from latprof.report.svg.canvas import plain
 
     environment = Environment(
         loader=FunctionLoader(lambda name: _asset("templates", name)),
@@ -57,7 +57,7 @@ def _template() -> Template:
     )
     # The drawing is escaped by its writer.
     environment.filters["drawing"] = lambda plot, width: Markup(svg(plot, width))  # noqa: S704
-    environment.filters["tied"] = lambda text: _tied(plain(text))
+    environment.filters["tied"] = lambda text: _tied(printable(text))
     environment.tests["plot"] = lambda item: isinstance(item, Plot)
     environment.tests["note"] = lambda item: isinstance(item, Note)
     return environment.get_template("report.html")
@@ -66,9 +66,7 @@ def _template() -> Template:
 def _printable(value: Any) -> Any:
     from markupsafe import Markup
 
-    from latprof.report.svg.canvas import plain
-
-    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _tied(text: str) -> Markup:

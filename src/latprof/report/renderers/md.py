@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from latprof.report.document import Document, Note, Plot, Table
 from latprof.report.renderers.base import Renderer, Screen
+from latprof.units import printable
 
 __all__ = ["RENDERER"]
 
@@ -41,8 +42,7 @@ def _table(table: Table) -> str:
 
 def _escape(text: str) -> str:
     """Names come from logs: nothing in them may act as markup or HTML, or end the line."""
-    plain = "".join(char if char.isprintable() else "\ufffd" for char in text)
-    return plain.translate(_ESCAPED)
+    return printable(text).translate(_ESCAPED)
 
 
 RENDERER = Renderer(name="md", suffix=".md", render=_render)

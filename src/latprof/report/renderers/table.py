@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from latprof.report.document import Cell, Column, Document, Note, Plot, Table
+from latprof.report.breaking import broken
+from latprof.report.document import Column, Document, Note, Plot, Table
 from latprof.report.renderers.base import Renderer, Screen, caption_of
+from latprof.report.room import room_for
 
 __all__ = ["RENDERER"]
 
@@ -79,36 +81,44 @@ def _folded(table: Table, screen: Screen) -> tuple[list[str], str]:
 
 
 def _set(table: Table, screen: Screen) -> tuple[list[str], str] | None:
-    """The lines of the table in columns, and its caption; None where these are not enough.
-
-    The whole table if there is room; else without its least important columns, one level at a time.
-    """
+    """The lines of the table in columns, and its caption; None where these are not enough."""
     every = [[column.title for column in table.columns], *([cell.text for cell in row] for row in table.rows)]
     if not table.columns or not all(_is_plain(text) and text == text.strip() for texts in every for text in texts):
         return None
     widths = [max(map(len, column)) for column in zip(*every, strict=True)]
     if not all(widths):  # the library has its own way with columns of nothing
         return None
-    for level in sorted({column.priority for column in table.columns}, reverse=True):
-        kept = [place for place, column in enumerate(table.columns) if column.priority <= level]
-        if sum(widths[place] + 2 for place in kept) <= screen.width:
-            columns = [(place, table.columns[place], widths[place]) for place in kept]
-            return _drawn(table, columns, colour=screen.colour), caption_of(table, level)
-    return None
+    found = room_for(table, widths, screen.width)
+    if found is None:
+        return None
+    level, given = found
+    columns = [(place, column, given[place]) for place, column in enumerate(table.columns) if column.priority <= level]
+    return _drawn(table, columns, colour=screen.colour), caption_of(table, level)
 
 
 def _drawn(table: Table, columns: Sequence[tuple[int, Column, int]], *, colour: bool) -> list[str]:
-    heading = [_placed(column.title, column, width, _BOLD if colour else None) for _, column, width in columns]
-    rule = "─" * (sum(width + 2 for _, _, width in columns) - 2)
-    rows = [[_cell(row[place], column, width, colour=colour) for place, column, width in columns] for row in table.rows]
-    return ["", *(f" {'  '.join(row)}" for row in (heading, [rule], *rows)), ""]
+    bold, dim = (_BOLD, _DIM) if colour else ("", "")
+    lines = _row([(column.title, column, width, bold) for _, column, width in columns], low=True)
+    lines.append("─" * (sum(width + 2 for _, _, width in columns) - 2))
+    for row in table.rows:
+        cells = [(row[place], column, width) for place, column, width in columns]
+        lines += _row([(cell.text, column, width, dim if cell.minor else "") for cell, column, width in cells])
+    return ["", *(f" {line}" for line in lines), ""]
 
 
-def _cell(cell: Cell, column: Column, width: int, *, colour: bool) -> str:
-    return _placed(cell.text, column, width, _DIM if colour and cell.minor else None)
+def _row(cells: Sequence[tuple[str, Column, int, str]], *, low: bool = False) -> list[str]:
+    """The lines of a row of cells: text, column, width and style; headings stand `low`, on the rule."""
+    texts = [broken(text, width, len) for text, _, width, _ in cells]
+    height = max(map(len, texts))
+    drawn = []
+    for lines, (_, column, width, style) in zip(texts, cells, strict=True):
+        none = [""] * (height - len(lines))
+        whole = none + lines if low else lines + none
+        drawn.append([_placed(line, column, width, style) for line in whole])
+    return ["  ".join(line) for line in zip(*drawn, strict=True)]
 
 
-def _placed(text: str, column: Column, width: int, style: str | None) -> str:
+def _placed(text: str, column: Column, width: int, style: str) -> str:
     """A text on its side of a column; spaces have no style."""
     spaces = " " * (width - len(text))
     shown = style.format(text) if style and text else text

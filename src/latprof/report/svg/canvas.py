@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 from xml.etree import ElementTree as ET
 
-__all__ = ["Canvas", "fitted", "number", "plain", "text_width"]
+from latprof.report.breaking import broken
+from latprof.units import printable
 
-_REPLACED = "\ufffd"
+__all__ = ["LINE_HEIGHT", "Canvas", "fitted", "number", "text_width", "wrapped"]
 
-
-def plain(text: str) -> str:
-    """Names come from logs: what cannot be printed, and so may not stand in XML, becomes a mark."""
-    return "".join(char if char.isprintable() else _REPLACED for char in text)
+LINE_HEIGHT: Final = 15.0
+_SWATCH: Final = 26.0
+# Enough for two names of the longest that were seen; what a log can say has no end.
+_MOST_LINES: Final = 6
 
 
 def number(value: float) -> str:
@@ -29,10 +31,22 @@ def fitted(text: str, width: float, size: float = 12) -> str:
     """The text, cut with a dot-dot-dot where it is wider than `width` pixels."""
     if text_width(text, size) <= width:
         return text
-    kept = text
-    while kept and text_width(kept + "…", size) > width:
-        kept = kept[:-1]
-    return kept + "…"
+    left, kept = width - text_width("…", size), 0
+    for char in text:
+        left -= text_width(char, size)
+        if left < 0:
+            break
+        kept += 1
+    return text[:kept] + "…"
+
+
+def wrapped(text: str, width: float, size: float = 12) -> list[str]:
+    """The text in lines of at most `width` pixels; one that would take very many is cut with a dot-dot-dot."""
+    short = fitted(text, (_MOST_LINES + 1) * width, size)
+    lines = broken(short, width, lambda part: text_width(part, size))
+    if len(lines) <= _MOST_LINES:
+        return lines
+    return [*lines[: _MOST_LINES - 1], fitted(f"{lines[_MOST_LINES - 1]}…", width, size)]
 
 
 class Canvas:
@@ -52,13 +66,13 @@ class Canvas:
         """The names that readers of the screen hear."""
         for tag, text in (("title", title), ("desc", description)):
             element = ET.SubElement(self._root, tag, {"id": f"{self._prefix}-{tag}"})
-            element.text = plain(text)
+            element.text = printable(text)
         self._root.set("aria-labelledby", f"{self._prefix}-title {self._prefix}-desc")
 
     def group(self, tip: str) -> None:
         """What is drawn until `end_group` says `tip` under the pointer."""
         self._into = ET.SubElement(self._root, "g", {"class": "tip"})
-        ET.SubElement(self._into, "title").text = plain(tip)
+        ET.SubElement(self._into, "title").text = printable(tip)
 
     def end_group(self) -> None:
         """Back to the drawing itself."""
@@ -87,22 +101,29 @@ class Canvas:
         element = ET.SubElement(self._into, "text", {"x": number(x), "y": number(y)})
         if kind:
             element.set("class", kind)
-        element.text = plain(text)
+        element.text = printable(text)
+
+    def lines(self, x: float, y: float, lines: Sequence[str], kind: str = "") -> float:
+        """Texts below each other, the first with its baseline at `y`; returns how much they take beyond one line."""
+        for place, line in enumerate(lines):
+            self.text(x, y + place * LINE_HEIGHT, line, kind)
+        return (len(lines) - 1) * LINE_HEIGHT
 
     def legend(self, top: float, items: Sequence[tuple[str, str, str]]) -> float:
         """Swatches (shape, class, text) in as many rows as they need; returns where the next thing may begin.
 
-        A shape is 'line', 'dot' or 'box'.
+        A text of several lines stands alone. A shape is 'line', 'dot' or 'box'.
         """
         x, y = 0.0, top
         for shape, kind, whole in items:
-            text = fitted(whole, self.width - 26)
-            needed = 26 + text_width(text) + 14
-            if x and x + needed > self.width:
+            lines = wrapped(whole, self.width - _SWATCH)
+            needed = _SWATCH + max(map(text_width, lines)) + 14
+            alone = len(lines) > 1
+            if x and (alone or x + needed > self.width):
                 x, y = 0.0, y + 18
             self._swatch(x, y, shape, kind)
-            self.text(x + 26, y + 12, text)
-            x += needed
+            y += self.lines(x + _SWATCH, y + 12, lines)
+            x += self.width if alone else needed
         return y + 24
 
     def _swatch(self, x: float, y: float, shape: str, kind: str) -> None:
@@ -131,7 +152,7 @@ class Canvas:
         style = ET.Element("style")
         style.text = css
         name = ET.Element("text", {"x": "0", "y": "-12", "class": "name"})
-        name.text = plain(title)
+        name.text = printable(title)
         for place, element in enumerate((style, ET.Element("rect", box), name)):
             self._root.insert(first + place, element)
         self._root.set("viewBox", f"{x} {y} {number(width)} {number(whole)}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from latprof.report.figures import Axis, Bars, Curve, Curves, Heat, Interval, Intervals, Line, Lines, Panel
-from latprof.report.svg.canvas import Canvas, fitted, text_width
+from latprof.report.svg.canvas import LINE_HEIGHT, Canvas, text_width, wrapped
 from latprof.report.svg.scale import Scale
 from latprof.report.svg.style import HEAT_STEPS, PART_COLOURS
 from latprof.units import format_count, format_duration, format_share, format_value
@@ -18,6 +18,8 @@ _NARROW: Final = 500
 _PANEL_HEIGHT: Final = 74.0
 _LINES_HEIGHT: Final = 210.0
 _FEW_PLACES: Final = 14
+# Bold letters of 12 pixels are as wide as plain ones of this size.
+_BOLD_SIZE: Final = 13.2
 _UNITS: Final = {"1": "", "share": ""}
 
 
@@ -42,7 +44,7 @@ def draw_curves(canvas: Canvas, figure: Curves) -> float:
 
 
 def _panel(canvas: Canvas, panel: Panel, scale: Scale, ticks: Sequence[float], axis: Axis, top: float) -> float:
-    canvas.text(0, top + 13, fitted(panel.label, canvas.width), "name")
+    top += canvas.lines(0, top + 13, wrapped(panel.label, canvas.width, _BOLD_SIZE), "name")
     legend = [("line", curve.role, _curve_words(curve, axis)) for curve in panel.curves]
     top = canvas.legend(top + 18, legend)
     base = top + _PANEL_HEIGHT
@@ -71,8 +73,8 @@ def _x_axis(canvas: Canvas, scale: Scale, ticks: Sequence[float], axis: Axis, to
         text = _tick(tick, axis.unit)
         half = text_width(text, 11) / 2
         canvas.text(min(max(scale(tick), half), canvas.width - half), top + 4, text, "tick mid")
-    canvas.text(canvas.width / 2, top + 21, axis.label, "tick mid")
-    return top + 30
+    more = canvas.lines(canvas.width / 2, top + 21, wrapped(axis.label, canvas.width, 11), "tick mid")
+    return top + 30 + more
 
 
 def draw_bars(canvas: Canvas, figure: Bars) -> float:
@@ -82,8 +84,8 @@ def draw_bars(canvas: Canvas, figure: Bars) -> float:
     top = canvas.legend(0, legend) + 4
     for bar in figure.bars:
         total = sum(bar.lengths)
-        canvas.text(0, top + 12, fitted(bar.label, canvas.width - 80), "name")
         canvas.text(canvas.width, top + 12, format_duration(total), "tick end")
+        top += canvas.lines(0, top + 12, wrapped(bar.label, canvas.width - 80, _BOLD_SIZE), "name")
         x = 0.0
         for index in shown:
             if total <= 0 or bar.lengths[index] <= 0:
@@ -116,7 +118,7 @@ def draw_heat(canvas: Canvas, figure: Heat) -> float:
         figure = _turned(figure)
     known = [value for row in figure.values for value in row if value is not None]
     low, high = (min(known), max(known)) if known else (1.0, 1.0)
-    left = max(text_width(label, 11) for label in figure.rows) + 8
+    left = max(text_width(label, 11) for label in figure.rows) + 12
     width = (canvas.width - left) / len(figure.columns)
     for column, label in enumerate(figure.columns):
         canvas.text(left + (column + 0.5) * width, 12, label, "tick mid")
@@ -194,17 +196,18 @@ def draw_intervals(canvas: Canvas, figure: Intervals) -> float:
     ends = [end for row in figure.rows for end in (row.low, row.high)]
     scale = Scale(min(0.0, *ends), max(0.0, *ends), left + 6, canvas.width - 8)
     ticks = scale.ticks(52)
-    height = 24.0 if beside else 38.0
-    bottom = 8 + len(figure.rows) * height
-    for place, row in enumerate(figure.rows):
-        middle = 8 + place * height + (height - 12 if beside else height - 9)
-        reach = height / 2 if beside else 8.0
+    top = 8.0
+    for row in figure.rows:
+        lines = wrapped(row.label, left - 8 if beside else canvas.width)
+        height = len(lines) * LINE_HEIGHT + (9 if beside else 23)
+        middle, reach = (top + height / 2, height / 2) if beside else (top + height - 9, 8.0)
         for tick in ticks:
             canvas.line(scale(tick), middle - reach, scale(tick), middle + reach, "grid")
         canvas.line(scale(0.0), middle - reach, scale(0.0), middle + reach, "base")
-        canvas.text(0, middle + 4 if beside else middle - 13, fitted(row.label, left - 8 if beside else canvas.width))
+        canvas.lines(0, top + (16.5 if beside else 16), lines)
         _whiskers(canvas, figure.axis, row, scale, middle)
-    return _x_axis(canvas, scale, ticks, figure.axis, bottom + 12)
+        top += height
+    return _x_axis(canvas, scale, ticks, figure.axis, top + 12)
 
 
 def _whiskers(canvas: Canvas, axis: Axis, row: Interval, scale: Scale, y: float) -> None:

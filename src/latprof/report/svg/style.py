@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["HEAT_STEPS", "PART_COLOURS", "PLOT_CSS", "THEMES", "filled", "theme_css"]
+__all__ = ["FONTS", "HEAT_STEPS", "PART_COLOURS", "PLOT_CSS", "THEMES", "filled", "theme_css"]
 
 HEAT_STEPS: Final = 7
 PART_COLOURS: Final = 9
@@ -43,8 +43,14 @@ _PARTS: Final = "\n".join(f".part{i} {{ fill: var(--p{i}); }}" for i in range(PA
 _HEATS: Final = "\n".join(
     f".heat{i} {{ fill: var(--h{i}); }} .on{i} {{ fill: var(--t{i}); }}" for i in range(HEAT_STEPS)
 )
+# A browser knows the first and the last of these by itself; a program that makes PNG files knows names only, and
+# takes no other font where it finds none of them.
+FONTS: Final = (
+    'system-ui, "Segoe UI", Roboto, "DejaVu Sans", "Liberation Sans", "Noto Sans", "Open Sans", Ubuntu, Cantarell, '
+    "Arial, Helvetica, sans-serif"
+)
 PLOT_CSS: Final = f"""\
-.plot text {{ font: 12px system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: var(--ink); }}
+.plot text {{ font: 12px {FONTS}; fill: var(--ink); }}
 .plot .small {{ font-size: 10.5px; }}
 .plot .tick {{ font-size: 11px; fill: var(--muted); }}
 .plot .name {{ font-weight: 600; }}

@@ -62,9 +62,11 @@ def keep(trace: Trace, filters: Filters) -> Trace:
 
 
 def of_agents(trace: Trace) -> Trace:
-    """The calls of agents, without those of load generators."""
-    codes, names = trace.codes("trigger")
-    return trace.select(codes != names.index("synthetic")) if "synthetic" in names else trace
+    """The calls of agents, without those of load generators, which a gateway may have logged as if they were others."""
+    triggers, loads = trace.codes("trigger"), trace.codes("load")
+    made = triggers.told(np.array([*(name == "synthetic" for name in triggers.categories), False]))
+    made = made | loads.told(np.array([*map(bool, loads.categories), False]))
+    return trace.select(~made) if made.any() else trace
 
 
 def _after_others(trace: Trace, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

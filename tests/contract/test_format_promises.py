@@ -19,6 +19,7 @@ from latprof.formats import Format, Source, formats
 from latprof.formats.base import SNIFF_BYTES
 from latprof.ingest import read_inputs
 from latprof.ingest.find import default_roots
+from latprof.ingest.one_file import claimed_by
 from latprof.metrics import METRICS
 from latprof.model import (
     FIRST_OUTPUT_SOURCES,
@@ -313,3 +314,29 @@ def test_nothing_readable_is_the_only_error_of_reading(tmp_path: Path) -> None:
         read_inputs([str(tmp_path)])
     (tmp_path / "ok.jsonl").write_bytes(next(path for item, path in LOGS if item.name == "claude-code").read_bytes())
     assert read_inputs([str(tmp_path)]).calls
+
+
+LONG_LINES = {
+    "text": b"x" * 200_000,
+    "nothing": b"\x00" * 200_000,
+    "unknown": b'{"type":"of-tomorrow","data":"' + b"y" * 200_000 + b'"}',
+    "cut": b'{"data":"' + b"y" * 200_000,
+}
+# Of a Codex log in the folder of sessions each line tells; of its oldest logs the first one alone.
+OF_LINES = [
+    (item, path)
+    for item, path in LOGS
+    if path.suffix == ".jsonl" and (item.shape == "lines" or "sessions" in path.parts)
+]
+
+
+@pytest.mark.parametrize(("item", "path"), OF_LINES, ids=ids)
+@pytest.mark.parametrize("first", LONG_LINES.values(), ids=LONG_LINES)
+def test_a_log_behind_a_very_long_line_is_found(item: Format, path: Path, first: bytes) -> None:
+    """One that is longer than what a format is told by: the calls are those of the log without it."""
+    own = path.read_bytes()
+    data = first + b"\n" + own
+    source = Source.from_bytes(data, str(path), beside(path))
+    claimed = claimed_by(source, source.head(), formats())
+    assert claimed is item
+    assert calls_of(item, data, path).keys() == calls_of(item, own, path).keys()

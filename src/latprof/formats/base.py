@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import field
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Final, Literal, NamedTuple
@@ -25,6 +25,7 @@ __all__ = ["SNIFF_BYTES", "SQLITE_MAGIC", "Evidence", "Format", "Grown", "Observ
 
 SNIFF_BYTES: Final = 65536
 SQLITE_MAGIC: Final = b"SQLite format 3\x00"
+_LINES_LOOKED_AT_BYTES: Final = 1 << 24
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _PARQUET_MAGIC: Final = b"PAR1"
@@ -133,6 +134,23 @@ class Source:
         from latprof.formats.database import schema_of
 
         return SQLITE_MAGIC + schema_of(self).encode("utf-8", "replace")
+
+    def short_lines(self) -> bytes:
+        """The first lines that are no longer than a head, 64 KiB in all, of the first 16 MiB of a text.
+
+        They tell the format where a head ends in a very long line. Nothing where they cannot be read.
+        """
+        found: list[bytes] = []
+        left, size, is_begun = _LINES_LOOKED_AT_BYTES, 0, False
+        with suppress(Exception), self.open() as stream:
+            while size < SNIFF_BYTES and left > 0 and (part := stream.readline(SNIFF_BYTES)):
+                left -= len(part)
+                is_end = part.endswith(b"\n")
+                if is_end and not is_begun:
+                    found.append(part)
+                    size += len(part)
+                is_begun = not is_end
+        return b"".join(found)
 
     def _unpacked_head(self) -> bytes:
         """The same of a file that is packed or Parquet. What could be unpacked tells the format, damaged or not."""

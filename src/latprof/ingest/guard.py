@@ -38,5 +38,5 @@ def _is_log(path: Path, known: Sequence[Format]) -> bool:
         head = source.head()
     except Exception:  # noqa: BLE001 - any decompressor may fail in its own way; what cannot be told is not replaced
         return True
-    claimed = claimed_by(source.path, head, known)
+    claimed = claimed_by(source, head, known)
     return claimed is not None and not claimed.name.startswith(_OWN)

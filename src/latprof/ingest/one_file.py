@@ -10,7 +10,7 @@ import numpy as np
 
 from latprof.classes import dataclass
 from latprof.formats import Format, Source
-from latprof.formats.base import SQLITE_MAGIC, Told
+from latprof.formats.base import SNIFF_BYTES, SQLITE_MAGIC, Told
 from latprof.ingest.chunk import Chunk
 from latprof.model import Call, Problem
 from latprof.trace import Columns
@@ -54,15 +54,23 @@ def read_source(source: Source, known: Sequence[Format], begun: Begun | None = N
         return Chunk(source.path, "closed", Columns.none(), [problem])
     if not head.strip():
         return Chunk(source.path, "empty", Columns.none(), [Problem("empty_file", source.path)])
-    claimed = claimed_by(source.path, head, known)
+    claimed = claimed_by(source, head, known)
     if claimed is None:
         return Chunk(source.path, "unknown", Columns.none(), [_unknown(source, head)])
     return _read(source, claimed, begun)
 
 
-def claimed_by(path: str, head: bytes, known: Sequence[Format]) -> Format | None:
-    """The format of a file with this head (see `Source.head`); None where it is of none of these."""
-    return next((item for item in likely_first(path, known) if item.sniff(path, head)), None)
+def claimed_by(source: Source, head: bytes, known: Sequence[Format]) -> Format | None:
+    """The format of a file, of which the head was read already; None where it is of none of these.
+
+    A first line may be longer than a head: a log that begins with one is told by the lines behind it.
+    """
+    path = source.path
+    found = next((item for item in likely_first(path, known) if item.sniff(path, head)), None)
+    if found is not None or len(head) < SNIFF_BYTES or head.startswith(SQLITE_MAGIC):
+        return found
+    lines = source.short_lines()
+    return next((item for item in likely_first(path, known) if item.sniff(path, lines)), None)
 
 
 def likely_first(path: str, known: Sequence[Format]) -> Iterator[Format]:

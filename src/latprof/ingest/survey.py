@@ -137,4 +137,4 @@ def _claimed(source: Source, known: Sequence[Format], problems: list[Problem]) -
         return None
     except Exception:  # noqa: BLE001 - any decompressor may fail in its own way; reading will report it
         return None
-    return claimed_by(source.path, head, known)
+    return claimed_by(source, head, known)

@@ -232,7 +232,7 @@ class Watcher:
             head = item.source.head()
         except Exception:  # noqa: BLE001 - a file may vanish, or be packed badly, between two looks
             return log
-        claimed = claimed_by(item.source.path, head, self._known) if head.strip() else None
+        claimed = claimed_by(item.source, head, self._known) if head.strip() else None
         if claimed is None or claimed.refusal:
             return log
         calls = [call for call in claimed.read(item.source) if isinstance(call, Call)]

@@ -117,7 +117,7 @@ def _reader(source: Source, known: Sequence[Format]) -> Format | None:
         head = source.head()
     except Exception:  # noqa: BLE001 - any decompressor may fail in its own way on bad bytes
         return None
-    return claimed_by(source.path, head, known)
+    return claimed_by(source, head, known)
 
 
 def _packing(source: Source) -> str:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Final
 
 from latprof.formats.base import SQLITE_MAGIC, Format, Source
+from latprof.ingest.one_file import claimed_by
 from latprof.model import Call, Problem
 from latprof.share.documents import as_document, masked_value, parsed
 from latprof.share.lines import masked_lines
@@ -40,7 +41,7 @@ def ids_of(calls: Iterable[object]) -> set[str]:
 def shows(reader: Format, source: Source, figures: list[tuple[str, ...]]) -> bool:
     """Whether the reader takes the file for its own, and finds calls and problems with these figures."""
     try:
-        if not reader.sniff(source.path, source.head()):
+        if claimed_by(source, source.head(), [reader]) is None:
             return False
     except Exception:  # noqa: BLE001 - a file that cannot be opened shows no figures
         return False

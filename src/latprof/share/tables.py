@@ -87,7 +87,11 @@ def _opened(source: Source) -> sqlite3.Connection:
     data = bytearray(snapshot(source))
     data[18:20] = b"\x01\x01"  # no longer in write-ahead mode, which memory does not have
     connection = sqlite3.connect(":memory:")
-    connection.deserialize(bytes(data))
+    try:
+        connection.deserialize(bytes(data))
+    except BaseException:
+        connection.close()
+        raise
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return connection
 

@@ -250,6 +250,10 @@ class Cache:
         self.rest()
         self._closed = True
 
+    def __del__(self) -> None:
+        """Who forgets to close it loses what was not written, and keeps nothing open."""
+        self.rest()
+
     def _make_room(self, connection: sqlite3.Connection, kinds: Iterable[str]) -> list[bytes]:
         """Delete what is too much; the names of those that have files."""
         gone: list[tuple[bytes, int]] = []

@@ -11,6 +11,7 @@ import pytest
 from cli_run import Run
 
 LOGS = str(Path(__file__).resolve().parents[2] / "fixtures" / "claude-code")
+LOADS = str(Path(LOGS).parent / "vllm-bench")
 NEW = "model=claude-opus-5-5"
 
 
@@ -18,6 +19,15 @@ def test_budgets_of_the_command_line_hold(run: Run) -> None:
     """Exit code 0."""
     done = run("check", LOGS, "--budget", "p50 wall_tps >= 1", "--budget", "p50 output_tokens >= 1", "--json")
     assert (done.returncode, json.loads(done.stdout)["passed"]) == (0, True)
+
+
+def test_a_baseline_of_agents_and_load_tests_is_told_of(run: Run) -> None:
+    """On the way to the file; the figures are written all the same."""
+    mixed = run("baseline", "write", LOGS, LOADS, "-o", "b.json")
+    assert mixed.returncode == 0
+    assert b"are of load generators" in mixed.stderr
+    assert b"load generators" not in run("baseline", "write", LOGS, "-o", "c.json").stderr
+    assert b"are of load generators" in run("check", LOGS, LOADS, "--baseline", "b.json", COLUMNS="300").stdout
 
 
 def test_a_check_of_nothing_does_not_pass(run: Run) -> None:

@@ -149,6 +149,16 @@ def test_strict_fails_what_cannot_be_judged() -> None:
     assert len(run_check(calls(), settings).failed) == 1
 
 
+def test_load_tests_among_agents_are_told_of() -> None:
+    """Not where all calls are of one or of the other: then a limit says what it is about."""
+    budget = Settings.model_validate({"budgets": [{"metric": "wall_s", "max": 5}]})
+    own = listed(count=60)
+    loads = [made(1000 + n, at=NOON + n, wall=9.0, trigger="synthetic", session_id=f"l{n}") for n in range(40)]
+    mixed = run_check(trace_of(*own, *loads), budget).notes
+    assert [text.split(",")[0] for text in mixed] == ["40 of 100 calls are of load generators"]
+    assert run_check(trace_of(*own), budget).notes == run_check(trace_of(*loads), budget).notes == ()
+
+
 def test_nothing_to_check_is_a_mistake() -> None:
     """Else it would pass for ever."""
     with pytest.raises(UsageError, match="nothing to check"):

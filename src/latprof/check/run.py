@@ -11,10 +11,12 @@ from latprof.check.budgets import check_budgets
 from latprof.check.result import Outcome, Verdicts
 from latprof.config.schema import Settings
 from latprof.errors import UsageError
+from latprof.stats.grouping import of_agents
 from latprof.stats.samples import unit_labels
 from latprof.trace import Trace
+from latprof.units import format_counted
 
-__all__ = ["make_baseline", "run_check"]
+__all__ = ["make_baseline", "mixture_words", "run_check"]
 
 
 def run_check(trace: Trace, settings: Settings, baseline: Baseline | None = None, tz: tzinfo = UTC) -> Verdicts:
@@ -29,12 +31,23 @@ def run_check(trace: Trace, settings: Settings, baseline: Baseline | None = None
         )
     units = unit_labels(trace, independent=settings.check.alike == "call")
     outcomes: list[Outcome] = check_budgets(trace, settings.budgets, units, tz)
-    notes: list[str] = []
+    notes = mixture_words(trace)
     if baseline is not None:
-        compared, notes = compare(trace, baseline, settings.baseline, units, tz)
+        compared, more = compare(trace, baseline, settings.baseline, units, tz)
         outcomes += compared
+        notes += more
     sessions = len(np.unique(trace.texts["session_id"].astype(str)))
     return Verdicts(tuple(outcomes), len(trace), sessions, settings.check.strict, tuple(notes))
+
+
+def mixture_words(trace: Trace) -> list[str]:
+    """A sentence where calls of load generators stand among those of agents: one limit cannot fit both."""
+    made = len(trace) - len(of_agents(trace))
+    if made in {0, len(trace)}:
+        return []
+    share = f"{made:,} of {format_counted(len(trace), 'call')}"
+    advice = "judge them alone, or leave them out with --agent or --trigger"
+    return [f"{share} are of load generators, whose waiting follows the load that they offer: {advice}."]
 
 
 def make_baseline(trace: Trace, settings: Settings, tz: tzinfo = UTC) -> Baseline:

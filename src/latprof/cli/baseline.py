@@ -31,14 +31,17 @@ def write(
     only: no ids, no text.
     """
     from latprof.api import with_estimates
-    from latprof.check import make_baseline, write_baseline
+    from latprof.check import make_baseline, mixture_words, write_baseline
 
     in_force = effective(selection.config, {} if alike is None else {"check.alike": alike})
     named = in_force.settings.baseline.file
     target = output if output is not None or named is None else in_force.path(named)
     options.check_targets(target, inputs=selection.paths, force=force)
-    made = make_baseline(with_estimates(selection.read()).trace, in_force.settings, selection.zone)
+    trace = with_estimates(selection.read()).trace
+    made = make_baseline(trace, in_force.settings, selection.zone)
     options.write_output(write_baseline(made), target, force=force)
+    for words in mixture_words(trace):
+        talk.note(words)
     if target not in {None, "-"}:
         figures = format_counted(len(made.kept), "figure")
         talk.note(f"{figures} of {format_counted(made.calls, 'call')} written to {target}")

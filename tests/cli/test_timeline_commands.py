@@ -150,3 +150,18 @@ def test_exported_spans_are_read_as_a_log(run: Run, tmp_path: Path) -> None:
     run("export", ONE, "-o", "x.otlp.json")
     for paths in (("x.otlp.json",), ("x.otlp.json", ONE)):
         assert json.loads(run("analyze", *paths, "--json").stdout)["calls"] == 11
+
+
+def test_an_export_says_how_many_calls_it_could_not_write(run: Run) -> None:
+    """Calls of a load test have no date: a span needs one, a row of a table does not."""
+    without_date = str(Path(FIXTURES).parent / "llmperf")
+    total = json.loads(run("analyze", without_date, FIXTURES, "--json").stdout)["calls"]
+    assert run("export", without_date, FIXTURES, "-o", "all.csv").stderr.decode().strip() == (
+        f"latprof: {total} calls written to all.csv"
+    )
+    said = run("export", without_date, FIXTURES, "-o", "some.otlp.json").stderr.decode().strip()
+    kept = json.loads(run("analyze", "some.otlp.json", "--json").stdout)["calls"]
+    assert kept < total
+    assert said == (
+        f"latprof: {kept} of {total} calls written to some.otlp.json: the others lack a date, a send time or an end"
+    )

@@ -17,6 +17,7 @@ from latprof.errors import NothingReadable, UsageError
 from latprof.formats import Source, formats
 from latprof.ingest import find, read_inputs
 from latprof.ingest.find import default_roots
+from latprof.ingest.own import Asked
 from latprof.store.looks import identity_of
 
 
@@ -357,3 +358,22 @@ def test_progress_never_falls_and_ends_at_the_whole(tmp_path: Path) -> None:
     size = sum(path.stat().st_size for path in tmp_path.iterdir())
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
     assert steps[-1] == (size, size)
+
+
+def test_whose_a_file_is_does_not_depend_on_the_order_of_paths(tmp_path: Path) -> None:
+    """A name counts before none, a longer path before a shorter one, then the alphabet."""
+    file = tmp_path / "team" / "ana" / "a.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(log_bytes())
+    whole, part = str(file.parents[1]), str(file.parent)
+    for paths, name in (
+        ([whole, f"ana={part}"], "ana"),
+        ([f"zed={whole}", f"ana={part}"], "ana"),
+        ([f"ana={whole}", f"zed={part}"], "zed"),
+        ([f"zed={part}", f"ana={part}"], "ana"),
+    ):
+        for order in (paths, paths[::-1]):
+            found = find(order, formats())
+            assert len(found.paths) == 1, order
+            assert [tags.engineer for tags in found.tags] == [name], order
+            assert Asked(order).tags(str(file)) == found.tags[0], order

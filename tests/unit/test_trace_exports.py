@@ -18,6 +18,7 @@ from latprof.formats.otlp import FORMAT
 from latprof.ingest import read_inputs
 from latprof.model import Block, Call
 from latprof.report import export_calls
+from latprof.report.export import written_calls
 from latprof.report.otlp import otlp
 from latprof.report.perfetto import perfetto
 from latprof.trace import EXPORT_COLUMNS, Trace
@@ -227,3 +228,23 @@ def test_an_export_is_the_same_every_time_and_holds_no_text(fixtures: Trace) -> 
         data = export_calls(fixtures, name)
         assert data == export_calls(fixtures, name)
         assert b"xxxx" not in data
+
+
+def test_the_count_of_written_calls_is_what_the_file_holds() -> None:
+    """Of four calls one has no date beside a dated one, one has none in a session of its own, one has no end."""
+    calls = (
+        made(1),
+        made(2, at=5.0, flags=("no_date",)),
+        made(3, at=5.0, flags=("no_date",), session_id="s2"),
+        made(4, last_output_at=None, last_output_source=None, blocks=()),
+    )
+    trace = trace_of(*calls)
+    spans = json.loads(otlp(trace, UTC))["resourceSpans"]
+    names = [span["name"] for part in spans for span in part["scopeSpans"][0]["spans"]]
+    assert names.count("chat model-a") == 1
+    events = json.loads(perfetto(trace, UTC))["traceEvents"]
+    assert sum(event.get("cat") == "call" for event in events) == 2
+    lacking = "a date, a send time or an end"
+    assert written_calls(trace, "otlp") == (1, lacking)
+    assert written_calls(trace, "perfetto") == (2, lacking)
+    assert written_calls(trace, "jsonl") == (4, "")

@@ -41,7 +41,8 @@ def export(
     estimate and with an interval; take percentiles of groups from analyze.
 
     perfetto is a timeline for ui.perfetto.dev and chrome://tracing, otlp holds OpenTelemetry spans with GenAI
-    attributes; their files end in .perfetto.json and .otlp.json.
+    attributes; their files end in .perfetto.json and .otlp.json. Calls without a date, a send time or an end are left
+    out of spans, and of a timeline beside others of their session that have them.
 
     weka (kv-cache-tester, one list of sessions; .weka.json) and mooncake (JSON Lines; .mooncake.json) are for tools
     that replay calls on a server; calls without send time or token counts are left out of them.
@@ -54,14 +55,15 @@ def export(
     names = Names.of(salt, coarse_times, anonymize=anonymize)
     trace = names.applied(with_estimates(selection.read(held=False)).trace)
     options.write_output(export_parts(trace, chosen, tz=selection.zone), output, force=force)
-    if output not in {None, "-"}:
-        talk.note(f"{_written(trace, chosen)} calls written to {output}")
+    if output is not None and output != "-":
+        _note(trace, chosen, output)
 
 
-def _written(trace: Trace, chosen: str) -> int:
-    """Traces for replay tools leave out calls that cannot be replayed."""
-    if chosen not in {"weka", "mooncake"}:
-        return len(trace)
-    from latprof.replay.traces import replayable_calls
+def _note(trace: Trace, chosen: str, output: str) -> None:
+    from latprof.report.export import written_calls
 
-    return replayable_calls(trace.held())
+    written, lacking = written_calls(trace, chosen)
+    if written == len(trace):
+        talk.note(f"{written} calls written to {output}")
+    else:
+        talk.note(f"{written} of {len(trace)} calls written to {output}: the others lack {lacking}")

@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 from latprof.classes import dataclass
 from latprof.errors import NothingReadable, UsageError
 from latprof.formats import Format, Source
-from latprof.ingest.tags import NO_TAGS, Tags, parted
+from latprof.ingest.tags import NO_TAGS, Tags, claims
 from latprof.model import Problem
 from latprof.store.looks import Identity, identity_of
 
@@ -141,7 +141,7 @@ def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
 
     Folders are walked with hidden ones and through links, each folder once, and give the files
     with a suffix that a format knows; a file named outright is taken whatever its suffix. A path may have
-    tags before it, see `latprof.ingest.tags`.
+    tags before it, see `latprof.ingest.tags`; of several that lead to a file the first of `claims` counts.
 
     Raises UsageError for a path that does not exist, NothingReadable when no path was given and
     no agent's logs are there.
@@ -153,8 +153,7 @@ def find(paths: Sequence[str], formats: Sequence[Format]) -> Found:
             raise NothingReadable(_no_roots(formats))
         paths = [str(root) for root in roots]
     suffixes = _suffixes(formats)
-    for text in paths:
-        tags, plain = parted(text)
+    for tags, plain in claims(paths):
         if plain == "-":
             found.add(_standard_input(), 0, tags)
             continue

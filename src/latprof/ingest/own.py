@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from latprof.formats import Format
 from latprof.ingest.find import places_of
-from latprof.ingest.tags import NO_TAGS, Tags, parted
+from latprof.ingest.tags import NO_TAGS, Tags, claims
 
 __all__ = ["Asked", "Own"]
 
@@ -96,14 +96,13 @@ class Asked:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._all = not paths
-        pairs = [parted(text) for text in paths]
         without_links = _Real()
-        self._paths = [(tags, _pattern(plain, without_links)) for tags, plain in pairs if plain != "-"]
+        self._paths = [(tags, _pattern(plain, without_links)) for tags, plain in claims(paths) if plain != "-"]
         # What all paths that a pattern leads to begin with: most are told from them by that.
         self._starts = tuple(os.sep.join(_fixed(pattern)) for _, pattern in self._paths)  # noqa: PTH118
 
     def tags(self, path: str) -> Tags | None:
-        """The tags of the first path that leads to this one; None where none does."""
+        """The tags of the path with the first claim to this one; None where none leads to it."""
         if self._all:
             return NO_TAGS
         if not path.startswith(self._starts):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from latprof.classes import dataclass
 from latprof.config.projects import lies_in
 
-__all__ = ["NO_TAGS", "TagRules", "Tags", "map_path", "parted", "plain_path"]
+__all__ = ["NO_TAGS", "TagRules", "Tags", "claims", "map_path", "parted", "plain_path"]
 
 _PREFIX: Final = re.compile(r"(?P<engineer>[^=@/\\*?]*)(?:@(?P<host>[^=@/\\*?]+))?=(?P<path>.+)", re.DOTALL)
 _Folders = tuple[tuple[str, str], ...]
@@ -42,6 +42,24 @@ def parted(text: str) -> tuple[Tags, str]:
     if glob.has_magic(text) and glob.glob(text, recursive=True, include_hidden=True):  # noqa: PTH207
         return NO_TAGS, text
     return Tags((found["engineer"] or "").strip() or None, (found["host"] or "").strip() or None), found["path"]
+
+
+def claims(texts: Sequence[str]) -> list[tuple[Tags, str]]:
+    """The tags and the path of each text, in an order in which the first that leads to a file says whose it is.
+
+    A path with tags comes before one without, of these the longer one, then the first name by the alphabet: so
+    the order in which a user wrote them does not matter.
+    """
+    pairs = [parted(text) for text in texts]
+    if all(tags == NO_TAGS for tags, _ in pairs):
+        return pairs
+    return sorted(pairs, key=_claim)
+
+
+def _claim(pair: tuple[Tags, str]) -> tuple[bool, int, str, str]:
+    tags, path = pair
+    parts = Path(path).expanduser().absolute().parts
+    return tags == NO_TAGS, -len(parts), tags.engineer or "", tags.host or ""
 
 
 def plain_path(text: str) -> str:

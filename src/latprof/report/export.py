@@ -19,12 +19,20 @@ from latprof.units import format_instant
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["EXPORT_FORMATS", "export_calls", "export_parts", "records"]
+__all__ = ["EXPORT_FORMATS", "export_calls", "export_parts", "records", "written_calls"]
 
 _DIGITS: Final = 6
 # So many calls are rows at a time, each with all its texts as objects.
 _PIECE_CALLS: Final = 16_384
 _LINES: Final = 1024
+_REPLAYABLE: Final = ("latprof.replay.traces", "replayable_calls", "a send time or token counts")
+# Formats that cannot show every call: who counts those that they show, and what the others lack.
+_PARTIAL: Final = {
+    "perfetto": ("latprof.report.perfetto", "drawn_calls", "a date, a send time or an end"),
+    "otlp": ("latprof.report.otlp", "calls_with_span", "a date, a send time or an end"),
+    "weka": _REPLAYABLE,
+    "mooncake": _REPLAYABLE,
+}
 _INTEGERS: Final = frozenset(name for name in EXPORT_COLUMNS if name.endswith("_tokens") or name == "attempts")
 
 
@@ -36,6 +44,14 @@ def export_calls(trace: Trace, format_name: str, *, tz: tzinfo = UTC) -> bytes:
 def export_parts(trace: Trace, format_name: str, *, tz: tzinfo = UTC) -> Iterator[bytes]:
     """The same bytes bit by bit, so that of very many calls a few are in memory at a time."""
     return EXPORT_FORMATS[format_name](trace, tz)
+
+
+def written_calls(trace: Trace, format_name: str) -> tuple[int, str]:
+    """How many of the calls a file of this format holds, and what the others lack."""
+    if format_name not in _PARTIAL:
+        return len(trace), ""
+    module, name, lacking = _PARTIAL[format_name]
+    return getattr(importlib.import_module(module), name)(trace.held()), lacking
 
 
 def _pieces(trace: Trace) -> Iterator[Trace]:

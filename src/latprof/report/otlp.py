@@ -18,7 +18,7 @@ from latprof.model import Block
 from latprof.timeline import Instants, instants_of
 from latprof.trace import Trace
 
-__all__ = ["otlp"]
+__all__ = ["calls_with_span", "otlp"]
 
 Attribute = dict[str, Any]
 Span = dict[str, Any]
@@ -76,6 +76,11 @@ def otlp(trace: Trace, _: tzinfo) -> bytes:
             spans = _call_spans(trace, agent, session, agent_id, call)
             resources.setdefault(_resource_of(trace, call.row), []).extend(spans)
     return orjson.dumps({"resourceSpans": [_resource(key, spans) for key, spans in resources.items()]})
+
+
+def calls_with_span(trace: Trace) -> int:
+    """How many of the calls `otlp` writes."""
+    return sum(map(_has_span, instants_of(trace)))
 
 
 def _has_span(call: Instants) -> bool:

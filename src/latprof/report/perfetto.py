@@ -7,6 +7,7 @@ format asks. Times are whole microseconds since the first instant of the trace, 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import field
 from datetime import tzinfo
@@ -17,7 +18,7 @@ from latprof.timeline import ACTIVITIES, Budget, Instants, Segment, budgets, ins
 from latprof.trace import Trace
 from latprof.units import format_instant
 
-__all__ = ["perfetto", "trace_events"]
+__all__ = ["drawn_calls", "perfetto", "trace_events"]
 
 Event = dict[str, Any]
 _MICROS: Final = 1_000_000
@@ -49,13 +50,30 @@ def trace_events(trace: Trace, items: Iterable[Budget]) -> list[Event]:
     events: list[Event] = []
     for number, item in enumerate(items, 1):
         process = _Process(number, zero if item.dated else item.start_at)
-        mine = [c for c in sessions[item.agent, item.session_id] if item.dated == ("no_date" not in c.flags)]
+        mine = _of_one_clock(sessions[item.agent, item.session_id])
         process.name(f"{_owner(trace, mine)} {item.agent} {item.session_id}".strip())
         _budget_lane(process, item)
         for agent_id, calls in _agents(mine):
             _agent_lanes(process, trace, agent_id, calls)
         events += process.events
     return events
+
+
+def drawn_calls(trace: Trace) -> int:
+    """How many of the calls have a slice: beside dated calls of their session those without a date have none."""
+    sessions: defaultdict[tuple[str, str], list[Instants]] = defaultdict(list)
+    for call in instants_of(trace):
+        sessions[trace.texts["agent"][call.row], trace.texts["session_id"][call.row]].append(call)
+    return sum(_has_slice(call) for calls in sessions.values() for call in _of_one_clock(calls))
+
+
+def _of_one_clock(calls: list[Instants]) -> list[Instants]:
+    """Those with a date where any has one; the others count from another zero."""
+    return [call for call in calls if "no_date" not in call.flags] or calls
+
+
+def _has_slice(call: Instants) -> bool:
+    return call.sent_at is not None and call.last_at is not None and call.last_at >= call.sent_at
 
 
 def _owner(trace: Trace, calls: list[Instants]) -> str:
@@ -69,7 +87,7 @@ def _agents(calls: list[Instants]) -> list[tuple[str | None, list[Instants]]]:
     """The main agent first, then the others by their first call."""
     groups: dict[str | None, list[Instants]] = {}
     for call in calls:
-        if call.sent_at is not None and call.last_at is not None and call.last_at >= call.sent_at:
+        if _has_slice(call):
             groups.setdefault(call.agent_id, []).append(call)
     return sorted(groups.items(), key=lambda group: (group[0] is not None, min(c.sent_at or 0.0 for c in group[1])))
 

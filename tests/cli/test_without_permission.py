@@ -91,3 +91,21 @@ def test_a_path_below_a_closed_folder_is_not_said_to_be_missing(run: Run, projec
     missing = run("analyze", str(projects.parent / "gone"))
     assert missing.returncode == 2
     assert b"No such file or folder" in missing.stderr
+
+
+@pytest.mark.parametrize("command", ["sources", "doctor", "analyze"])
+def test_a_closed_folder_above_an_agents_place_is_named(run: Run, projects: Path, command: str) -> None:
+    """The folder itself: what lies in it nobody can tell."""
+    projects.chmod(0o700)
+    projects.parent.chmod(0)
+    try:
+        done = run(command, COLUMNS="300")
+    finally:
+        projects.parent.chmod(0o700)
+    if command == "analyze":
+        assert (done.returncode, done.stdout) == (3, b"")
+        assert f"{projects.parent} (PermissionError); check its permissions".encode() in done.stderr
+    else:
+        shown = b" ".join(done.stdout.split()).decode()
+        assert f"No permission to look at {projects.parent} (Claude Code): check the permissions." in shown
+        assert "Claude Code;" not in shown.partition("Not found:")[2]

@@ -19,6 +19,7 @@ from latprof.ingest import find, read_inputs
 from latprof.ingest.find import default_roots
 from latprof.ingest.own import Asked
 from latprof.store.looks import identity_of
+from permissions import needs_permissions
 
 
 def log_bytes(message_id: str = "msg_a", *, calls: int = 1) -> bytes:
@@ -283,7 +284,7 @@ def test_a_long_first_prompt_hides_no_log(tmp_path: Path) -> None:
     assert len(read_inputs([str(put(tmp_path / "s.jsonl", log.data()))]).calls) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read everything")
+@needs_permissions
 def test_files_and_folders_without_permission_are_problems(tmp_path: Path) -> None:
     """The rest is read; alone they are an error."""
     put(tmp_path / "ok.jsonl")
@@ -313,6 +314,21 @@ def test_a_folder_that_cannot_be_listed_is_a_problem(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "scandir", refuse)
     reading = read_inputs([str(tmp_path)])
     assert (len(reading.calls), reading.problem_counts()) == (1, {"no_permission": 1})
+
+
+def test_places_in_a_closed_folder_are_that_folder_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain ones and patterns; other places stay what they are."""
+    (home / ".claude" / "projects").mkdir(parents=True)
+    (home / ".config").mkdir()
+    real = Path.lstat
+
+    def refuse(self: Path) -> os.stat_result:
+        if home / ".config" in self.parents:
+            raise PermissionError(13, "refused", str(self))
+        return real(self)
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    assert default_roots(formats()) == [home / ".config", home / ".claude" / "projects"]
 
 
 def test_a_default_folder_that_may_not_be_looked_at_does_not_raise(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

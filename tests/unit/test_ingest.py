@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from latprof.errors import NothingReadable, UsageError
 from latprof.formats import base, formats
 from latprof.ingest import find, read_inputs
 from latprof.ingest.one_file import likely_first
+from permissions import needs_permissions
 
 
 def log_bytes(message_id: str = "msg_a") -> bytes:
@@ -112,7 +112,7 @@ def test_empty_and_foreign_files_are_counted(tmp_path: Path) -> None:
     assert (reading.files, reading.problem_counts()) == (1, {"empty_file": 1, "unknown_format": 1})
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read everything")
+@needs_permissions
 def test_no_permission_is_a_problem(tmp_path: Path) -> None:
     """The rest is read; if nothing is left, that is an error."""
     (tmp_path / "a.jsonl").write_bytes(log_bytes())

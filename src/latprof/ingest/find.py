@@ -172,11 +172,17 @@ def default_roots(formats: Sequence[Format]) -> list[Path]:
 
 
 def roots_of(item: Format) -> list[Path]:
-    """Where one agent keeps its logs, as far as it exists: where its variable points, else the usual places."""
+    """Where one agent keeps its logs, as far as it exists: where its variable points, else the usual places.
+
+    Of a place in a folder without permission, that folder: nobody can tell whether there are logs in it.
+    """
     roots: list[Path] = []
     for place in places_of(item):
         path = _home(place)
-        if glob.has_magic(place):
+        closed = _closed_folder(path)
+        if closed is not None:
+            roots.append(closed)
+        elif glob.has_magic(place):
             # Path.glob knows no absolute patterns and hides nothing by choice
             roots += [Path(match) for match in sorted(glob.glob(str(path), include_hidden=True))]  # noqa: PTH207
         elif _is_there(path):
@@ -231,6 +237,14 @@ def _is_closed(path: Path) -> bool:
     except (OSError, ValueError):  # no path has a zero byte
         return False
     return False
+
+
+def _closed_folder(path: Path) -> Path | None:
+    """The folder without permission that a place or pattern lies in; None where it lies in none."""
+    plain = path
+    while glob.has_magic(str(plain.parent)):
+        plain = plain.parent
+    return next(folder for folder in plain.parents if not _is_closed(folder)) if _is_closed(plain) else None
 
 
 def _is_there(path: Path) -> bool:

@@ -17,6 +17,7 @@ from latprof.report.machine import analysis_data, analysis_grid
 from latprof.report.plots import by_model, context_plots, heat_plot, spread_plots, subjects, trend_plot
 from latprof.report.plots.subject import interval_text, value_text
 from latprof.stats import MetricRow, best_rows, summarize, traces_by
+from latprof.stats.grouping import of_agents
 from latprof.trace import Trace
 from latprof.units import UNKNOWN, format_count, format_counted, format_share, format_value
 
@@ -133,9 +134,7 @@ def _glance(analysis: Analysis, trace: Trace) -> Section:
     )  # fmt: skip
     obvious = {(row.group["agent"], row.metric): row for row in summary.rows if row.kind == "as_logged"}
     wanted = [row for row in best_rows(summary.rows) if row.metric in _GLANCE and row.quantiles[0.5] is not None]
-    made_up = {
-        agent for agent, part in traces_by(trace, "agent").items() if set(part.texts["trigger"]) == {"synthetic"}
-    }
+    made_up = {agent for agent, part in traces_by(trace, "agent").items() if not len(of_agents(part))}
     wanted.sort(
         key=lambda row: (
             row.group["agent"] in made_up, -row.calls, row.group["agent"] or "", _GLANCE.index(row.metric),

@@ -14,6 +14,7 @@ from latprof.model import FLAGS, LAST_OUTPUT_SOURCES, SENT_SOURCES, Kind
 from latprof.stats import Method, MetricRow, Summary, Waiting, is_of_method, summarize
 from latprof.stats import waiting as sums_of
 from latprof.stats.cuts import quantiles_of_rows
+from latprof.stats.grouping import of_agents
 from latprof.stats.quantiles import min_calls
 from latprof.trace import Trace
 from latprof.trace.numbers import is_nothing
@@ -67,10 +68,10 @@ def _times(trace: Trace, rows: _Rows, waiting: Waiting | None) -> list[str]:
 
 
 def _of_each(trace: Trace, agents: Counter[str | None], method: Method) -> list[str]:
-    """A paragraph for each agent: a median over several of them would mean nothing."""
+    """A paragraph for each agent, load generators last: a median over several of them would mean nothing."""
     notes: list[str] = []
-    for agent, _ in agents.most_common():
-        part = trace.select(trace.texts["agent"] == agent)
+    parts = [(agent, trace.select(trace.texts["agent"] == agent)) for agent, _ in agents.most_common()]
+    for agent, part in sorted(parts, key=lambda item: not len(of_agents(item[1]))):
         found = summarize(part, quantiles=(0.5,), wanted=lambda _, metric, kind: is_told(metric, kind, method)).rows
         rows: _Rows = {(row.metric, row.kind): row for row in found}
         said = [text for text in _times(part, rows, sums_of(part)) if text]

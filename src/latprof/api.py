@@ -206,7 +206,7 @@ def analyze(
 def _notes_on_reading(trace: Trace, reading: Reading, tz: tzinfo) -> list[str]:
     """What is to be said of calls that several people handed in, and of the history; mostly nothing."""
     notes: list[str] = []
-    if reading.of_several.calls:
+    if reading.of_several.calls or reading.likely_copies:
         from latprof.report.several import several_notes
 
         notes += several_notes(reading)

@@ -17,7 +17,7 @@ from latprof.ingest.keeper import Keeper
 from latprof.ingest.once import drop_copies, join_sources
 from latprof.ingest.one_file import read_source
 from latprof.ingest.remember import Memory, Remembered, find_or_recall
-from latprof.ingest.several import Several, of_several
+from latprof.ingest.several import Several, likely_copies, of_several
 from latprof.ingest.tags import NO_TAGS, TagRules
 from latprof.model import Call, Problem
 from latprof.store.cache import Cache
@@ -37,7 +37,8 @@ class Reading:
     `files_of_others` counts files in the given folders that are no logs. `records` counts the calls as the
     files told them, `copies` the copies of a call that were dropped, `joined` the records of other sources
     that were taken into a call. With a cache `looks` say what the result rests on; None where it must not be kept.
-    `remembered` are the calls that only the history has. `of_several` are those of more than one engineer.
+    `remembered` are the calls that only the history has. `of_several` are those of more than one engineer,
+    `likely_copies` counts calls of exports that seem to be there under other ids, too.
     `processes` have read, and may share further work.
     """
 
@@ -51,6 +52,7 @@ class Reading:
     copies: int = 0
     joined: int = 0
     of_several: Several = field(default_factory=Several)
+    likely_copies: int = 0
     formats: Counter[str] = field(default_factory=Counter)
     looks: tuple[Look, ...] | None = field(default=None, repr=False)
     remembered: Remembered = field(default_factory=Remembered, repr=False)
@@ -118,6 +120,8 @@ def read_inputs(  # noqa: PLR0913 - one argument per thing that reading takes
     reading.of_several = of_several(columns)
     reading.copies = drop_copies(columns, None if keeper is None else cache)
     reading.columns, reading.joined = join_sources(columns)
+    if any(name.startswith("latprof-") for name in reading.formats):
+        reading.likely_copies = likely_copies(reading.columns)
     if rules.others != NO_TAGS:
         tagged(reading.columns, TagRules(works_on=rules.works_on), rules.others)
         reading.columns.sort_pool()

@@ -10,6 +10,7 @@ import pytest
 from cli_run import Run
 
 LOGS = str(Path(__file__).resolve().parents[2] / "fixtures" / "claude-code")
+PI = str(Path(LOGS).parent / "pi")
 
 
 @pytest.mark.parametrize("name", ["csv", "jsonl", "parquet"])
@@ -40,3 +41,25 @@ def test_an_analysis_of_an_export_is_that_of_its_logs(run: Run, name: str) -> No
 
 def _row(entry: dict[str, object]) -> str:
     return json.dumps([entry["metric"], entry["kind"], entry["group"]], sort_keys=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("a.ndjson", b'{"'), ("a.JSONL", b'{"'), ("a.pq", b"PAR1"),
+        ("a.txt", b"agent,"), ("calls", b"agent,"), ("a.CSV", b"agent,"),
+    ],
+)  # fmt: skip
+def test_the_name_of_the_file_says_the_format(run: Run, tmp_path: Path, name: str, start: bytes) -> None:
+    """Its usual other endings do, too, in any case."""
+    assert run("export", PI, "-o", name).returncode == 0
+    assert (tmp_path / name).read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.csv.gz", "a.xlsx"])
+def test_a_name_that_promises_another_format_is_refused(run: Run, tmp_path: Path, name: str) -> None:
+    """A table of commas under that name would be a surprise later; who names the format gets it."""
+    done = run("export", PI, "-o", name)
+    assert (done.returncode, (tmp_path / name).exists()) == (2, False)
+    assert b"which is no format here: give --format (csv, jsonl, parquet" in done.stderr
+    assert run("export", PI, "-o", name, "--format", "csv").returncode == 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Annotated
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from latprof.trace import Trace
 
 __all__ = ["Anonymize", "CoarseTimes", "Names", "Salt", "format_by_name"]
+
+# What else the names of such files end in.
+_ENDINGS: Final = {"jsonl": (".ndjson",), "parquet": (".pq",)}
+# Names that promise no format.
+_OF_NO_FORMAT: Final = frozenset({"", ".txt"})
 
 Anonymize = Annotated[
     bool, typer.Option("--anonymize", help="Salted hashes instead of ids, project paths, engineers and hosts.")
@@ -62,9 +68,19 @@ class Names:
 
 
 def format_by_name(name: str | None, output: str | None, known: tuple[str, ...]) -> str:
-    """The format by option, by the output's name, else the first one known. Raises UsageError."""
-    if name is None:
-        return next((item for item in known if output and output.endswith((f".{item}", f".{item}.json"))), known[0])
-    if name not in known:
-        raise UsageError(f"No format is called {name}: choose from {', '.join(known)}.")
-    return name
+    """The format by option, by the output's name, else the first one known.
+
+    Raises UsageError for an unknown name, and for a file whose ending promises something else.
+    """
+    if name is not None:
+        if name not in known:
+            raise UsageError(f"No format is called {name}: choose from {', '.join(known)}.")
+        return name
+    plain = (output or "").lower()
+    for item in known:
+        if plain.endswith((f".{item}", f".{item}.json", *_ENDINGS.get(item, ()))):
+            return item
+    ending = PurePath(plain).suffix
+    if ending not in _OF_NO_FORMAT:
+        raise UsageError(f"{output} ends in {ending}, which is no format here: give --format ({', '.join(known)}).")
+    return known[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from hypothesis import given
@@ -32,7 +31,7 @@ def refuted(ordered: NDArray[np.float64], sessions: NDArray[np.int64], p: float,
 
 
 def direct(ordered: NDArray[np.float64], sessions: NDArray[np.int64], p: float) -> Interval:
-    """The definition, by bisection over the different values, one test at a time."""
+    """The definition: the outermost of the different values that are not refuted, one test at a time."""
     count = int(sessions.max()) + 1
     if count < 2:
         return None, None
@@ -44,21 +43,12 @@ def direct(ordered: NDArray[np.float64], sessions: NDArray[np.int64], p: float) 
     thin = not len(beyond) or tail.sum() ** 2 / (tail @ tail) < 5
     low = high = None
     if refuted(ordered, sessions, p, 0) < 0 and not (thin and p <= 0.5):
-        at = bisected(len(values), lambda k: refuted(ordered, sessions, p, int(last[k])) >= 0)
+        at = next(k for k in range(len(values)) if refuted(ordered, sessions, p, int(last[k])) >= 0)
         low = min(float(values[at]), centre)
     if refuted(ordered, sessions, p, len(ordered)) > 0 and not (thin and p >= 0.5):
-        at = bisected(len(values), lambda k: refuted(ordered, sessions, p, int(first[-1 - k])) <= 0)
+        at = next(k for k in range(len(values)) if refuted(ordered, sessions, p, int(first[-1 - k])) <= 0)
         high = max(float(values[-1 - at]), centre)
     return low, high
-
-
-def bisected(count: int, holds: Callable[[int], bool]) -> int:
-    """The first index that holds."""
-    low, high = 0, count - 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low
 
 
 @st.composite
@@ -89,3 +79,25 @@ def test_many_samples_at_once_give_the_intervals_of_each(many: list[Ordered], as
 def test_quantiles_are_those_of_numpy(sample: Ordered, asked: list[float]) -> None:
     """To the last bit."""
     assert quantiles_of(sample.values, asked).tolist() == [float(np.quantile(sample.values, p)) for p in asked]
+
+
+def test_what_no_clock_shows_hardly_ever_moves_an_end() -> None:
+    """All values changed by a ten-millionth: 1 end of 1,361 moves by more than 1 %; by halving 70 did."""
+    rng = np.random.default_rng(20261123)
+    moved = ends = 0
+    for _ in range(300):
+        sizes = np.ceil(rng.lognormal(3, 1.2, int(rng.integers(3, 25)))).astype(int)
+        sessions = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+        levels = rng.normal(0, 0.6, len(sizes))[sessions]
+        values: NDArray[np.float64] = np.exp(levels + rng.normal(0, 0.8, len(sessions))).round(4)
+        found = []
+        jittered: list[NDArray[np.float64]] = [values, values * (1 + 1e-7 * rng.uniform(-1, 1, len(values)))]
+        for changed in jittered:
+            order = np.argsort(changed, kind="stable")
+            (intervals,) = quantile_intervals([Ordered(changed[order], sessions[order], len(sizes))], [PROBABILITIES])
+            found.append([end for interval in intervals for end in interval])
+        both = [(one, other) for one, other in zip(*found, strict=True) if one is not None and other is not None]
+        ends += len(both)
+        moved += sum(abs(other / one - 1) > 0.01 for one, other in both)
+    assert ends > 1000
+    assert moved <= ends * 0.01

@@ -178,11 +178,11 @@ def test_days_of_unequal_size_and_sessions_that_differ_are_no_change() -> None:
 
 
 def test_a_real_step_among_unequal_days_is_found() -> None:
-    """The same noise with a slowdown of a half from day 15 on, dated to within four days."""
-    found = [drift(trace_of(*unequal(seed, factor=1.5))) for seed in range(6)]
+    """The same noise with a slowdown of a half from day 15 on, dated to within four days: at least 9 of 10."""
+    found = [drift(trace_of(*unequal(seed, factor=1.5))) for seed in range(10)]
     shifts = [item.shifts_of("claude-code", "model-a", "wall_s") for item in found]
-    assert [len(items) for items in shifts] == [1] * 6
-    for (shift,) in shifts:
+    assert sorted(len(items) for items in shifts)[1:] == [1] * 9
+    for shift in (shift for items in shifts for shift in items):
         assert shift.word == "slower"
         assert abs(shift.at - (NOON + 15 * DAY_S)) <= 4 * DAY_S
 

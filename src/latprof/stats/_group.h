@@ -80,18 +80,50 @@ FOR_EACH_PROCESSOR static Sums added(const int32_t *below, const double *expecte
     return sums;
 }
 
+/* What sums of scores cannot leave while some ranks are gone through. */
+typedef struct {
+    double squares, least, fourth;
+} Bounds;
+
+/* Scores are nowhere below those of `fewest` and nowhere above those of `most`. */
+FOR_EACH_PROCESSOR static Bounds bounds_of(
+    const int32_t *fewest, const int32_t *most, const double *expected, int64_t n
+) {
+    double squares[8] = {0}, least[8] = {0}, fourth[8] = {0};
+    Bounds bounds = {0.0, 0.0, 0.0};
+    for (int64_t i = 0; i < n; i += 8) {
+        int64_t lanes = n - i < 8 ? n - i : 8;
+        for (int64_t j = 0; j < lanes; j++) {
+            double low = fewest[i + j] - expected[i + j], high = most[i + j] - expected[i + j];
+            double far = -low > high ? -low : high, near = low > -high ? low : -high;
+            near = near > 0 ? near : 0;
+            squares[j] += far * far, least[j] += near * near, fourth[j] += far * far * (far * far);
+        }
+    }
+    for (int j = 0; j < 8; j++)
+        bounds.squares += squares[j], bounds.least += least[j], bounds.fourth += fourth[j];
+    return bounds;
+}
+
 /* ---- one group ---- */
+
+/* A place among the calls of a group: `below` counts each session's calls among the first `rank`. */
+typedef struct {
+    int32_t *below;
+    int64_t rank;
+} Stand;
 
 /* The calls of a group from the smallest value to the largest: the upper half of each of `calls` is the number of its
    value, which is one of `values`, and the lower half that of its session. `sizes` are the sessions' calls, `first` is
-   the place of the first call of each different value. `below` counts each session's calls among the first `rank`;
-   `marks` does before every `width`-th rank, a row of all sessions for each. */
+   the place of the first call of each different value. `marks` counts each session's calls before every `width`-th
+   rank, a row of all sessions for each; there are two places to look at, one of them `here`. */
 typedef struct {
     const double *values;
     const uint64_t *calls;
     const int32_t *sizes;
-    int64_t size, count, different, rank, width;
-    int32_t *first, *below, *marks;
+    int64_t size, count, different, width;
+    int32_t *first, *marks;
+    Stand here, there;
     double *expected, *points;
     double p, factor;
 } Group;
@@ -127,72 +159,92 @@ static void set_marks(Group *group) {
     group->first[next] = (int32_t)group->size;
     group->different = next;
     /* Each row was counted on to the next mark: it holds what lies before that. */
-    memcpy(group->below, group->sizes, count * sizeof *row);
-    group->rank = group->size;
+    memcpy(group->here.below, group->sizes, count * sizeof *row);
+    memcpy(group->there.below, group->sizes, count * sizeof *row);
+    group->here.rank = group->there.rank = group->size;
 }
 
-static void seek(Group *group, int64_t rank) {
+static void seek(const Group *group, Stand *stand, int64_t rank) {
     int64_t count = group->count, mark = rank / group->width, start = mark * group->width;
-    int64_t apart = rank > group->rank ? rank - group->rank : group->rank - rank;
+    int64_t apart = rank > stand->rank ? rank - stand->rank : stand->rank - rank;
     if (apart > rank - start + count / 8) {
         if (mark)
-            memcpy(group->below, group->marks + (mark - 1) * count, count * sizeof *group->below);
+            memcpy(stand->below, group->marks + (mark - 1) * count, count * sizeof *stand->below);
         else
-            memset(group->below, 0, count * sizeof *group->below);
-        group->rank = start;
+            memset(stand->below, 0, count * sizeof *stand->below);
+        stand->rank = start;
     }
-    for (; group->rank < rank; group->rank++) group->below[(uint32_t)group->calls[group->rank]]++;
-    while (group->rank > rank) group->below[(uint32_t)group->calls[--group->rank]]--;
+    for (; stand->rank < rank; stand->rank++) stand->below[(uint32_t)group->calls[stand->rank]]++;
+    while (stand->rank > rank) stand->below[(uint32_t)group->calls[--stand->rank]]--;
+}
+
+static double point_at(const Group *group, double squares, double fourth) {
+    double degrees = group->factor * (squares * squares) / (fourth > 1e-300 ? fourth : 1e-300) - 1;
+    double most = (double)(group->count - 1);
+    degrees = degrees > 1 ? degrees : 1;
+    degrees = degrees < most ? degrees : most;
+    return known_point(group->points, (int64_t)rint(degrees));
 }
 
 /* By how much the sum of scores at a rank lies outside what chance allows; see `_Tests.excess`. */
 static double excess(Group *group, int64_t rank) {
-    seek(group, rank);
-    double score = group->below[0] - group->expected[0], squared = score * score;
-    Sums rest = added(group->below + 1, group->expected + 1, group->count - 1);
+    const int32_t *below = group->here.below;
+    seek(group, &group->here, rank);
+    double score = below[0] - group->expected[0], squared = score * score;
+    Sums rest = added(below + 1, group->expected + 1, group->count - 1);
     double total = score + rest.total, squares = squared + rest.squares, fourth = squared * squared + rest.fourth;
     double variance = (squares * (double)group->count - total * total) / (double)(group->count - 1);
-    double limit = 0.0;
-    if (variance > 0) {
-        double degrees = group->factor * (squares * squares) / (fourth > 1e-300 ? fourth : 1e-300) - 1;
-        double most = (double)(group->count - 1);
-        degrees = degrees > 1 ? degrees : 1;
-        degrees = degrees < most ? degrees : most;
-        limit = known_point(group->points, (int64_t)rint(degrees)) * sqrt(variance);
-    }
+    double limit = variance > 0 ? point_at(group, squares, fourth) * sqrt(variance) : 0.0;
     return total < -limit ? total + limit : total > limit ? total - limit : 0.0;
 }
 
 /* How many sessions the calls beyond the quantile come from. */
 static double tail_sessions(Group *group, int64_t rank) {
-    seek(group, rank);
     double total = 0, squares = 0;
+    const int32_t *below = group->here.below;
+    seek(group, &group->here, rank);
     for (int64_t i = 0; i < group->count; i++) {
-        double tail = group->p < 0.5 ? group->below[i] : group->sizes[i] - group->below[i];
+        double tail = group->p < 0.5 ? below[i] : group->sizes[i] - below[i];
         total += tail, squares += tail * tail;
     }
     return total * total / (squares > 1 ? squares : 1.0);
 }
 
-/* Whether the calls up to a rank are not too few; for `upper`, not too many. A sum of scores that has the right sign
-   settles that at once. */
-static int holds(Group *group, int64_t rank, int upper) {
-    double total = (double)rank - group->p * (double)group->size, enough = ROUNDING * (double)group->size;
-    if (upper ? total < -enough : total > enough) return 1;
-    double out = excess(group, rank);
-    return upper ? out <= 0 : out >= 0;
+/* Whether all ranks between two are surely refuted, having too few calls or, for `upper`, too many; see `all_refuted`. */
+static int all_refuted(Group *group, int64_t low, int64_t high, int upper) {
+    double total = (double)(upper ? low : high) - group->p * (double)group->size, count = (double)group->count;
+    total = (upper ? total : -total) - ROUNDING * (double)group->size;
+    if (total <= 0) return 0;
+    /* Where the search comes from stays, or comes to be where it went to. */
+    Stand *from = &group->here, *to = &group->there;
+    seek(group, from, upper ? high : low), seek(group, to, upper ? low : high);
+    Bounds bounds = bounds_of((upper ? to : from)->below, (upper ? from : to)->below, group->expected, group->count);
+    double variance = bounds.squares * count * (1 + ROUNDING) - total * total;
+    double point = point_at(group, bounds.least * (1 - ROUNDING), bounds.fourth) * (1 + ROUNDING);
+    return variance <= 0 || total > point * sqrt(variance / (count - 1));
 }
 
+/* The outermost value that is not refuted, tried from the outside in stretches; see `_outermost` in quantiles.py. */
 static double search(Group *group, int upper) {
-    int64_t low = 0, high = group->different - 1, last = group->different - 1;
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (holds(group, group->first[upper ? last - middle : middle + 1], upper))
-            high = middle;
-        else
-            low = middle + 1;
+    int64_t place = 0, last = group->different - 1, width = last > 3 ? last / 2 : 1, has_succeeded = 0;
+    while (place < last) {
+        width = width < last - place ? width : last - place;
+        int64_t begin = upper ? last + 1 - place - width : place + 1;
+        int64_t low = group->first[begin], high = group->first[begin + width - 1];
+        if (!all_refuted(group, low, high, upper)) {
+            if (width > 1) {
+                width /= 2, has_succeeded = 0;
+                continue;
+            }
+            double out = excess(group, low);
+            if (upper ? out <= 0 : out >= 0) break;
+        }
+        Stand reached = group->there;
+        group->there = group->here, group->here = reached;
+        place += width;
+        width += has_succeeded * width, has_succeeded = 1;
     }
-    return value_of(group, group->first[upper ? last - low : low]);
+    return value_of(group, group->first[upper ? last - place : place]);
 }
 
 static double between(double low, double high, double part) {

@@ -13,7 +13,7 @@ import numpy as np
 __all__ = ["LAYOUT", "Groups", "drawn", "quantiles_of_rows", "upper_point"]
 
 # To be compared with what the Python code expects, however old this file is.
-LAYOUT = 4
+LAYOUT = 5
 
 # Places among the values that are set aside are counted in 32 bits.
 cdef int64_t MOST_PLACES = (1 << 31) - 1

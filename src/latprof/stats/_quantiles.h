@@ -42,7 +42,7 @@ typedef struct {
     Order order;
     uint64_t *pairs, *dealt, *table;
     int64_t *begin;
-    int32_t *next, *last, *have, *own, *sizes, *number, *group, *first, *below, *marks;
+    int32_t *next, *last, *have, *own, *sizes, *number, *group, *first, *here, *there, *marks;
     double *expected;
 } Desk;
 
@@ -76,7 +76,8 @@ static int64_t set_up(Desk *desk, const Plan *plan, char *memory) {
     desk->number = taken(memory, &used, pairs * sizeof *desk->number);
     desk->group = taken(memory, &used, pairs * sizeof *desk->group);
     desk->first = taken(memory, &used, n * sizeof *desk->first);
-    desk->below = taken(memory, &used, most * sizeof *desk->below);
+    desk->here = taken(memory, &used, most * sizeof *desk->here);
+    desk->there = taken(memory, &used, most * sizeof *desk->there);
     desk->marks = taken(memory, &used, cells_of(n, most) * sizeof *desk->marks);
     desk->expected = taken(memory, &used, most * sizeof *desk->expected);
     return used;
@@ -172,8 +173,8 @@ static void figures_of(Desk *desk, const Plan *plan, int64_t g, Wanted *wanted) 
     Group one = {
         .values = desk->order.sorted, .calls = desk->dealt + desk->begin[g],
         .sizes = desk->sizes + plan->starts[g], .size = wanted->calls[g], .count = wanted->sessions[g],
-        .first = desk->first, .below = desk->below, .marks = desk->marks, .expected = desk->expected,
-        .points = wanted->points,
+        .first = desk->first, .marks = desk->marks, .expected = desk->expected, .points = wanted->points,
+        .here = {.below = desk->here}, .there = {.below = desk->there},
     };
     int is_marked = 0;
     for (int64_t k = 0; k < wanted->quantiles; k++) {

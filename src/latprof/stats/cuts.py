@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from latprof.classes import dataclass
 from latprof.parallel import cores, two_at_a_time
 from latprof.stats.grouping import joint_groups
-from latprof.stats.intervals import Interval, Ordered, known_points, quantile_intervals, quantiles_of
-from latprof.stats.quantiles import min_calls
+from latprof.stats.intervals import Interval, Ordered, quantile_intervals, quantiles_of
+from latprof.stats.quantiles import known_points, min_calls
 from latprof.trace import Trace
 from latprof.trace.numbers import is_nothing, numbers_within
 from latprof.trace.pool import numbered
@@ -25,7 +25,7 @@ try:
 except ImportError:  # not compiled on this machine: the Python code gives the same bits
     _compiled: Any = None
 else:
-    _compiled = _native_quantiles if _native_quantiles.LAYOUT == 4 else None
+    _compiled = _native_quantiles if _native_quantiles.LAYOUT == 5 else None
 
 __all__ = ["Column", "Cut", "Cuts", "Part", "drawn", "is_compiled", "one_value", "parts_of", "quantiles_of_rows"]
 

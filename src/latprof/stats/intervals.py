@@ -2,22 +2,21 @@
 
 The test of a rank needs each session's calls among the smallest. They are counted once up to some
 evenly spaced ranks of each sample; what lies between such a rank and the tested one is few calls. All
-samples, quantiles and sides go through their bisections side by side.
+samples, quantiles and sides are searched side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
-from latprof.stats.quantiles import MIN_TAIL_SESSIONS, score_test_degrees, student_t_quantile
+from latprof.stats.quantiles import MIN_TAIL_SESSIONS, all_refuted, score_test_degrees, upper_points
 
-__all__ = ["Interval", "Ordered", "known_points", "quantile_intervals", "quantiles_of"]
+__all__ = ["Interval", "Ordered", "quantile_intervals", "quantiles_of"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -28,7 +27,6 @@ Interval = tuple[float | None, float | None]
 _MARKS: Final = 64
 # Sessions times tests that are looked at together: bounds the memory.
 _MOST_CELLS: Final = 400_000
-_UPPER: Final = 0.975
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +99,32 @@ def _batch(
 
 
 def _search(tests: _Tests, *, upper: bool) -> _Floats:
-    """For each test the smallest value up to which calls are not too few; the largest, not too many, for `upper`."""
+    """For each test the smallest value up to which calls are not too few; the largest, not too many, for `upper`.
+
+    Values are tried from the outside, in stretches that bounds refute as a whole; see `_outermost` in quantiles.py.
+    """
     joined, own = tests.joined, tests.own
-    count = joined.value_counts[own]
-    low, high = np.zeros_like(count), count - 1
-    places = np.arange(len(own))
-    while len(places):
-        middle = (low[places] + high[places]) // 2
-        if upper:
-            holds = tests.excess(joined.rank_before(tests.own, count[places] - 1 - middle)) <= 0
-        else:
-            holds = tests.excess(joined.rank_before(tests.own, middle + 1)) >= 0
-        # A search that is over stands still: its middle is its end, and that holds or is the last.
-        high[places] = np.where(holds, middle, high[places])
-        low[places] = np.where(holds, low[places], np.minimum(middle + 1, high[places]))
-        left = np.flatnonzero(low[places] < high[places])
-        if 4 * len(left) <= 3 * len(places):
-            tests, places = tests.take(left), places[left]
-    return joined.value(own, count - 1 - low if upper else low)
+    last = joined.value_counts[own] - 1
+    place, width, has_succeeded = np.zeros_like(last), np.maximum(last // 2, 1), np.zeros(len(last), dtype=bool)
+    left = np.flatnonzero(last > 0)
+    tests = tests.take(left)
+    while len(left):
+        here, wide = place[left], np.minimum(width[left], last[left] - place[left])
+        begin = last[left] + 1 - here - wide if upper else here + 1
+        refuted = tests.are_refuted(
+            joined.rank_before(tests.own, begin), joined.rank_before(tests.own, begin + wide - 1), upper=upper
+        )
+        unclear = np.flatnonzero(~refuted & (wide == 1))
+        outside = tests.take(unclear).excess(joined.rank_before(tests.own[unclear], begin[unclear]))
+        refuted[unclear] = outside > 0 if upper else outside < 0
+        place[left] += np.where(refuted, wide, 0)
+        width[left] = np.where(refuted, wide * (1 + has_succeeded[left]), np.maximum(wide // 2, 1))
+        has_succeeded[left] = refuted
+        goes_on = (refuted | (wide > 1)) & (place[left] < last[left])
+        if not goes_on.all():
+            left = left[goes_on]
+            tests = tests.take(np.flatnonzero(goes_on))
+    return joined.value(own, last - place if upper else place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +255,15 @@ class _Tests:
         fourth = np.add.reduceat(squared, self.starts)
         variance = (squares * self.counts - total * total) / (self.counts - 1)
         degrees = score_test_degrees(self.p, squares, fourth, self.counts)
-        limit = np.where(variance > 0, _upper_points(degrees), 0.0)
+        limit = np.where(variance > 0, upper_points(degrees), 0.0)
         limit *= np.sqrt(np.maximum(variance, 0.0))
         return np.where(total < -limit, total + limit, np.where(total > limit, total - limit, 0.0))
+
+    def are_refuted(self, low: _Ints, high: _Ints, *, upper: bool) -> NDArray[np.bool_]:
+        """Whether all ranks between two have too few calls, for `upper` too many, as far as bounds can tell."""
+        fewest, most = (self._below(ranks) - self.expected for ranks in (low, high))
+        calls = self.joined.sizes[self.own].astype(np.float64)
+        return all_refuted(fewest, most, self.starts, self.counts, self.p, calls, upper=upper)
 
     def tail_sessions(self, ranks: _Ints) -> _Floats:
         """How many sessions the calls beyond the quantile come from: (sum k)^2 / (sum k^2)."""
@@ -260,24 +272,3 @@ class _Tests:
         tail = np.where(lower, below, self.joined.session_sizes[self.session] - below)
         total, squares = np.add.reduceat(tail, self.starts), np.add.reduceat(tail * tail, self.starts)
         return total**2 / np.maximum(squares, 1.0)
-
-
-def _upper_points(degrees: _Ints) -> _Floats:
-    """The upper ends of 95 % of Student's t at these degrees of freedom; each is worked out once."""
-    points = known_points(int(degrees.max(initial=1)))
-    found = points[degrees]
-    if np.isnan(found).any():
-        for degree in set(degrees[np.isnan(found)].tolist()):
-            points[degree] = student_t_quantile(_UPPER, degree)
-        found = points[degrees]
-    return found
-
-
-def known_points(most: int) -> _Floats:
-    """The upper ends of 95 % of Student's t by degrees of freedom, up to so many; NaN where nobody needed one yet."""
-    return _points_in(1 << most.bit_length())
-
-
-@lru_cache(maxsize=4)
-def _points_in(room: int) -> _Floats:
-    return np.full(room, np.nan)

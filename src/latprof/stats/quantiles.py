@@ -14,6 +14,8 @@ variance taken under the hypothesis, as score tests do (Cox and Hinkley, Theoret
 the degrees of freedom are c (sum S^2)^2 / (sum S^4) - 1, between 1 and G - 1. For scores as
 regular as a normal variable c = 3 makes that G - 1; the scores of a percentile in the tail are
 skewed, so c = 1 + 2 / (1 + g) with the squared skewness g = (1 - 2p)^2 / (p (1 - p)) of a share.
+With few sessions the limit may grow so fast with the rank that a rank beyond a refuted one is not:
+the ends are the outermost that are not, so that nothing the test allows is left out.
 The outer end (below a p10, above a p90) is given only if the calls beyond the percentile come from
 five sessions, counted by (sum k)^2 / (sum k^2) over their numbers of such calls: a slow session that
 is not in the sample cannot be seen from it. Equal values are judged together. Nothing is
@@ -25,7 +27,6 @@ How often the interval holds the truth: `bench/interval_coverage.py`, docs/expla
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -37,19 +38,27 @@ from latprof.classes import dataclass
 __all__ = [
     "MIN_TAIL_CALLS",
     "MIN_TAIL_SESSIONS",
+    "all_refuted",
+    "known_points",
     "min_calls",
     "quantile_interval",
     "score_test_degrees",
     "student_t_quantile",
+    "upper_points",
     "weighted_quantile",
 ]
+
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
 
 # A percentile is shown only when this many calls are expected on its thinner side.
 MIN_TAIL_CALLS: Final = 3
 _MIN_SESSIONS: Final = 2
 # The outer end of an interval is given only if the tail comes from so many sessions.
 MIN_TAIL_SESSIONS: Final = 5
-_CONFIDENCE: Final = 0.95
+_UPPER: Final = 0.975
+# Sums of scores have errors far below this part of them, or of the calls.
+_ROUNDING: Final = 1e-6
 # The tail of an interval of that confidence as it is reckoned below, and what the standard library says of it.
 _TAIL_95: Final = (2 * (1 - 0.975)) / 2
 _NORMAL_95: Final = -1.9599639845400536
@@ -64,9 +73,7 @@ def min_calls(probability: float) -> int:
     return math.ceil(round(MIN_TAIL_CALLS / tail, 6))
 
 
-def weighted_quantile(
-    ordered: NDArray[np.float64], probability: float, weights: NDArray[np.float64] | None = None
-) -> float:
+def weighted_quantile(ordered: _Floats, probability: float, weights: _Floats | None = None) -> float:
     """A quantile of values from small to large, linear between order statistics.
 
     With weights a value stands at the middle of its own weight, scaled so that the smallest is at 0
@@ -82,10 +89,10 @@ def weighted_quantile(
 
 
 def quantile_interval(
-    ordered: NDArray[np.float64],
-    sessions: NDArray[np.int64],
+    ordered: _Floats,
+    sessions: _Ints,
     probability: float,
-    weights: NDArray[np.float64] | None = None,
+    weights: _Floats | None = None,
 ) -> tuple[float | None, float | None]:
     """The 95 % interval of a quantile.
 
@@ -102,11 +109,10 @@ def quantile_interval(
     centre = weighted_quantile(ordered, probability, weights)
     low = high = None
     thin = scores.tail_sessions(int(np.searchsorted(ordered, centre, "right"))) < MIN_TAIL_SESSIONS
-    if scores.too_few(0) and not (thin and probability <= 0.5):
-        low = float(values[_first_true(lambda i: not scores.too_few(int(last[i])), len(values))])
-    if scores.too_many(n) and not (thin and probability >= 0.5):
-        back = _first_true(lambda i: not scores.too_many(int(first[-1 - i])), len(values))
-        high = float(values[-1 - back])
+    if scores.is_refuted(0, upper=False) and not (thin and probability <= 0.5):
+        low = float(values[_outermost(scores, last, upper=False)])
+    if scores.is_refuted(n, upper=True) and not (thin and probability >= 0.5):
+        high = float(values[-1 - _outermost(scores, first[::-1], upper=True)])
     return None if low is None else min(low, centre), None if high is None else max(high, centre)
 
 
@@ -114,20 +120,22 @@ def quantile_interval(
 class _Scores:
     """The test whether a number of the smallest calls can be those at or below the quantile."""
 
-    members: NDArray[np.int64]
-    sizes: NDArray[np.float64]
+    members: _Ints
+    sizes: _Floats
     probability: float
-    weights: NDArray[np.float64] | None = None
+    weights: _Floats | None = None
 
-    def too_few(self, rank: int) -> bool:
-        """Whether the first `rank` calls are significantly fewer than the share of the quantile."""
+    def is_refuted(self, rank: int, *, upper: bool) -> bool:
+        """Whether the first `rank` calls are significantly fewer than the share of the quantile; `upper`: more."""
         total, limit = self._test(rank)
-        return total < -limit
+        return total > limit if upper else total < -limit
 
-    def too_many(self, rank: int) -> bool:
-        """Whether they are significantly more."""
-        total, limit = self._test(rank)
-        return total > limit
+    def are_refuted(self, one: int, other: int, *, upper: bool) -> bool:
+        """Whether that holds for all ranks between two, as far as bounds can tell."""
+        p = self.probability
+        fewest, most = (self._below(rank) - p * self.sizes for rank in (min(one, other), max(one, other)))
+        sums, start, count = self.sizes.sum(keepdims=True), np.zeros(1, np.int64), np.array([len(self.sizes)])
+        return bool(all_refuted(fewest, most, start, count, np.array([p]), sums, upper=upper)[0])
 
     def tail_sessions(self, rank: int) -> float:
         """How many sessions the calls beyond the quantile come from: (sum k)^2 / (sum k^2)."""
@@ -136,7 +144,7 @@ class _Scores:
         squares = float(tail @ tail)
         return float(tail.sum()) ** 2 / squares if squares else 0.0
 
-    def _below(self, rank: int) -> NDArray[np.float64]:
+    def _below(self, rank: int) -> _Floats:
         """What of each session's weight the first `rank` calls hold."""
         weights = None if self.weights is None else self.weights[:rank]
         return np.bincount(self.members[:rank], weights, minlength=len(self.sizes)).astype(np.float64)
@@ -152,31 +160,82 @@ class _Scores:
             return total, 0.0
         fourth, count = np.array([float(squared @ squared)]), np.array([sessions])
         degrees = int(score_test_degrees(np.array([p]), np.array([squares]), fourth, count)[0])
-        return total, student_t_quantile(0.5 + _CONFIDENCE / 2, degrees) * math.sqrt(variance)
+        return total, student_t_quantile(_UPPER, degrees) * math.sqrt(variance)
 
 
 def score_test_degrees(
-    probability: NDArray[np.float64],
-    squares: NDArray[np.float64],
-    fourth: NDArray[np.float64],
-    sessions: NDArray[np.int64],
-) -> NDArray[np.int64]:
+    probability: _Floats,
+    squares: _Floats,
+    fourth: _Floats,
+    sessions: _Ints,
+) -> _Ints:
     """Degrees of freedom of score tests, from the sums of the scores' squares and fourth powers over sessions."""
     skew = (1 - 2 * probability) ** 2 / (probability * (1 - probability))
     effective = (1 + 2 / (1 + skew)) * squares**2 / np.maximum(fourth, 1e-300)
     return np.rint(np.minimum(np.maximum(effective - 1, 1), sessions - 1)).astype(np.int64)
 
 
-def _first_true(holds: Callable[[int], bool], count: int) -> int:
-    """The smallest index at which a condition holds that never ceases to hold; the last if it never does."""
-    low, high = 0, count - 1
-    while low < high:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+def all_refuted(
+    fewest: _Floats, most: _Floats, starts: _Ints, counts: _Ints, probability: _Floats, calls: _Floats, *, upper: bool
+) -> NDArray[np.bool_]:
+    """For several tests whether all ranks between two are refuted: too few calls, for `upper` too many.
+
+    `fewest` and `most` (cells) are the scores of the sessions at the lower and at the higher rank; those of a test
+    begin at one of `starts`, and there are `counts`. `probability` and `calls` are those of each test. In between no
+    score is below the one or above the other, which bounds the sums of a test. False says nothing.
+    """
+    squares = np.maximum(-fewest, most) ** 2
+    least = np.maximum(np.maximum(fewest, -most), 0.0) ** 2
+    total = np.add.reduceat(fewest, starts) if upper else -np.add.reduceat(most, starts)
+    total = np.maximum(total - _ROUNDING * calls, 0.0)
+    variance = np.add.reduceat(squares, starts) * counts * (1 + _ROUNDING) - total * total
+    fourth = np.add.reduceat(squares * squares, starts)
+    degrees = score_test_degrees(probability, np.add.reduceat(least, starts) * (1 - _ROUNDING), fourth, counts)
+    limit = upper_points(degrees) * np.sqrt(np.maximum(variance, 0.0) / (counts - 1))
+    refuted: NDArray[np.bool_] = total > limit * (1 + _ROUNDING)
+    return refuted
+
+
+def _outermost(scores: _Scores, ranks: _Ints, *, upper: bool) -> int:
+    """The first of some ranks that is not refuted, by its place; the last one if no other is.
+
+    They are given from the outside. Stretches that bounds refute as a whole are left out: half of them is tried first,
+    half of that where it fails, and twice as many after a second success.
+    """
+    place, last, has_succeeded = 0, len(ranks) - 1, False
+    width = max(last // 2, 1)
+    while place < last:
+        width = min(width, last - place)
+        if not scores.are_refuted(int(ranks[place]), int(ranks[place + width - 1]), upper=upper):
+            if width > 1:
+                width, has_succeeded = width // 2, False
+                continue
+            if not scores.is_refuted(int(ranks[place]), upper=upper):
+                break
+        place += width
+        width, has_succeeded = width * (1 + has_succeeded), True
+    return place
+
+
+def upper_points(degrees: _Ints) -> _Floats:
+    """The upper ends of 95 % of Student's t at these degrees of freedom; each is worked out once."""
+    points = known_points(int(degrees.max(initial=1)))
+    found = points[degrees]
+    if np.isnan(found).any():
+        for degree in set(degrees[np.isnan(found)].tolist()):
+            points[degree] = student_t_quantile(_UPPER, degree)
+        found = points[degrees]
+    return found
+
+
+def known_points(most: int) -> _Floats:
+    """The upper ends of 95 % of Student's t by degrees of freedom, up to so many; NaN where nobody needed one yet."""
+    return _points_in(1 << most.bit_length())
+
+
+@lru_cache(maxsize=4)
+def _points_in(room: int) -> _Floats:
+    return np.full(room, np.nan)
 
 
 def _lower_normal_quantile(probability: float) -> float:

@@ -18,7 +18,7 @@ from typing import Any, Final
 PACKAGE: Final = "latprof.formats"
 TABLE: Final = Path(__file__).resolve().parent.parent / "src" / "latprof" / "formats" / "table.json"
 # Loaded with the module: they do the work.
-_WORK: Final = frozenset({"columns", "read", "resume", "sniff", "tail"})
+_WORK: Final = frozenset({"columns", "in_parts", "read", "resume", "sniff", "tail"})
 
 
 def _modules() -> dict[str, ModuleType]:
@@ -36,7 +36,7 @@ def facts(item: Any) -> dict[str, Any]:
 
 def _row(item: Any) -> dict[str, Any]:
     """What is known of a format, and which work it can do beside reading."""
-    more = {f"has_{work}": True for work in ("columns", "resume") if getattr(item, work) is not None}
+    more = {f"has_{work}": True for work in ("columns", "in_parts", "resume") if getattr(item, work) is not None}
     return {"facts": facts(item), "has_tail": item.tail is not None} | more
 
 

@@ -43,12 +43,13 @@ def test_the_table_is_what_the_modules_say(tool: ModuleType) -> None:
 def test_a_late_format_is_the_modules_own_but_for_its_functions(module: str, tool: ModuleType) -> None:
     """Every field, with its type: what is compared here is not text."""
     own, late = declared(module), LATE[module]
-    work = {"columns", "read", "resume", "sniff", "tail"}
+    work = {"columns", "in_parts", "read", "resume", "sniff", "tail"}
     names = [name for name in Format.__dataclass_fields__ if name not in work]
     assert {name: getattr(late, name) for name in names} == {name: getattr(own, name) for name in names}
     assert (late.tail is None) == (own.tail is None)
     assert (late.resume is None) == (own.resume is None)
     assert (late.columns is None) == (own.columns is None)
+    assert (late.in_parts is None) == (own.in_parts is None)
 
 
 def heads(path: Path) -> list[bytes]:

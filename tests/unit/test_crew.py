@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from latprof.ingest import crew, read_inputs
+from latprof.ingest import crew, read_inputs, split
 from latprof.ingest.chunk import Chunk
 from latprof.ingest.entry import Entry
 
@@ -49,15 +49,118 @@ def test_processes_that_start_afresh_read_the_same(alone: Any, monkeypatch: pyte
     assert read(2)[:3] == alone[:3]
 
 
+@pytest.fixture
+def divided(monkeypatch: pytest.MonkeyPatch) -> list[split.Order]:
+    """Files of 4 kB and more are divided in parts of about 1 kB. The orders are noted."""
+    orders: list[split.Order] = []
+    plan = crew.Plan.of
+
+    def noted(*arguments: Any, **options: Any) -> crew.Plan:
+        found = plan(*arguments, **options)
+        orders.extend(found.orders)
+        return found
+
+    monkeypatch.setattr(split, "_LEAST_BYTES", 4000)
+    monkeypatch.setattr(split, "_PART_BYTES", 1000)
+    monkeypatch.setattr(crew.Plan, "of", noted)
+    return orders
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_large_files_are_read_in_parts(
+    alone: Any, divided: list[split.Order], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """By several processes, with the same result; progress is told of files."""
+    if method == "fork" and sys.platform != "linux":
+        pytest.skip("forking is not the custom here")
+    monkeypatch.setattr(crew, "_method", lambda: method)
+    whole, formats, copies, told = read(3)
+    assert (whole, formats, copies) == alone[:3]
+    assert (told[-1], len(told)) == (alone[3][-1], len(alone[3]))
+    assert sum(bool(order.reader) for order in divided) > 20
+
+
+def test_one_process_divides_nothing(divided: list[split.Order]) -> None:
+    """It would gain nothing by it."""
+    read(1)
+    assert divided
+    assert not any(order.reader for order in divided)
+
+
+@forked
+def test_a_process_that_dies_with_a_part(
+    alone: Any, divided: list[split.Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its parts are read by us."""
+    here, part_of = os.getpid(), split.part_of
+
+    def dying(*arguments: Any) -> bytes | None:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return part_of(*arguments)
+
+    monkeypatch.setattr(crew, "_method", lambda: "fork")
+    monkeypatch.setattr(crew, "part_of", dying)
+    assert read(3)[:3] == alone[:3]
+    assert any(order.reader for order in divided)
+
+
+@forked
+@pytest.mark.parametrize("how", ["no part", "no fit"])
+def test_a_file_whose_parts_are_of_no_use_is_read_whole(
+    alone: Any, divided: list[split.Order], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """That one part cannot be read, or that they do not fit together, shows late; each file is taken once."""
+    part_of = split.part_of
+    if how == "no part":
+        monkeypatch.setattr(
+            crew, "part_of", lambda path, order, known: part_of(path, order, known) if order.begin else None
+        )
+    else:
+        monkeypatch.setattr(split, "joined_source", lambda *_: None)
+    monkeypatch.setattr(crew, "_method", lambda: "fork")
+    whole, formats, copies, told = read(3)
+    assert (whole, formats, copies) == alone[:3]
+    assert (told[-1], len(told)) == (alone[3][-1], len(alone[3]))
+    assert any(order.reader for order in divided)
+
+
+def test_a_file_that_changes_while_its_parts_are_read_is_not_kept(
+    tmp_path: Path, divided: list[split.Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was looked at before the first part counts."""
+    data = max(FIXTURES.rglob("*.jsonl"), key=lambda path: path.stat().st_size).read_bytes()
+    logs = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    entries: dict[int, list[Entry]] = {0: [], 1: []}
+    for path in logs:
+        path.write_bytes(data)
+        os.utime(path, ns=(10**18, 10**18))
+    part_of = split.part_of
+
+    def growing(path: str, order: split.Order, known: Any) -> bytes | None:
+        if order.file == 0 and order.begin == 0:
+            logs[0].write_bytes(data + data[: data.find(b"\n") + 1])
+        return part_of(path, order, known)
+
+    monkeypatch.setattr(crew, "part_of", growing)
+    plan = crew.Plan.of([str(path) for path in logs], [len(data)] * 2, 2, watching=True)
+    crew.read_together(plan, 1, lambda place, entry: entries[place].append(entry), watching=True)
+    (changed,), (steady,) = entries.values()
+    assert changed.looks is None
+    assert steady.looks is not None
+    assert len(steady.chunk.columns) > 0
+    assert {order.file for order in divided if order.reader} == {0, 1}
+
+
 @forked
 def test_a_process_that_dies_leaves_its_files_to_us(alone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed in the middle of its first file."""
     here, reads = os.getpid(), crew._read
 
-    def dying(path: str, **options: Any) -> Entry:
+    def dying(plan: Any, number: int, **options: Any) -> Any:
         if os.getpid() != here:
             os.kill(os.getpid(), signal.SIGKILL)
-        return reads(path, **options)
+        return reads(plan, number, **options)
 
     monkeypatch.setattr(crew, "_method", lambda: "fork")
     monkeypatch.setattr(crew, "_read", dying)
@@ -69,10 +172,10 @@ def test_a_file_that_a_process_cannot_read_is_read_by_us(alone: Any, monkeypatch
     """A mistake in a reader shows in the main process, where it can be told of."""
     here, reads = os.getpid(), crew._read
 
-    def failing(path: str, **options: Any) -> Entry:
+    def failing(plan: Any, number: int, **options: Any) -> Any:
         if os.getpid() != here:
             raise RuntimeError
-        return reads(path, **options)
+        return reads(plan, number, **options)
 
     monkeypatch.setattr(crew, "_method", lambda: "fork")
     monkeypatch.setattr(crew, "_read", failing)
@@ -163,7 +266,8 @@ def test_a_process_is_given_more_while_much_is_left(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(crew._Member, "feed", noted)
     files = sorted(str(path) for path in FIXTURES.rglob("*.jsonl"))[:6]
-    crew.read_together(files, [100 * MB, 80 * MB, MB, MB, MB, MB], 2, lambda place, entry: None, watching=False)
+    plan = crew.Plan(files, [split.Order(file) for file in range(6)], [100 * MB, 80 * MB, MB, MB, MB, MB])
+    crew.read_together(plan, 2, lambda place, entry: None, watching=False)
     # 184 MB are left: 36.8 MB of them are 9 batches; when the two large ones are done, 4 MB at most are left.
     assert given[0] == 9
     assert given[-1] == 2

@@ -21,7 +21,18 @@ from latprof.model import Call, Problem
 if TYPE_CHECKING:
     from latprof.trace.columns import Columns
 
-__all__ = ["SNIFF_BYTES", "SQLITE_MAGIC", "Evidence", "Format", "Grown", "Observed", "Shape", "Source", "Told"]
+__all__ = [
+    "SNIFF_BYTES",
+    "SQLITE_MAGIC",
+    "Evidence",
+    "Format",
+    "Grown",
+    "InParts",
+    "Observed",
+    "Shape",
+    "Source",
+    "Told",
+]
 
 SNIFF_BYTES: Final = 65536
 SQLITE_MAGIC: Final = b"SQLite format 3\x00"
@@ -216,6 +227,18 @@ class Grown:
     told: Told | None = None
 
 
+class InParts(NamedTuple):
+    """How several processes read one large file.
+
+    `part` gives what the lines say that begin from one offset on and before another (None: up to the end), as bytes for
+    `joined`; None for a file that has to be read whole. `joined` takes all parts of a file in their order and gives
+    what `resume` would from nothing; None where they do not fit together, as when the file changed meanwhile.
+    """
+
+    part: Callable[[Source, int, int | None], bytes | None]
+    joined: Callable[[Source, Sequence[bytes]], Grown | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """One kind of log.
@@ -228,7 +251,8 @@ class Format:
     one entry per thread of the session; a format whose lines do not tell has none. `resume` gives what `read`
     gives, from what it packed when it read the beginning of the same file, or from nothing (b""); most formats
     are read whole. `columns` gives what `read` gives with the calls as `Columns.of` makes them, for readers that
-    need no objects on the way; None where this one file has to be read otherwise. `marks` are words of which at
+    need no objects on the way; None where this one file has to be read otherwise. `in_parts` lets several processes
+    read one large file. `marks` are words of which at
     least one stands in each head that `sniff` accepts, as bytes: a file without any is not this format's, and the
     format is not even loaded to be asked. Without marks it is asked about every file.
     """
@@ -250,6 +274,7 @@ class Format:
     marks: tuple[bytes, ...] = ()
     resume: Callable[[Source, bytes], Grown] | None = None
     columns: Callable[[Source], Told | None] | None = None
+    in_parts: InParts | None = None
 
     @classmethod
     def refused(

@@ -13,7 +13,7 @@ from importlib.machinery import PathFinder
 from typing import Any
 
 from latprof.classes import dataclass
-from latprof.formats.base import Format, Grown, Source, Told
+from latprof.formats.base import Format, Grown, InParts, Source, Told
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
 
@@ -79,6 +79,28 @@ class _Columns:
         return None if columns is None else columns(source)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Reads a part of a large file."""
+
+    module: str
+
+    def __call__(self, source: Source, begin: int, end: int | None) -> bytes | None:
+        in_parts = declared(self.module).in_parts
+        return None if in_parts is None else in_parts.part(source, begin, end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """Puts parts together."""
+
+    module: str
+
+    def __call__(self, source: Source, parts: Sequence[bytes]) -> Grown | None:
+        in_parts = declared(self.module).in_parts
+        return None if in_parts is None else in_parts.joined(source, parts)
+
+
 @cache
 def declared(module: str) -> Format:
     """The `FORMAT` of a module of this package, which is loaded now."""
@@ -100,7 +122,9 @@ def _late(module: str, row: Mapping[str, Any]) -> Format:
     lists = {name: tuple(facts[name]) for name in ("roots", "suffixes")} | {"marks": marks}
     tail = _Tail(module) if row["has_tail"] else None
     resume = _Resume(module) if row.get("has_resume") else None
-    work = {"tail": tail, "resume": resume, "columns": _Columns(module) if row.get("has_columns") else None}
+    columns = _Columns(module) if row.get("has_columns") else None
+    in_parts = InParts(_Part(module), _Joined(module)) if row.get("has_in_parts") else None
+    work = {"tail": tail, "resume": resume, "columns": columns, "in_parts": in_parts}
     return Format(**{**facts, **lists, **work}, sniff=_Sniff(module, marks), read=_Read(module))
 
 

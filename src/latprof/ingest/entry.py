@@ -22,7 +22,7 @@ from latprof.model import Problem
 from latprof.store.looks import Beginning, Look, Looks, watched
 from latprof.store.plain import packed, unpacked
 
-__all__ = ["Entry", "look_from", "looks_from", "read_entry", "read_grown"]
+__all__ = ["Entry", "look_from", "looks_from", "read_entry", "read_grown", "settled_entry"]
 
 _PREFIX: Final = struct.Struct("<III")
 # Failures of reading that are the content's fault, and come again as long as it is the same.
@@ -74,8 +74,12 @@ def read_entry(path: str, known: Sequence[Format], *, watching: bool) -> Entry:
     if not watching:
         return Entry(read_source(Source.of_file(path), known))
     looks = Looks()
-    chunk = read_source(watched(Path(path), looks), known)
-    return Entry(chunk, looks.settled() if _is_lasting(chunk) else None)
+    return settled_entry(read_source(watched(Path(path), looks), known), looks)
+
+
+def settled_entry(chunk: Chunk, looks: Looks | None) -> Entry:
+    """The entry of a file that was just read, with what was looked at, if that is wanted."""
+    return Entry(chunk, looks.settled() if looks is not None and _is_lasting(chunk) else None)
 
 
 def read_grown(path: str, known: Sequence[Format], before: Entry) -> Entry:

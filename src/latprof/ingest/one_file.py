@@ -15,7 +15,7 @@ from latprof.ingest.chunk import Chunk
 from latprof.model import Call, Problem
 from latprof.trace import Columns
 
-__all__ = ["Begun", "claimed_by", "likely_first", "read_source"]
+__all__ = ["Begun", "claimed_by", "joined_source", "likely_first", "read_source"]
 
 _RECKONED: Final = ("sent_at", "first_output_at", "last_output_at")
 _DIGITS: Final = 6
@@ -98,8 +98,17 @@ def _folders(roots: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(root[1:] + "/" for root in roots if root.startswith("~/.") and "*" not in root)
 
 
+def joined_source(source: Source, claimed: Format, parts: Sequence[bytes]) -> Chunk | None:
+    """What `read_source` gives, from all parts that the format read; None where they do not fit together."""
+    whole = None if claimed.in_parts is None else claimed.in_parts.joined(source, parts)
+    return None if whole is None else _chunk(source, claimed, whole.told or _collected(whole.items, claimed.name))
+
+
 def _read(source: Source, claimed: Format, begun: Begun | None) -> Chunk:
-    told = _told(source, claimed, begun)
+    return _chunk(source, claimed, _told(source, claimed, begun))
+
+
+def _chunk(source: Source, claimed: Format, told: Told) -> Chunk:
     _round_instants(told.columns)
     return Chunk(source.path, "log", told.columns, [*told.problems, *told.last], claimed.name)
 

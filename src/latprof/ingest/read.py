@@ -9,7 +9,7 @@ from dataclasses import field
 from latprof.classes import dataclass
 from latprof.errors import NothingReadable
 from latprof.formats import Format, formats
-from latprof.ingest.crew import processes, read_together
+from latprof.ingest.crew import Plan, read_together
 from latprof.ingest.entry import Entry, read_entry
 from latprof.ingest.find import Found
 from latprof.ingest.gather import Gathering, tagged
@@ -184,14 +184,15 @@ def _read_files(
 ) -> int:
     """Read files on disk, alone or with other processes; how many there were."""
     sizes = [found.sizes[place] for place in files]
-    count = processes(sizes, jobs) if files else 1
     paths = [found.paths[place] for place in files]
+    plan = Plan.of(paths, sizes, jobs, watching=watching)
+    count = plan.count(jobs) if files else 1
     if count > 1:
 
         def take_numbered(number: int, entry: Entry) -> None:
             take(files[number], entry)
 
-        read_together(paths, sizes, count, take_numbered, watching=watching, meanwhile=meanwhile)
+        read_together(plan, count, take_numbered, watching=watching, meanwhile=meanwhile)
         return count
     for place, path in zip(files, paths, strict=True):
         take(place, read_entry(path, formats(), watching=watching))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from latprof.formats.base import Format, Grown, Source, Told
+from latprof.formats.base import Format, Grown, InParts, Source, Told
 from latprof.formats.claude_code.reading import Decoded, calls_of, decode_lines, kept_of
 from latprof.formats.standing import Standing
 from latprof.model import Call, Problem
@@ -86,27 +86,49 @@ def _columns(source: Source) -> Told | None:
 
 def _resume(source: Source, begun: bytes) -> Grown:
     """The same; of the beginning that was packed no line is decoded again."""
-    from latprof.formats.claude_code.table import decoded_and_kept, told_of
+    from latprof.formats.claude_code.table import decoded_and_kept
 
     before, lines = _begun(source.path, begun)
     found = decoded_and_kept(source, before, lines)
-    if found is None:
-        return _resumed_in_python(source, before, lines)
-    decoded, kept = found
-    told = told_of(decoded, kept, FORMAT.name)
-    items = told.items() if told is not None else ()
-    return Grown(items, decoded.end, lambda: _packed(decoded, kept.state(decoded.count)), told)
+    return _resumed_in_python(source, before, lines) if found is None else _grown(*found)
 
 
 def _resumed_in_python(source: Source, before: Decoded, lines: bytes | Sequence[Row]) -> Grown:
-    from latprof.formats.claude_code.rows import packed, unpacked
+    from latprof.formats.claude_code.rows import unpacked
 
     known = _rows(source.path, lines) if isinstance(lines, bytes) else lines
     if known is None:
         before, known = Decoded(source.path), ()
     before.lines = unpacked(known)
-    decoded = decode_lines(source, after=before)
-    return Grown(calls_of(decoded), decoded.end, lambda: _packed(decoded, packed(decoded.complete().lines)))
+    return _grown(decode_lines(source, after=before), None)
+
+
+def _grown(decoded: Decoded, kept: Any) -> Grown:
+    """What a file says whose lines were decoded, and are `kept` where that is compiled."""
+    if kept is None:
+        from latprof.formats.claude_code.rows import packed
+
+        return Grown(calls_of(decoded), decoded.end, lambda: _packed(decoded, packed(decoded.complete().lines)))
+    from latprof.formats.claude_code.table import told_of
+
+    told = told_of(decoded, kept, FORMAT.name)
+    items = told.items() if told is not None else ()
+    return Grown(items, decoded.end, lambda: _packed(decoded, kept.state(decoded.count)), told)
+
+
+def _part(source: Source, begin: int, end: int | None) -> bytes | None:
+    """What the lines of a part say, which large files are read in."""
+    from latprof.formats.claude_code.in_parts import part_of
+
+    return part_of(source, begin, end)
+
+
+def _joined(source: Source, parts: Sequence[bytes]) -> Grown | None:
+    """What they say together."""
+    from latprof.formats.claude_code.in_parts import joined
+
+    found = joined(source.path, parts)
+    return None if found is None else _grown(*found)
 
 
 def _rows(path: str, state: bytes) -> Sequence[Row] | None:
@@ -174,4 +196,5 @@ FORMAT = Format(
     tail=_tail,
     resume=_resume,
     columns=_columns,
+    in_parts=InParts(_part, _joined),
 )

@@ -61,7 +61,7 @@ cdef extern from "_table.h":
     State state_of(const Table *table, int64_t last)
     size_t state_size(const State *state)
     void state_write(const Table *table, const State *state, uint8_t *to)
-    int state_read(Table *table, const uint8_t *data, size_t size)
+    int state_join(Table *table, const uint8_t *data, size_t size, int64_t numbers)
 
     int table_begin(Table *table, uint64_t seed)
     void table_free(Table *table)

@@ -573,10 +573,16 @@ cdef class Lines(Kept):
 
     def restore(self, bytes state not None):
         """Take what `state` gave, as the first lines. Raises ValueError for anything else."""
-        cdef int done
         if self.table.line_count or self.table.part_count or self.table.block_count or self.table.tool_count:
             raise ValueError("there are lines already")
-        done = state_read(&self.table, <const uint8_t *>PyBytes_AS_STRING(state), len(state))
+        self.join(state, 0)
+
+    def join(self, bytes state not None, int64_t before):
+        """Take what `state` gave of a later part of the same file, before which there are so many lines.
+
+        Raises ValueError for anything else.
+        """
+        cdef int done = state_join(&self.table, <const uint8_t *>PyBytes_AS_STRING(state), len(state), before)
         if done < 0:
             raise MemoryError
         if not done:

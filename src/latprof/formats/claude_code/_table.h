@@ -338,14 +338,14 @@ static inline int part_is_sound(Part *part, const State *state, const Id *now) {
 }
 
 /* Whether each line has a part, blocks and tools of its own, one after the other: who counts them counts none twice. */
-static inline int are_apart(const Table *table, const State *state) {
+static inline int are_apart(const Line *lines, const Part *parts, const State *state) {
     int32_t part = NONE, blocks = 0, tools = 0;
     for (int32_t k = 0; k < state->lines; k++) {
-        const Line *line = &table->lines[k];
+        const Line *line = &lines[k];
         if (line->tools < tools) return 0;
         tools = line->tools + line->tool_count;
         if (line->part == NONE) continue;
-        const Part *own = &table->parts[line->part];
+        const Part *own = &parts[line->part];
         if (line->part <= part || own->blocks < blocks || own->tools < tools) return 0;
         part = line->part, blocks = own->blocks + own->block_count, tools = own->tools + own->tool_count;
     }
@@ -367,48 +367,66 @@ static inline int texts_read(Table *table, const State *state, const uint8_t *da
     return left == 0;
 }
 
-/* Fills a table that has no lines yet. 1; 0 for bytes that are no such state, with no line in the table; -1 without
- * memory. */
-static inline int state_read(Table *table, const uint8_t *data, size_t size) {
+static inline int is_state(const State *state, size_t size) {
+    return state->magic == STATE_MAGIC && state->line_size == sizeof(Line) && state->part_size == sizeof(Part)
+        && state->block_size == sizeof(BlockFact) && state->lines >= 0 && state->parts >= 0 && state->blocks >= 0
+        && state->tools >= 0 && state->texts >= 0 && state->bytes <= size && (size_t)state->lines <= size / sizeof(Line)
+        && (size_t)state->parts <= size / sizeof(Part) && (size_t)state->blocks <= size / sizeof(BlockFact)
+        && (size_t)state->tools <= size / sizeof(Id) && (size_t)state->texts <= size / sizeof(uint32_t)
+        && state_size(state) == size;
+}
+
+/* Room for so much more than there is; 0, or -1. */
+static inline int room_for(Table *table, const State *more) {
+    return grown((void **)&table->lines, &table->line_room, (int64_t)table->line_count + more->lines, sizeof(Line))
+        || grown((void **)&table->parts, &table->part_room, (int64_t)table->part_count + more->parts, sizeof(Part))
+        || grown((void **)&table->blocks, &table->block_room, (int64_t)table->block_count + more->blocks, sizeof(BlockFact))
+        || grown((void **)&table->tools, &table->tool_room, (int64_t)table->tool_count + more->tools, sizeof(Id))
+        ? -1 : 0;
+}
+
+/* Puts the lines of a state behind those of the table, their numbers that many higher. 1; 0 for bytes that are no such
+ * state, and -1 without memory, with no line more in the table. */
+static inline int state_join(Table *table, const uint8_t *data, size_t size, int64_t numbers) {
     State state;
-    int done = 0;
+    int done;
     if (size < sizeof state) return 0;
     memcpy(&state, data, sizeof state);
-    if (state.magic != STATE_MAGIC || state.line_size != sizeof(Line) || state.part_size != sizeof(Part)
-        || state.block_size != sizeof(BlockFact) || state.lines < 0 || state.parts < 0 || state.blocks < 0
-        || state.tools < 0 || state.texts < 0 || state.bytes > size || (size_t)state.lines > size / sizeof(Line)
-        || (size_t)state.parts > size / sizeof(Part) || (size_t)state.blocks > size / sizeof(BlockFact)
-        || (size_t)state.tools > size / sizeof(Id) || (size_t)state.texts > size / sizeof(uint32_t)
-        || state_size(&state) != size)
-        return 0;
+    if (!is_state(&state, size)) return 0;
     Id *now = malloc((state.texts ? state.texts : 1) * sizeof *now);
-    if (!now || grown((void **)&table->lines, &table->line_room, state.lines, sizeof(Line))
-        || grown((void **)&table->parts, &table->part_room, state.parts, sizeof(Part))
-        || grown((void **)&table->blocks, &table->block_room, state.blocks, sizeof(BlockFact))
-        || grown((void **)&table->tools, &table->tool_room, state.tools, sizeof(Id))) {
+    if (!now || room_for(table, &state)) {
         free(now);
         return -1;
     }
+    /* Memory for lists may be missing that have nothing. */
+    Line *lines = table->lines ? table->lines + table->line_count : NULL;
+    Part *parts = table->parts ? table->parts + table->part_count : NULL;
+    BlockFact *blocks = table->blocks ? table->blocks + table->block_count : NULL;
+    Id *tools = table->tools ? table->tools + table->tool_count : NULL;
     data += sizeof state;
-    written((uint8_t *)table->lines, data, state.lines * sizeof(Line)), data += state.lines * sizeof(Line);
-    written((uint8_t *)table->parts, data, state.parts * sizeof(Part)), data += state.parts * sizeof(Part);
-    written((uint8_t *)table->blocks, data, state.blocks * sizeof(BlockFact)), data += state.blocks * sizeof(BlockFact);
-    written((uint8_t *)table->tools, data, state.tools * sizeof(Id)), data += state.tools * sizeof(Id);
+    written((uint8_t *)lines, data, state.lines * sizeof(Line)), data += state.lines * sizeof(Line);
+    written((uint8_t *)parts, data, state.parts * sizeof(Part)), data += state.parts * sizeof(Part);
+    written((uint8_t *)blocks, data, state.blocks * sizeof(BlockFact)), data += state.blocks * sizeof(BlockFact);
+    written((uint8_t *)tools, data, state.tools * sizeof(Id)), data += state.tools * sizeof(Id);
     done = texts_read(table, &state, data, now);
-    for (int32_t k = 0; done > 0 && k < state.lines; k++) done = line_is_sound(&table->lines[k], &state, now);
-    for (int32_t k = 0; done > 0 && k < state.parts; k++) done = part_is_sound(&table->parts[k], &state, now);
-    for (int32_t k = 0; done > 0 && k < state.tools; k++)
-        done = table->tools[k] != NONE && renamed(&table->tools[k], now, state.texts);
+    for (int32_t k = 0; done > 0 && k < state.lines; k++) done = line_is_sound(&lines[k], &state, now);
+    for (int32_t k = 0; done > 0 && k < state.parts; k++) done = part_is_sound(&parts[k], &state, now);
+    for (int32_t k = 0; done > 0 && k < state.tools; k++) done = tools[k] != NONE && renamed(&tools[k], now, state.texts);
     for (int32_t k = 0; done > 0 && k < state.blocks; k++) {
-        Id type = table->blocks[k].type;
-        done = type >= W_THINKING && type <= W_OTHER && renamed(&table->blocks[k].name, now, state.texts);
+        Id type = blocks[k].type;
+        done = type >= W_THINKING && type <= W_OTHER && renamed(&blocks[k].name, now, state.texts);
     }
     free(now);
-    if (done > 0) done = are_apart(table, &state);
-    if (done > 0) {
-        table->line_count = state.lines, table->part_count = state.parts;
-        table->block_count = state.blocks, table->tool_count = state.tools;
+    if (done > 0) done = are_apart(lines, parts, &state);
+    if (done <= 0) return done;
+    for (int32_t k = 0; k < state.lines; k++) {
+        lines[k].number += numbers, lines[k].tools += table->tool_count;
+        if (lines[k].part != NONE) lines[k].part += table->part_count;
     }
+    for (int32_t k = 0; k < state.parts; k++)
+        parts[k].blocks += table->block_count, parts[k].tools += table->tool_count;
+    table->line_count += state.lines, table->part_count += state.parts;
+    table->block_count += state.blocks, table->tool_count += state.tools;
     return done;
 }
 

@@ -52,8 +52,10 @@ __all__ = [
     "Decoded",
     "NoPlaceError",
     "calls_of",
+    "can_be_entered",
     "decode_into",
     "decode_lines",
+    "decode_stream",
     "is_compiled",
     "kept_of",
 ]
@@ -128,9 +130,9 @@ def decode_into(source: Source, decoded: Decoded, kept: Any, *, skim: bool = Tru
     """
     try:
         with source.open() as stream:
-            if _can_be_entered(stream):
+            if can_be_entered(stream):
                 stream.seek(decoded.end)
-                _Decoder(decoded, kept, skim=skim).take_chunks(stream)
+                decode_stream(stream, decoded, kept, skim=skim)
             else:
                 decoded = Decoded(source.path)
                 if kept is not None:
@@ -144,6 +146,14 @@ def decode_into(source: Source, decoded: Decoded, kept: Any, *, skim: bool = Tru
             raise
         decoded.problems.append(Problem("unreadable", source.path, decoded.count or None, "ZstdError"))
     return decoded
+
+
+def decode_stream(stream: IO[Any] | io.RawIOBase, decoded: Decoded, kept: Any, *, skim: bool = True) -> None:
+    """Decode what is behind the complete lines of `decoded` in a stream that can be entered anywhere.
+
+    Otherwise as `decode_into`. Raises OSError, too.
+    """
+    _Decoder(decoded, kept, skim=skim).take_chunks(stream)
 
 
 def is_compiled() -> bool:
@@ -183,7 +193,7 @@ def calls_of(decoded: Decoded, *, compiled: bool = True) -> Iterator[Call | Prob
                 yield Problem(UNANSWERED, decoded.path, request.number)
 
 
-def _can_be_entered(stream: IO[bytes]) -> bool:
+def can_be_entered(stream: IO[bytes]) -> bool:
     """Whether the bytes are those of the file, so that offsets mean something."""
     return type(stream) is io.BytesIO or (type(stream) is io.BufferedReader and type(stream.raw) is io.FileIO)
 
@@ -232,7 +242,7 @@ class _Decoder:
         for raw in stream:
             self._take(raw, ended=raw.endswith(b"\n"), skim=self._is_worth_skimming(raw))
 
-    def take_chunks(self, stream: IO[bytes]) -> None:
+    def take_chunks(self, stream: IO[Any] | io.RawIOBase) -> None:
         """Many lines at once, which costs less; a line longer than a chunk is put together."""
         if self._kept is not None:
             with _buffer() as buffer:
@@ -286,7 +296,7 @@ class _Decoder:
             start = end
         return start
 
-    def _take_compiled(self, stream: IO[Any], buffer: bytearray) -> None:
+    def _take_compiled(self, stream: IO[Any] | io.RawIOBase, buffer: bytearray) -> None:
         """The same by a compiled extension, without new memory for what is read.
 
         What is read goes to the start of a page, for copies to the first bytes behind it take some processors three

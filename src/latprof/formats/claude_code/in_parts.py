@@ -1,0 +1,115 @@
+"""A large transcript in parts: what the lines say that begin in a span of bytes, and all of it together.
+
+A line's facts depend on its bytes and the file's name only, so that parts may be decoded side by side; numbers of
+lines are put right when they are joined, and only then it is told who follows whom.
+"""
+
+from __future__ import annotations
+
+import io
+import marshal
+from collections.abc import Sequence
+from typing import Any, Final
+
+from latprof.formats.base import Source
+from latprof.formats.claude_code.reading import Decoded, NoPlaceError, can_be_entered, decode_stream, kept_of
+from latprof.model import Problem
+
+__all__ = ["joined", "part_of"]
+
+_LOOKED_AT_BYTES: Final = 1 << 16
+
+
+class _Span(io.RawIOBase):
+    """Some bytes of a file as a file of their own."""
+
+    def __init__(self, file: Any, start: int, stop: int) -> None:
+        super().__init__()
+        self._file, self._start, self._stop = file, start, stop
+        file.seek(start)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """From the start of the span only."""
+        if whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("seek")
+        return int(self._file.seek(self._start + offset)) - self._start
+
+    def readinto(self, buffer: Any, /) -> int:
+        room = memoryview(buffer).cast("B")
+        left = max(self._stop - self._file.tell(), 0)
+        return int(self._file.readinto(room[: min(len(room), left)]))
+
+
+def part_of(source: Source, begin: int, end: int | None, *, compiled: bool = True) -> bytes | None:
+    """What the lines say that begin from one offset on and before another, or up to the file's end.
+
+    None for a file that can only be read whole, as packed ones, and where compiled code has no place for a line.
+    """
+    decoded, kept = Decoded(source.path), kept_of(source.path) if compiled else None
+    try:
+        with source.open() as stream:
+            if not can_be_entered(stream):
+                return None
+            size = stream.seek(0, io.SEEK_END)
+            start = _line_start(stream, begin, size)
+            stop = size if end is None else _line_start(stream, end, size)
+            decode_stream(_Span(getattr(stream, "raw", stream), start, stop), decoded, kept)
+    except (OSError, NoPlaceError):
+        return None
+    if kept is None:
+        from latprof.formats.claude_code.rows import packed
+
+        lines: Any = packed(decoded.lines)
+    else:
+        lines = kept.state()
+    problems = [(item.kind, item.line, item.detail) for item in decoded.problems]
+    found: Any = (start, stop, start + decoded.end, decoded.count, lines, problems)
+    return marshal.dumps(found)
+
+
+def _line_start(stream: Any, offset: int, size: int) -> int:
+    """Where the first line begins that begins at an offset or behind it."""
+    if not offset:
+        return 0
+    place = offset - 1
+    stream.seek(place)
+    while piece := stream.read(_LOOKED_AT_BYTES):
+        end = piece.find(b"\n")
+        if end >= 0:
+            return min(place + int(end) + 1, size)
+        place += len(piece)
+    return size
+
+
+def joined(path: str, parts: Sequence[bytes]) -> tuple[Decoded, Any] | None:
+    """What the lines of a file say, from all of its parts in their order, and what keeps them where that is compiled.
+
+    None for parts that do not fit together, as those of a file that changed while they were read.
+    """
+    decoded, known = Decoded(path), [marshal.loads(part) for part in parts]  # noqa: S302 - from processes of ours
+    compiled = all(isinstance(lines, bytes) for *_, lines, _ in known)
+    kept, rows = kept_of(path) if compiled else None, []
+    behind = 0
+    for start, stop, end, count, lines, problems in known:
+        # Behind a line without its end nothing can be but the end of the file.
+        if start != behind or (decoded.end < start < stop):
+            return None
+        behind = stop
+        if kept is not None:
+            kept.join(lines, decoded.count)
+        else:
+            rows += [(row[0] + decoded.count, *row[1:]) for row in lines]
+        decoded.problems += [Problem(kind, path, line + decoded.count, text) for kind, line, text in problems]
+        decoded.count += count
+        decoded.end = end if count else decoded.end
+    if rows:
+        from latprof.formats.claude_code.rows import unpacked
+
+        decoded.lines = unpacked(rows)
+    return decoded, kept

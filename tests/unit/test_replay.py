@@ -86,6 +86,16 @@ def test_calls_without_tokens_are_left_out_and_counted() -> None:
         workload_of(trace_of(_call(1, 0, 5)))
 
 
+def test_load_tests_are_no_team_to_replay() -> None:
+    """A session of a load generator is no engineer's: neither drawn nor counted among today's; alone it is refused."""
+    loads = [_call(10 + n, 3 * n, 90, session_id="load", trigger="synthetic", load="8 at once") for n in range(6)]
+    work = workload_of(trace_of(_call(1, 0, 5), _call(2, 10, 5), *loads))
+    assert (len(work.sessions), work.calls, work.left_out, work.generated) == (1, 2, 0, 6)
+    assert {turn.today_s for group in work.sessions for one in group for turn in one.turns} == {5.0}
+    with pytest.raises(UsageError, match="beside those of load generators"):
+        workload_of(trace_of(*loads))
+
+
 def _work(*sittings: Sitting) -> Workload:
     return Workload(tuple((sitting,) for sitting in sittings), sum(len(one.turns) for one in sittings), 0, 0)
 

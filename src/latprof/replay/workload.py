@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from latprof.classes import dataclass
 from latprof.errors import UsageError
+from latprof.stats.grouping import of_agents
 from latprof.trace import Trace
 
 __all__ = ["BREAK_S", "Sitting", "Turn", "Workload", "whole_sessions", "workload_of"]
@@ -64,12 +65,16 @@ class Sitting:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """All sittings, grouped by session; `left_out` calls lacked a time or tokens, `imputed` an end."""
+    """All sittings, grouped by session; `left_out` calls lacked a time or tokens, `imputed` an end.
+
+    `generated` calls of load generators are no team's work and not in it.
+    """
 
     sessions: tuple[tuple[Sitting, ...], ...]
     calls: int
     left_out: int
     imputed: int
+    generated: int = 0
 
     @property
     def gap_s(self) -> float:
@@ -97,21 +102,25 @@ class _Columns:
 
 
 def workload_of(trace: Trace) -> Workload:
-    """The trace's calls as sittings.
+    """The trace's calls as sittings; load tests are none.
 
     Raises UsageError when no session has two calls with times and token counts.
     """
-    columns, usable, imputed = _columns(trace)
+    real = of_agents(trace)
+    generated = len(trace) - len(real)
+    columns, usable, imputed = _columns(real)
     sessions = []
-    for number, members in enumerate(_by_session(trace, columns, usable)):
-        parts = [_sitting(trace, columns, part, f"session {number + 1}") for part in _parts(columns, members)]
+    for number, members in enumerate(_by_session(real, columns, usable)):
+        parts = [_sitting(real, columns, part, f"session {number + 1}") for part in _parts(columns, members)]
         sessions.append(tuple(parts))
     if not any(len(sitting.turns) > 1 for group in sessions for sitting in group):
+        beside = " beside those of load generators" if generated else ""
         raise UsageError(
-            "No session has two calls with send times and token counts, so there is nothing to replay: give logs that "
-            "hold them; latprof formats shows which do."
+            f"No session{beside} has two calls with send times and token counts, so there is nothing to replay: give "
+            "logs that hold them; latprof formats shows which do."
         )
-    return Workload(tuple(sessions), int(usable.sum()), int((~usable).sum()), int((imputed & usable).sum()))
+    left_out, without_end = int((~usable).sum()), int((imputed & usable).sum())
+    return Workload(tuple(sessions), int(usable.sum()), left_out, without_end, generated)
 
 
 def whole_sessions(trace: Trace) -> list[tuple[Sitting, list[int]]]:

@@ -16,6 +16,7 @@ from latprof.report.simulation_data import answer_data, answers_grid, conditions
 from latprof.report.simulation_words import (
     answer_words,
     budget_words,
+    generated_words,
     layout_words,
     refusal_text,
     rent_words,
@@ -111,6 +112,7 @@ def sweep_document(
         *budget_words(found, budget_usd),
         *team_words(found, break_even),
         *layout_words(found),
+        *generated_words(workload),
         *([f"{calibration_words(tests)} The others follow as far as they have traits in common."] if tests else []),
         *rent_words(found),
         sweep_legend(conditions, found),

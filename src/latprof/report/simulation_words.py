@@ -12,6 +12,7 @@ from latprof.units import format_count, format_counted, format_share
 __all__ = [
     "answer_words",
     "budget_words",
+    "generated_words",
     "layout_words",
     "refusal_text",
     "rent_words",
@@ -36,6 +37,7 @@ def answer_words(answer: Answer, workload: Workload, conditions: Conditions) -> 
         f"{format_count(plan.capacity_tokens)} tokens."
     )
     said = [replayed]
+    said += generated_words(workload)
     if workload.left_out:
         said.append(f"{format_counted(workload.left_out, 'call')} without times or token counts were left out.")
     if workload.imputed:
@@ -47,6 +49,13 @@ def answer_words(answer: Answer, workload: Workload, conditions: Conditions) -> 
         )
     said += [f"{note[:1].upper()}{note[1:]}." for note in plan.notes]
     return " ".join(said)
+
+
+def generated_words(workload: Workload) -> list[str]:
+    """How many calls of load generators are not replayed."""
+    if not workload.generated:
+        return []
+    return [f"{format_counted(workload.generated, 'call')} of load generators, which are no team's work, are left out."]
 
 
 def layout_words(found: Sequence[Answer]) -> list[str]:

@@ -96,6 +96,14 @@ def test_load_tests_are_no_team_to_replay() -> None:
         workload_of(trace_of(*loads))
 
 
+def test_one_upper_bound_makes_todays_steps_a_bound() -> None:
+    """A percentile that takes in an upper bound is one; a stated first token beside it stays exact."""
+    exact, bound = _call(1, 0, 5), _call(2, 10, 5, sent_source="trigger_line")
+    assert workload_of(trace_of(exact, _call(2, 10, 5))).today_kinds["step_s"] == "exact"
+    kinds = workload_of(trace_of(exact, bound, _call(3, 20, 5))).today_kinds
+    assert (kinds["step_s"], kinds["ttft_s"]) == ("bound", "exact")
+
+
 def _work(*sittings: Sitting) -> Workload:
     return Workload(tuple((sitting,) for sitting in sittings), sum(len(one.turns) for one in sittings), 0, 0)
 

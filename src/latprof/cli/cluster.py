@@ -137,13 +137,12 @@ def hardware_of(gpu: str | None, name: str | None, price: float | None, in_force
     return own or cluster_named(name or "", price, chosen_catalogue(None, in_force))
 
 
-def workload_from(selection: Selection) -> tuple[Workload, bool]:
-    """The calls as work, and whether today's times are mostly upper bounds. Raises UsageError, NothingReadable."""
+def workload_from(selection: Selection) -> Workload:
+    """The calls as work. Raises UsageError, NothingReadable."""
     from latprof.api import with_estimates
     from latprof.replay.workload import workload_of
 
-    trace = with_estimates(selection.read()).trace
-    return workload_of(trace), bool(len(trace)) and float(trace.wall_exactly.mean()) < 0.5
+    return workload_of(with_estimates(selection.read()).trace)
 
 
 def load_tests(paths: str, model: str = "") -> list[LoadTest]:

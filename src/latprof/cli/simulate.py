@@ -97,7 +97,7 @@ def _replayed(selection: Selection, conditions: Conditions, **asked: Any) -> Doc
 
     hardware = cluster.hardware_of(asked["gpu"], asked["cluster_name"], asked["price"], selection.effective)
     wish, engineers = _wish(selection, asked), asked["engineers"]
-    workload, today_bound = cluster.workload_from(selection)
+    workload = cluster.workload_from(selection)
     tests = cluster.load_tests(asked["calibrate"], wish.model.name) if asked["calibrate"] else []
     if tests:
         conditions = cluster.calibrated_by(tests, conditions, plan_for(hardware, fitted(wish, workload, engineers)))
@@ -105,7 +105,7 @@ def _replayed(selection: Selection, conditions: Conditions, **asked: Any) -> Doc
         found, refused = answers(workload, [(hardware, wish, engineers)], conditions, progress)
     if refused:
         raise Impossible(refused[0].reason, refused[0].nearest)
-    return simulation_document(found[0], workload, conditions, today_bound=today_bound, tests=tests)
+    return simulation_document(found[0], workload, conditions, tests=tests)
 
 
 def _wish(selection: Selection, asked: Mapping[str, Any]) -> Wish:

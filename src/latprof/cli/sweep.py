@@ -102,7 +102,7 @@ def sweep(  # noqa: PLR0913 - one argument per option
     ]
     if not wishes:
         raise UsageError("Nothing to sweep: name at least one model, and GPUs or a cluster.")
-    workload, _ = cluster.workload_from(selection)
+    workload = cluster.workload_from(selection)
     asked = [(item, wish, team) for item, wish in wishes for team in teams]
     tests, conditions = _calibrated(calibrate, asked, conditions, workload)
     with cluster.replay_bar() as progress:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 from itertools import accumulate
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,11 @@ from latprof.errors import UsageError
 from latprof.stats.grouping import of_agents
 from latprof.trace import Trace
 
-__all__ = ["BREAK_S", "Sitting", "Turn", "Workload", "whole_sessions", "workload_of"]
+__all__ = ["BREAK_S", "Sitting", "TodayKind", "Turn", "Workload", "whole_sessions", "workload_of"]
 
 Floats = NDArray[np.float64]
+TodayKind = Literal["exact", "bound", "estimate"]
+_LESS_THAN_EXACT: Final[tuple[TodayKind, ...]] = ("bound", "estimate")
 
 # Nobody works on a session that rests this long; what comes after is another sitting, with a cold cache.
 BREAK_S: Final = 1800.0
@@ -67,7 +70,8 @@ class Sitting:
 class Workload:
     """All sittings, grouped by session; `left_out` calls lacked a time or tokens, `imputed` an end.
 
-    `generated` calls of load generators are no team's work and not in it.
+    `generated` calls of load generators are no team's work and not in it. `today_kinds` has the kind of the measured
+    'step_s' (exact, or bound: some are upper bounds), 'ttft_s' and 'decode_tps' (exact, or estimate: some are).
     """
 
     sessions: tuple[tuple[Sitting, ...], ...]
@@ -75,6 +79,7 @@ class Workload:
     left_out: int
     imputed: int
     generated: int = 0
+    today_kinds: Mapping[str, TodayKind] = field(default_factory=dict)
 
     @property
     def gap_s(self) -> float:
@@ -120,7 +125,18 @@ def workload_of(trace: Trace) -> Workload:
             "logs that hold them; latprof formats shows which do."
         )
     left_out, without_end = int((~usable).sum()), int((imputed & usable).sum())
-    return Workload(tuple(sessions), int(usable.sum()), left_out, without_end, generated)
+    kinds = _today_kinds(real.select(usable))
+    return Workload(tuple(sessions), int(usable.sum()), left_out, without_end, generated, kinds)
+
+
+def _today_kinds(trace: Trace) -> dict[str, TodayKind]:
+    """A percentile of times some of which are upper bounds is one itself; one that takes in estimates likewise."""
+    found: dict[str, TodayKind] = {}
+    for measure, column in (("step_s", "wall_kind"), ("ttft_s", "ttft_kind"), ("decode_tps", "decode_kind")):
+        kinds = set(trace.column(column)) - {None}
+        if kinds:
+            found[measure] = next((kind for kind in _LESS_THAN_EXACT if kind in kinds), "exact")
+    return found
 
 
 def whole_sessions(trace: Trace) -> list[tuple[Sitting, list[int]]]:

@@ -189,6 +189,8 @@ def test_upper_bounds_of_today_say_so(catalogue: Catalogue) -> None:
     """Send times read off the trigger's line make today a bound."""
     assert _compared(catalogue, "even").today.kind == "exact"
     assert _compared(catalogue, "even", calls=one_day(sent_source="trigger_line")).today.kind == "bound"
+    one_of_twenty = [*one_day(19), made(40, at=NOON + 300, wall=90, sent_source="trigger_line")]
+    assert _compared(catalogue, "even", calls=one_of_twenty).today.kind == "bound"
 
 
 def test_names_families_patterns_and_models(catalogue: Catalogue) -> None:

@@ -46,7 +46,7 @@ def _today(found: Comparison) -> str:
     ends = f" (95 %: {low:.1f} to {high:.1f})" if low is not None and high is not None else ""
     part = ""
     if usage.first_share is not None:
-        kind = "exact" if usage.first_exact_share >= 0.9 else "estimate"
+        kind = "exact" if usage.first_exact_share == 1 else "estimate"
         part = f"; {format_share(usage.first_share)} of it before the first token ({kind})"
     money = ""
     if today.cost_usd is not None:

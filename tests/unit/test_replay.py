@@ -104,6 +104,16 @@ def test_one_upper_bound_makes_todays_steps_a_bound() -> None:
     assert (kinds["step_s"], kinds["ttft_s"]) == ("bound", "exact")
 
 
+def test_attention_groups_choose_among_replicas_that_they_divide() -> None:
+    """Two groups on 4 GPUs: of 4, 2 and 1 GPUs a replica, one cannot be halved, and is no reason to refuse the rest."""
+    wish = replace(wish_of("DeepSeek-V3.2"), data=2)
+    plan = plan_for(parse_gpus("8xH200"), wish)
+    assert plan.deployment.dp == 2
+    assert plan.deployment.n_gpu % 2 == 0
+    with pytest.raises(Impossible, match="^3 attention groups do not divide 8 GPUs: the nearest that can is 8x H200"):
+        plan_for(parse_gpus("8xH200"), replace(wish, data=3))
+
+
 def _work(*sittings: Sitting) -> Workload:
     return Workload(tuple((sitting,) for sitting in sittings), sum(len(one.turns) for one in sittings), 0, 0)
 

@@ -75,6 +75,10 @@ def test_the_same_question_has_the_same_answer(run: Run) -> None:
         (("--cluster", "mine", "--model", "MiniMax-M2.5"), ("no cluster called mine",)),
         (("--model", "MiniMax-M2.5"), ("--gpu", "--cluster")),
         (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--draws", "0"), ("--draws",)),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--price", "-1"), ("--price -1", "above 0")),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--hours-per-month", "1000"), ("give 1 to 744",)),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--batched-tokens", "0"), ("--batched-tokens 0", "64 to")),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--prefill-replicas", "-1"), ("--prefill-replicas -1",)),
         (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--routing", "random"), ("sticky or least-loaded",)),
     ],
 )
@@ -88,6 +92,24 @@ def test_what_cannot_be_run_is_refused_in_one_sentence(
     assert line.startswith("latprof: ")
     assert all(word in line for word in words)
     assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--gpu", "4xH200=-5"), "--gpu 4xH200=-5 has no rent in USD"),
+        (("--gpu", "4xH200=0"), "--gpu 4xH200=0 has no rent in USD"),
+        (("--gpu", "4xH200=nan"), "--gpu 4xH200=nan has no rent in USD"),
+        (("--gpu", "4xH200", "--budget", "-1"), "--budget -1 is no rent per month"),
+        (("--gpu", "4xH200", "--budget", "nan"), "--budget nan is no rent per month"),
+    ],
+)
+def test_a_sweep_takes_no_rent_that_nobody_pays(run: Run, options: tuple[str, ...], words: str) -> None:
+    """Below 0 it would be the cheapest of all."""
+    done = run("sweep", CALLS, "--model", "MiniMax-M2.5", *options, *QUICK)
+    (line,) = done.stderr.decode().strip().splitlines()
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert words in line
 
 
 def test_sweep_compares_the_posts_clusters_for_two_teams(run: Run) -> None:

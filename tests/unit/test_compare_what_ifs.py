@@ -123,7 +123,7 @@ def test_nothing_to_ask_at_once_changes_nothing(tmp_path: Path) -> None:
     assert (answer.touched, answer.refused, _mean(answer)) == (0, "", 0)
 
 
-@pytest.mark.parametrize("text", ["warp", "fast=0", "fast=x", "cache=1.5", "effort=", "cascade=even:-1"])
+@pytest.mark.parametrize("text", ["warp", "fast=0", "fast=x", "cache=1.5", "effort=", "parallel=3", "cascade=even:-1"])
 def test_what_is_not_understood_is_refused(tmp_path: Path, text: str) -> None:
     """The name, or how the value is written, is in the sentence."""
     with pytest.raises(UsageError):

@@ -110,7 +110,7 @@ def test_attention_groups_choose_among_replicas_that_they_divide() -> None:
     plan = plan_for(parse_gpus("8xH200"), wish)
     assert plan.deployment.dp == 2
     assert plan.deployment.n_gpu % 2 == 0
-    with pytest.raises(Impossible, match="^3 attention groups do not divide 8 GPUs: the nearest that can is 8x H200"):
+    with pytest.raises(Impossible, match=r"^3 attention groups do not divide 8 GPUs: the nearest that can is 8x H200"):
         plan_for(parse_gpus("8xH200"), replace(wish, data=3))
 
 

@@ -87,6 +87,8 @@ def sweep(  # noqa: PLR0913 - one argument per option
         gap_cap=gap_cap, sessions_at_once=sessions_at_once, draws=draws, hours=hours,
         hours_per_month=hours_per_month, jobs=jobs, in_force=selection.effective,
     )  # fmt: skip
+    if budget is not None and not cluster.is_rent(budget):
+        raise UsageError(f"--budget {budget:g} is no rent per month in USD: give a number above 0.")
     settings = selection.effective
     teams = cluster.numbers(str(people_of(settings) or 10) if engineers is None else engineers, "--engineers")
     hardware = _hardware(split(gpu), split(cluster_name), settings)
@@ -158,7 +160,9 @@ def _hardware(gpus: Sequence[str], names: Sequence[str], settings: Effective | N
         try:
             price = float(rent) if rent else None
         except ValueError:
-            raise UsageError(f"--gpu {text} has no rent in USD after the =: write it as 4xH200=4153.") from None
+            price = 0.0
+        if price is not None and not cluster.is_rent(price):
+            raise UsageError(f"--gpu {text} has no rent in USD after the =: write it as 4xH200=4153.")
         found.append(parse_gpus(name, price))
     return found
 

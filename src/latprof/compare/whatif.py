@@ -190,8 +190,10 @@ def _effort(value: str, _: Trace, usage: Usage, catalogue: Catalogue) -> WhatIf:
     return _answered(answer, rest * (share - 1), usage)
 
 
-def _parallel(_: str, trace: Trace, usage: Usage, catalogue: Catalogue) -> WhatIf:
+def _parallel(value: str, trace: Trace, usage: Usage, catalogue: Catalogue) -> WhatIf:
     """Single read-only tool calls in a row asked for at once: the first tokens of all but the first are saved."""
+    if value:
+        raise UsageError(f"--what-if parallel={value} has no number: write it as parallel.")
     real = of_agents(trace)
     follow = np.isin(usage.rows, list(_followers(real)))
     # Where no call follows so, nothing changes, whatever is known of first tokens.

@@ -167,6 +167,7 @@ def test_logs_correct_the_formula(run: Run) -> None:
         (("--against", "nothing-like-it"), "The catalogue has no"),
         (("--what-if", "warp"), "No what-if is called warp"),
         (("--engineers", "0"), "--engineers"),
+        (("--model", "none-like-this"), "No call was found, so there is nothing to compare: check the paths"),
         (("--measured", POST, "--against", "hosted"), "leave --against"),
         (("--measured", "missing.toml"), "Cannot read missing.toml"),
     ],

@@ -74,6 +74,7 @@ def test_the_same_question_has_the_same_answer(run: Run) -> None:
         (("--gpu", "4xABC", "--model", "MiniMax-M2.5"), ("No GPU is called",)),
         (("--cluster", "mine", "--model", "MiniMax-M2.5"), ("no cluster called mine",)),
         (("--model", "MiniMax-M2.5"), ("--gpu", "--cluster")),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--project", "none"), ("No call was found", "check the paths")),
         (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--draws", "0"), ("--draws",)),
         (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--price", "-1"), ("--price -1", "above 0")),
         (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--hours-per-month", "1000"), ("give 1 to 744",)),

@@ -111,6 +111,8 @@ def workload_of(trace: Trace) -> Workload:
 
     Raises UsageError when no session has two calls with times and token counts.
     """
+    if not len(trace):
+        raise UsageError("No call was found, so there is nothing to replay: check the paths and the filters.")
     real = of_agents(trace)
     generated = len(trace) - len(real)
     columns, usable, imputed = _columns(real)

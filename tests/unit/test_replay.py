@@ -11,6 +11,7 @@ import pytest
 
 import replay_parts as parts
 from latprof import api
+from latprof.cli import sweep
 from latprof.errors import UsageError
 from latprof.model import Call
 from latprof.replay import question
@@ -340,6 +341,23 @@ def test_break_even_is_the_largest_team_that_is_served_faster(
     conditions = question.Conditions(default_parameters(), draws=1)
     asked = (study.workload, study.plan.hardware, wish_of("MiniMax-M2.5"), conditions)
     assert question.break_even(*asked) == expected
+
+
+def test_a_sweeps_break_even_is_searched_under_the_conditions_of_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a team that the table serves faster could be larger than the largest one that is served faster."""
+    seen: list[question.Conditions] = []
+
+    def search(_work: Workload, _hardware: object, _wish: Wish, conditions: question.Conditions) -> int:
+        seen.append(conditions)
+        return 3
+
+    monkeypatch.setattr(question, "break_even", search)
+    conditions, answer = question.Conditions(default_parameters(), draws=1, warm_up_s=777.0), _answer(2, 4000)
+    wishes = [(answer.plan.hardware, wish_of("MiniMax-M2.5"))]
+    assert sweep._break_even([answer], _study().workload, conditions, wishes) == {
+        "MiniMax-M2.5 on 4x H200": "3 engineers"
+    }
+    assert seen == [conditions]
 
 
 def test_the_weka_export_is_read_back(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -183,6 +182,6 @@ def _break_even(
             if not answer.holds_calls:
                 said[name] = f"not counted, it cuts {format_share(answer.cut_share)} of the calls"
                 continue
-            team = break_even(workload, answer.plan.hardware, wish, replace(conditions, warm_up_s=600.0))
+            team = break_even(workload, answer.plan.hardware, wish, conditions)
             said[name] = "more than 128 engineers" if team is None else f"{team} engineers" if team else "nobody"
     return said

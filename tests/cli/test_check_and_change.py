@@ -45,6 +45,22 @@ def test_a_check_of_nothing_does_not_pass(run: Run) -> None:
     assert (strict.returncode, json.loads(strict.stdout)["passed"]) == (1, False)
 
 
+def test_a_baseline_of_nothing_is_not_written(run: Run, tmp_path: Path) -> None:
+    """A filter that no call passes, or too few calls for a median: what was kept before stays, --force or not."""
+    kept = tmp_path / "kept.json"
+    assert run("baseline", "write", LOGS, "-o", str(kept)).returncode == 0
+    before = kept.read_bytes()
+    for option, value, words in (
+        ("--model", "none-like-this", "No call was found, so there is nothing to keep"),
+        ("--session", "fffa1810-*", "Of 5 calls no figure can be told"),
+    ):
+        done = run("baseline", "write", LOGS, option, value, "-o", str(kept), "--force")
+        (line,) = done.stderr.decode().strip().splitlines()
+        assert done.returncode == 2
+        assert words in line
+        assert kept.read_bytes() == before
+
+
 def settings(tmp_path: Path, text: str) -> str:
     path = tmp_path / "latprof.toml"
     path.write_text(text, encoding="utf-8")

@@ -167,6 +167,7 @@ def test_logs_correct_the_formula(run: Run) -> None:
         (("--against", "nothing-like-it"), "The catalogue has no"),
         (("--what-if", "warp"), "No what-if is called warp"),
         (("--engineers", "0"), "--engineers"),
+        (("--model", "none-like-this"), "No call was found, so there is nothing to compare: check the paths"),
         (("--measured", POST, "--against", "hosted"), "leave --against"),
         (("--measured", "missing.toml"), "Cannot read missing.toml"),
     ],
@@ -177,6 +178,15 @@ def test_mistakes_are_one_sentence(run: Run, arguments: tuple[str, ...], words: 
     assert done.returncode == 2
     assert words in done.stderr.decode()
     assert done.stderr.decode().count("\n") == 1
+
+
+def test_a_team_of_nobody_is_refused_whatever_it_pays(run: Run, tmp_path: Path) -> None:
+    """A subscription of the settings is shared by the engineers: by none of them it is a sentence, no trace-back."""
+    settings = tmp_path / "team.toml"
+    settings.write_text("[subscriptions.max]\nusd_per_month = 150\n", encoding="utf-8")
+    done = run("compare", CALLS, "--engineers", "0", "--config", str(settings))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == "latprof: --engineers 0 is out of range: give 1 to 100000.\n"
 
 
 def test_a_file_of_percentiles_with_mistakes_names_them(run: Run, tmp_path: Path) -> None:

@@ -225,6 +225,9 @@ def test_never_is_said_in_words(run: Run) -> None:
 
 def test_resale_value(run: Run) -> None:
     """7,800 at 30 % a year: 2,675 after three."""
+    shown = run("cost", "depreciation", "--price", "100", "--loss", "20.5,7").stdout.decode()
+    assert "-20.5% a year, USD" in shown
+    assert "-7% a year, USD" in shown
     found = rows(run, "cost", "depreciation", "--price", "7800", "--loss", "30", "--years", "3")
     assert [row["years"] for row in found] == [0, 1, 2, 3]
     assert found[3]["value_loss30"] == pytest.approx(7800 * 0.343, rel=1e-5)
@@ -280,7 +283,14 @@ def test_a_users_own_card_and_model(run: Run, tmp_path: Path) -> None:
         (("cost", "own", "--tps", "1", "--rate", "1"), "A machine needs --price and --watts"),
         (("cost", "own", *OWN, "--idle-watts", "900"), "must not be below the draw when idle"),
         (("cost", "own", *OWN, "--utilisation", "0"), "is no list of numbers"),
-        (("cost", "own", *OWN, "--utilisation", "120"), "at most 1"),
+        (
+            ("cost", "own", *OWN, "--utilisation", "120"),
+            "--utilisation 120 is no list of shares in percent: give numbers above 0 and up",
+        ),
+        (("cost", "own", *OWN, "--api", "0"), "--api 0 is no price to compare with"),
+        (("cost", "rent", "--per-hour", "2", "--tps", "9", "--api", "0"), "--api 0 is no price to compare with"),
+        (("cost", "electricity", "--rate", "0.1", "--api", "0"), "--api 0 is no price to compare with"),
+        (("cost", "depreciation", "--price", "9", "--loss", "100"), "--loss 100 is no list of shares in percent"),
         (("cost", "own", "--gpu", "h200-sxm", "--tps", "1", "--rate", "1"), "knows no price"),
         (("cost", "electricity", "--rate", "0.1", "--watts", "5"), "Give --watts and --tps together"),
         (("cost", "electricity", "--rate", "0.1", "--gpu", "b200"), "lacks draw or speed of B200"),

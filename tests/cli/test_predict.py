@@ -56,12 +56,38 @@ def test_what_is_missing_is_one_sentence(run: Run, tmp_path: Path) -> None:
         ("predict", "--rows", "bad.csv"): (2, b"no column"),
         ("predict", "--rows", "none.csv"): (3, b"none.csv"),
         ("predict", *POINT[:2], "--model", "x", *POINT[4:]): (2, b"params_total_b"),
+        ("predict", *POINT, "--engine", "vlm"): (2, b"No engine is called vlm: choose"),
+        ("predict", *POINT, "--precision", "fp3"): (2, b"No precision is called fp3: choose"),
+        ("predict", *POINT, "--parallelism", "tensor"): (2, b"No layout is called tensor: write it as"),
+        ("predict", *POINT, "--parallelism", "tp4"): (2, b"does not make up the 8 GPUs of --gpu 8xh200"),
+        ("predict", *POINT, "--parallelism", "tp8-dp3"): (2, b"does not make up the 8 GPUs"),
+        ("predict", *POINT, "--isl", "100000000"): (2, b"One call of 100,001,024 tokens does not fit"),
     }
     for arguments, (code, words) in cases.items():
         done = run(*arguments)
         assert (done.returncode, done.stdout) == (code, b"")
         assert words in done.stderr
         assert len(done.stderr.decode().strip().splitlines()) == 1
+
+
+def test_layouts_are_read_as_engines_write_them(run: Run) -> None:
+    """Data-parallel attention beside all GPUs or beside those of one group; more expert ranks change the figures."""
+    alike = [json.loads(run("predict", *POINT, "--parallelism", layout, "--json").stdout) for layout in ("tp8", "TP8")]
+    assert alike[0] == alike[1] == json.loads(run("predict", *POINT, "--json").stdout)
+    for layout in ("tp8-dp8", "tp1-dp8-ep8", "tp8-ep8", "dp8", "tp4-pp2"):
+        done = run("predict", *POINT, "--parallelism", layout, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["tpot_ms"] > 0
+
+
+def test_calls_that_wait_for_memory_are_said(run: Run) -> None:
+    """A thousand times more calls than before: not all fit at once, and the first token waits for the others."""
+    few, many = (
+        json.loads(run("predict", *POINT, "--concurrency", number, "--json").stdout) for number in ("16", "16000")
+    )
+    assert not any("fit into memory" in text for text in few["remarks"])
+    assert any("of the 16,000 calls fit into memory at once" in text for text in many["remarks"])
+    assert many["ttft_ms"] > 100 * few["ttft_ms"]
 
 
 def test_lengths_that_vary_and_those_of_a_benchmark(run: Run, tmp_path: Path) -> None:

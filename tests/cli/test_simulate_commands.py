@@ -12,6 +12,7 @@ import pytest
 from cli_run import Run
 
 CALLS = str(Path(__file__).resolve().parents[2] / "fixtures" / "proxy-csv" / "real-extract" / "input")
+LOGS = str(Path(__file__).resolve().parents[2] / "fixtures" / "examples" / "seven-sessions")
 QUICK = ("--draws", "3", "--hours", "0.1", "--jobs", "1")
 SCREEN = {"COLUMNS": "100"}
 
@@ -73,7 +74,12 @@ def test_the_same_question_has_the_same_answer(run: Run) -> None:
         (("--gpu", "4xABC", "--model", "MiniMax-M2.5"), ("No GPU is called",)),
         (("--cluster", "mine", "--model", "MiniMax-M2.5"), ("no cluster called mine",)),
         (("--model", "MiniMax-M2.5"), ("--gpu", "--cluster")),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--project", "none"), ("No call was found", "check the paths")),
         (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--draws", "0"), ("--draws",)),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--price", "-1"), ("--price -1", "above 0")),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--hours-per-month", "1000"), ("give 1 to 744",)),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--batched-tokens", "0"), ("--batched-tokens 0", "64 to")),
+        (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--prefill-replicas", "-1"), ("--prefill-replicas -1",)),
         (("--gpu", "4xH200", "--model", "MiniMax-M2.5", "--routing", "random"), ("sticky or least-loaded",)),
     ],
 )
@@ -87,6 +93,24 @@ def test_what_cannot_be_run_is_refused_in_one_sentence(
     assert line.startswith("latprof: ")
     assert all(word in line for word in words)
     assert not done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--gpu", "4xH200=-5"), "--gpu 4xH200=-5 has no rent in USD"),
+        (("--gpu", "4xH200=0"), "--gpu 4xH200=0 has no rent in USD"),
+        (("--gpu", "4xH200=nan"), "--gpu 4xH200=nan has no rent in USD"),
+        (("--gpu", "4xH200", "--budget", "-1"), "--budget -1 is no rent per month"),
+        (("--gpu", "4xH200", "--budget", "nan"), "--budget nan is no rent per month"),
+    ],
+)
+def test_a_sweep_takes_no_rent_that_nobody_pays(run: Run, options: tuple[str, ...], words: str) -> None:
+    """Below 0 it would be the cheapest of all."""
+    done = run("sweep", CALLS, "--model", "MiniMax-M2.5", *options, *QUICK)
+    (line,) = done.stderr.decode().strip().splitlines()
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert words in line
 
 
 def test_sweep_compares_the_posts_clusters_for_two_teams(run: Run) -> None:
@@ -113,8 +137,37 @@ def test_sweep_as_csv_has_a_row_per_figure(run: Run) -> None:
     assert {(row["cluster"], row["pace"]) for row in steps} == {
         (gpu, pace) for gpu in ("2x H100", "1x H200") for pace in ("as measured", "everyone busy")
     }
-    assert {row["kind"] for row in rows if row["figure"].startswith("today_")} == {"measured"}
+    assert {row["kind"] for row in rows if row["figure"].startswith("today_")} == {"exact"}
     assert all(row["kind"] == "simulated" and row["unit"] == "s" for row in steps)
+
+
+def test_of_equal_rents_the_fastest_is_named(run: Run) -> None:
+    """Two models on the same cards cost the same: the least rent is that of the one with the shorter step."""
+    question = (LOGS, "--model", "MiniMax-M2.5,Qwen3-Coder-Next", "--gpu", "4xH200=4153", "--engineers", "4", *QUICK)
+    answers = json.loads(run("sweep", *question, "--json").stdout)["answers"]
+    busy = [answer["paces"]["everyone busy"] for answer in answers]
+    assert all(pace["probability_better"]["step_s_p50"] > 0.5 for pace in busy)
+    steps = {answer["model"]: pace["figures"]["step_s_p50"]["p50"] for answer, pace in zip(answers, busy, strict=True)}
+    fastest = min(steps, key=steps.__getitem__)
+    assert fastest != answers[0]["model"]
+    text = " ".join(run("sweep", *question, **SCREEN).stdout.decode().split())
+    assert f"for 4 busy engineers: {fastest} on 4x H200 ($4,153)." in text
+
+
+def test_todays_figures_have_their_kind(run: Run) -> None:
+    """Logs that stamp ends of blocks: today's steps are upper bounds and its first tokens estimates, in every table."""
+    question = (LOGS, "--model", "MiniMax-M2.5", "--gpu", "4xH200", "--engineers", "8", *QUICK)
+    for command in ("simulate", "sweep"):
+        text = run(command, *question, **SCREEN).stdout.decode()
+        assert "Today's steps are upper bounds, so that their P is too." in text.replace("\n", " ")
+        (answer,) = json.loads(run(command, *question, "--json").stdout)["answers"]
+        kinds = {key: figure["kind"] for key, figure in answer["paces"]["as measured"]["figures"].items()}
+        assert (kinds["today_step_s_p50"], kinds["today_ttft_s_p50"]) == ("bound", "estimate")
+        assert {kind for key, kind in kinds.items() if not key.startswith("today_")} == {"simulated"}
+        rows = csv.DictReader(io.StringIO(run(command, *question, "--format", "csv").stdout.decode()))
+        assert {row["figure"]: row["kind"] for row in rows if row["pace"] == "as measured"} == kinds
+    assert "Today's first tokens and decode speeds are estimates." in run("simulate", *question).stdout.decode()
+    assert "over the draws; today ≤ " in run("sweep", *question, **SCREEN).stdout.decode()
 
 
 def test_exports_for_replay_tools_are_written(run: Run, tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from latprof.compare.costs import list_price_usd
 from latprof.compare.speeds import AGGREGATE, NO_FIRST, NO_SPEED, profiles_of
 from latprof.errors import UsageError
 from latprof.model import Call
+from latprof.report.comparing import comparison_document
+from latprof.report.comparing_words import verdict_words
+from latprof.report.document import Table
 from made_calls import NOON, made, trace_of
 
 
@@ -138,10 +141,10 @@ def test_rent_is_paid_for_all_hours_and_use_follows_from_the_calls(catalogue: Ca
 
 
 def test_a_purchase_is_no_rent(catalogue: Catalogue) -> None:
-    """Cards of 22,000 to 30,000 USD over 36 months, and their power."""
+    """Two cards of 26,000 USD over 36 months, and 700 W each at 0.30: an idle draw that nobody says is not 0."""
     costs = {item.way: item for item in _compared(catalogue, "rack").rows[0].costs}
-    least = 2 * 26000 / 36
-    assert least < costs["bought"].usd_per_month < least + 2 * 0.7 * 730 * 0.30 + 1
+    assert costs["bought"].usd_per_month == pytest.approx(2 * 26000 / 36 + 2 * 0.7 * 730 * 0.30)
+    assert "as under load at all hours" in costs["bought"].remark
 
 
 def test_subscriptions_of_the_provider_are_named_but_not_chosen(catalogue: Catalogue) -> None:
@@ -189,6 +192,8 @@ def test_upper_bounds_of_today_say_so(catalogue: Catalogue) -> None:
     """Send times read off the trigger's line make today a bound."""
     assert _compared(catalogue, "even").today.kind == "exact"
     assert _compared(catalogue, "even", calls=one_day(sent_source="trigger_line")).today.kind == "bound"
+    one_of_twenty = [*one_day(19), made(40, at=NOON + 300, wall=90, sent_source="trigger_line")]
+    assert _compared(catalogue, "even", calls=one_of_twenty).today.kind == "bound"
 
 
 def test_names_families_patterns_and_models(catalogue: Catalogue) -> None:
@@ -227,6 +232,40 @@ def test_logs_without_dates_have_no_weeks_unless_told(catalogue: Catalogue) -> N
     assert found.rows[0].costs == ()
     told = usage_of(trace_of(*calls), calls_per_week=60)
     assert told.calls_per_week == 60
+
+
+def test_without_dates_the_verdict_is_told_per_call(catalogue: Catalogue) -> None:
+    """4 s become 1.5 in every call: certainly faster, though nobody knows how many calls a week has."""
+    found = _compared(catalogue, "even", calls=one_day(flags=("no_date",), input_tokens=950))
+    said = " ".join(verdict_words(found, found.felt))
+    assert "even (measured, ours:1) is fastest: -2.5 s per call (95 %: -2.5 to -2.5)" in said
+    assert "But by theirs:2 the same system is slower than today: +6.5 s per call" in said
+    assert "nothing that holds" not in said
+
+
+def test_nobody_waits_less_than_nothing(catalogue: Catalogue) -> None:
+    """Two very different sessions: the interval of a mean over them goes below 0, which no waiting can."""
+    calls = [
+        made(k, at=NOON + 200 * k, session_id=f"s{k % 2}", wall=100.0 if k % 2 else 2.0, first_output_at=None)
+        for k in range(20)
+    ]
+    waiting = _compared(catalogue, "even", calls=calls).today.waiting
+    assert waiting.low == 0
+    assert waiting.value is not None
+    assert waiting.high is not None
+    assert waiting.high > waiting.value > 0
+
+
+def test_some_waiting_never_reads_as_none(catalogue: Catalogue) -> None:
+    """12 calls of 9 s a week are 0.03 h, of 1 s 0.003 h: 0.0 would say none, and ≤ 0.0 would be wrong."""
+    for wall, text in ((9.0, "≤ 0.03"), (1.0, "<0.01"), (90.0, "≤ 0.3")):
+        usage = usage_of(trace_of(*one_day(wall=wall, sent_source="trigger_line")), days_per_week=1)
+        found = compare(usage, Team(), alternatives(catalogue, ["even"]), catalogue)
+        (today, *_) = next(
+            part for part in comparison_document(found).sections[0].items if isinstance(part, Table)
+        ).rows
+        assert today[-2].text == text
+        assert f" {text.removeprefix('≤ ')} hours" in " ".join(verdict_words(found, found.felt))
 
 
 def test_a_team_out_of_range_is_refused() -> None:

@@ -97,7 +97,33 @@ def test_tools_at_once_save_first_tokens(tmp_path: Path) -> None:
     assert _answers(tmp_path, "parallel", [asking(k, "Edit") for k in range(3)])[0].touched == 0
 
 
-@pytest.mark.parametrize("text", ["warp", "fast=0", "fast=x", "cache=1.5", "effort=", "cascade=even:-1"])
+@pytest.mark.parametrize("text", ["fast=2", "effort=0.5"])
+def test_without_first_tokens_a_time_is_refused_not_zero(tmp_path: Path, text: str) -> None:
+    """Where a log states no first token, nobody knows how much of a call is generation; prices need none."""
+    (answer,) = _answers(tmp_path, text, one_day(first_output_at=None, first_output_source=None, blocks=()))
+    assert answer.time is None
+    assert "first token of 0 % of these calls is known" in answer.refused
+    assert (answer.money is None) == (text == "fast=2")
+
+
+def test_calls_without_a_first_token_are_like_the_others_not_unchanged(tmp_path: Path) -> None:
+    """3 s after the first token become 1.5 in the known 12 of 16 calls: 1.5 s a call, and what is assumed is said."""
+    unknown = [
+        made(40 + k, at=NOON + 400 + 10 * k, first_output_at=None, first_output_source=None, blocks=())
+        for k in range(4)
+    ]
+    (answer,) = _answers(tmp_path, "fast=2", [*one_day(), *unknown])
+    assert _mean(answer) == pytest.approx(-1.5)
+    assert "75 % of these calls is known, and the others are like them" in answer.assumption
+
+
+def test_nothing_to_ask_at_once_changes_nothing(tmp_path: Path) -> None:
+    """Without two reads in a row the change is 0, for certain, whatever is known of first tokens."""
+    (answer,) = _answers(tmp_path, "parallel", one_day(first_output_at=None, first_output_source=None, blocks=()))
+    assert (answer.touched, answer.refused, _mean(answer)) == (0, "", 0)
+
+
+@pytest.mark.parametrize("text", ["warp", "fast=0", "fast=x", "cache=1.5", "effort=", "parallel=3", "cascade=even:-1"])
 def test_what_is_not_understood_is_refused(tmp_path: Path, text: str) -> None:
     """The name, or how the value is written, is in the sentence."""
     with pytest.raises(UsageError):

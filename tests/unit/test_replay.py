@@ -11,6 +11,7 @@ import pytest
 
 import replay_parts as parts
 from latprof import api
+from latprof.cli import sweep
 from latprof.errors import UsageError
 from latprof.model import Call
 from latprof.replay import question
@@ -84,6 +85,34 @@ def test_calls_without_tokens_are_left_out_and_counted() -> None:
     assert (work.calls, work.left_out) == (2, 1)
     with pytest.raises(UsageError, match="nothing to replay"):
         workload_of(trace_of(_call(1, 0, 5)))
+
+
+def test_load_tests_are_no_team_to_replay() -> None:
+    """A session of a load generator is no engineer's: neither drawn nor counted among today's; alone it is refused."""
+    loads = [_call(10 + n, 3 * n, 90, session_id="load", trigger="synthetic", load="8 at once") for n in range(6)]
+    work = workload_of(trace_of(_call(1, 0, 5), _call(2, 10, 5), *loads))
+    assert (len(work.sessions), work.calls, work.left_out, work.generated) == (1, 2, 0, 6)
+    assert {turn.today_s for group in work.sessions for one in group for turn in one.turns} == {5.0}
+    with pytest.raises(UsageError, match="beside those of load generators"):
+        workload_of(trace_of(*loads))
+
+
+def test_one_upper_bound_makes_todays_steps_a_bound() -> None:
+    """A percentile that takes in an upper bound is one; a stated first token beside it stays exact."""
+    exact, bound = _call(1, 0, 5), _call(2, 10, 5, sent_source="trigger_line")
+    assert workload_of(trace_of(exact, _call(2, 10, 5))).today_kinds["step_s"] == "exact"
+    kinds = workload_of(trace_of(exact, bound, _call(3, 20, 5))).today_kinds
+    assert (kinds["step_s"], kinds["ttft_s"]) == ("bound", "exact")
+
+
+def test_attention_groups_choose_among_replicas_that_they_divide() -> None:
+    """Two groups on 4 GPUs: of 4, 2 and 1 GPUs a replica, one cannot be halved, and is no reason to refuse the rest."""
+    wish = replace(wish_of("DeepSeek-V3.2"), data=2)
+    plan = plan_for(parse_gpus("8xH200"), wish)
+    assert plan.deployment.dp == 2
+    assert plan.deployment.n_gpu % 2 == 0
+    with pytest.raises(Impossible, match=r"^3 attention groups do not divide 8 GPUs: the nearest that can is 8x H200"):
+        plan_for(parse_gpus("8xH200"), replace(wish, data=3))
 
 
 def _work(*sittings: Sitting) -> Workload:
@@ -312,6 +341,23 @@ def test_break_even_is_the_largest_team_that_is_served_faster(
     conditions = question.Conditions(default_parameters(), draws=1)
     asked = (study.workload, study.plan.hardware, wish_of("MiniMax-M2.5"), conditions)
     assert question.break_even(*asked) == expected
+
+
+def test_a_sweeps_break_even_is_searched_under_the_conditions_of_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a team that the table serves faster could be larger than the largest one that is served faster."""
+    seen: list[question.Conditions] = []
+
+    def search(_work: Workload, _hardware: object, _wish: Wish, conditions: question.Conditions) -> int:
+        seen.append(conditions)
+        return 3
+
+    monkeypatch.setattr(question, "break_even", search)
+    conditions, answer = question.Conditions(default_parameters(), draws=1, warm_up_s=777.0), _answer(2, 4000)
+    wishes = [(answer.plan.hardware, wish_of("MiniMax-M2.5"))]
+    assert sweep._break_even([answer], _study().workload, conditions, wishes) == {
+        "MiniMax-M2.5 on 4x H200": "3 engineers"
+    }
+    assert seen == [conditions]
 
 
 def test_the_weka_export_is_read_back(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from latprof.cli import options, talk
 from latprof.cli.check import Alike
 from latprof.cli.selection import Selection, selects_calls
 from latprof.cli.settings import effective
+from latprof.errors import UsageError
 from latprof.units import format_counted
 
 __all__ = ["baseline", "write"]
@@ -39,6 +40,9 @@ def write(
     options.check_targets(target, inputs=selection.paths, force=force)
     trace = with_estimates(selection.read()).trace
     made = make_baseline(trace, in_force.settings, selection.zone)
+    if not made.kept:
+        what = f"Of {format_counted(made.calls, 'call')} no figure can be told" if made.calls else "No call was found"
+        raise UsageError(f"{what}, so there is nothing to keep: check the paths and the filters, or give more calls.")
     options.write_output(write_baseline(made), target, force=force)
     for words in mixture_words(trace):
         talk.note(words)

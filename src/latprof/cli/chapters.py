@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["comparison_chapter", "simulation_chapter"]
 
 _DRAWS = 40
-_MOST = 0.5
 
 
 def comparison_chapter(selection: Selection, before: str, after: str) -> Chapter:
@@ -43,10 +42,10 @@ def simulation_chapter(trace: Trace, model: str, gpus: str, engineers: int) -> C
         gap_cap=60.0, sessions_at_once=1, draws=_DRAWS, hours=1.0, hours_per_month=168.0, jobs=None
     )
     hardware = cluster.hardware_of(gpus, None, None)
-    workload, today_bound = workload_of(trace), bool(len(trace)) and float(trace.wall_exactly.mean()) < _MOST
+    workload = workload_of(trace)
     with cluster.replay_bar() as progress:
         found, refused = answers(workload, [(hardware, wish_of(model), engineers)], conditions, progress)
     if refused:
         raise Impossible(refused[0].reason, refused[0].nearest)
-    document = simulation_document(found[0], workload, conditions, today_bound=today_bound)
+    document = simulation_document(found[0], workload, conditions)
     return Chapter(f"Simulation: {model} on {gpus}, {engineers} engineers", document)

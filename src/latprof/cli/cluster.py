@@ -39,6 +39,7 @@ __all__ = [
     "check_counts",
     "conditions_of",
     "hardware_of",
+    "is_rent",
     "load_tests",
     "numbers",
     "replay_bar",
@@ -46,6 +47,9 @@ __all__ = [
 ]
 
 _MOST_METRICS: Final = 20_000_000
+_MOST: Final = 1e6
+_MOST_USD: Final = 1e9
+_LONGEST_MONTH: Final = 744.0
 # 21 days of 8 hours.
 _HOURS_PER_MONTH: Final = 168.0
 Calibrate = Annotated[
@@ -102,16 +106,16 @@ def conditions_of(
     from latprof.serving import default_parameters
 
     month = hours_per_month if hours_per_month is not None else hours_of(in_force) or _HOURS_PER_MONTH
-    for name, value, least in (
-        ("--gap-cap", gap_cap, 0.0),
-        ("--sessions-at-once", sessions_at_once, 1),
-        ("--draws", draws, 1),
-        ("--hours", hours, 0.01),
-        ("--hours-per-month", month, 1),
-        ("--jobs", 1 if jobs is None else jobs, 1),
+    for name, value, least, most in (
+        ("--gap-cap", gap_cap, 0.0, _MOST),
+        ("--sessions-at-once", sessions_at_once, 1, _MOST),
+        ("--draws", draws, 1, _MOST),
+        ("--hours", hours, 0.01, _MOST),
+        ("--hours-per-month", month, 1, _LONGEST_MONTH),
+        ("--jobs", 1 if jobs is None else jobs, 1, _MOST),
     ):
-        if not least <= value < 1e6:
-            raise UsageError(f"{name} {value:g} is out of range: give {least:g} or more.")
+        if not least <= value <= most:
+            raise UsageError(f"{name} {value:g} is out of range: give {least:g} to {most:,.0f}.")
     return replace(
         Conditions(default_parameters()),
         gap_cap_s=gap_cap,
@@ -129,21 +133,20 @@ def hardware_of(gpu: str | None, name: str | None, price: float | None, in_force
 
     if (gpu is None) == (name is None):
         raise UsageError("Give either --gpu (such as 4xH200) or --cluster (a name of the settings or the catalogue).")
-    if price is not None and not 0 < price < 1e9:
-        raise UsageError(f"--price {price:g} is no rent per month in USD.")
+    if price is not None and not is_rent(price):
+        raise UsageError(f"--price {price:g} is no rent per month in USD: give a number above 0.")
     if gpu is not None:
         return parse_gpus(gpu, price)
     own = cluster_of(in_force, name or "", price)
     return own or cluster_named(name or "", price, chosen_catalogue(None, in_force))
 
 
-def workload_from(selection: Selection) -> tuple[Workload, bool]:
-    """The calls as work, and whether today's times are mostly upper bounds. Raises UsageError, NothingReadable."""
+def workload_from(selection: Selection) -> Workload:
+    """The calls as work. Raises UsageError, NothingReadable."""
     from latprof.api import with_estimates
     from latprof.replay.workload import workload_of
 
-    trace = with_estimates(selection.read()).trace
-    return workload_of(trace), bool(len(trace)) and float(trace.wall_exactly.mean()) < 0.5
+    return workload_of(with_estimates(selection.read()).trace)
 
 
 def load_tests(paths: str, model: str = "") -> list[LoadTest]:
@@ -182,6 +185,11 @@ def _metrics_text(path: str) -> str | None:
     except (OSError, UnicodeDecodeError):
         return None
     return begins if not begins.lstrip().startswith(("{", "[")) and is_scrape(begins) else None
+
+
+def is_rent(usd: float) -> bool:
+    """Whether a number can be a rent per month, USD."""
+    return 0 < usd < _MOST_USD
 
 
 def check_counts(*named: tuple[str, int | None]) -> None:

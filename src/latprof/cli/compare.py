@@ -176,7 +176,8 @@ def _seats(settings: Any, engineers: int) -> float | None:
         for name, plan in settings.subscriptions.items()
         if plan.usd_per_month is not None
     ]
-    return sum(paid) / engineers if paid else None
+    # A team of nobody is refused with its own words.
+    return sum(paid) / max(engineers, 1) if paid else None
 
 
 def _seats_of(settings: Any, name: str, engineers: int) -> int:

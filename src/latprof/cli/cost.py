@@ -59,7 +59,7 @@ def electricity(  # noqa: PLR0913 - one argument per option
     else:
         draws = _draws(split(gpu), model, catalogue_files or [], marginal=marginal)
     with usage():
-        output.show(electricity_document(draws, rate, api, currency, marginal=marginal))
+        output.show(electricity_document(draws, rate, _beside(api), currency, marginal=marginal))
 
 
 @cost.command()
@@ -74,8 +74,8 @@ def own(
     from latprof.report.cost import own_document
 
     with usage():
-        shares = [percent / 100 for percent in numbers(utilisation, "--utilisation")]
-        output.show(own_document(machine.owned, shares, api, machine.currency, machine.inputs()))
+        shares = _shares(utilisation, "--utilisation", "up to 100")
+        output.show(own_document(machine.owned, shares, _beside(api), machine.currency, machine.inputs()))
 
 
 @cost.command()
@@ -110,8 +110,9 @@ def rent(
     working = hours_of(effective_if_given(None)) if hours is None else None
     paid = hours or working or HOURS_PER_MONTH
     with usage():
-        shares = [percent / 100 for percent in numbers(utilisation, "--utilisation")]
-        output.show(rent_document(cards, per_hour, tps, paid, shares, api, currency, from_settings=working is not None))
+        shares = _shares(utilisation, "--utilisation", "up to 100")
+        beside, settled = _beside(api), working is not None
+        output.show(rent_document(cards, per_hour, tps, paid, shares, beside, currency, from_settings=settled))
 
 
 @cost.command("break-even")
@@ -156,7 +157,7 @@ def depreciation(
     from latprof.report.cost import depreciation_document
 
     with usage():
-        losses = [percent / 100 for percent in numbers(loss, "--loss")]
+        losses = _shares(loss, "--loss", "below 100")
         output.show(depreciation_document(price, losses, years, currency))
 
 
@@ -195,6 +196,21 @@ def fine_tune(  # noqa: PLR0913 - one argument per option
         mine = OwnTuning(price, watts, hours, rate, life)
         size = None if params is None else amount(params)
         output.show(fine_tune_document(hosted, mine, size, currency))
+
+
+def _shares(texts: str, option: str, most: str) -> list[float]:
+    """'100,50' -> [1.0, 0.5]; `most` is 'up to 100' or 'below 100'. Raises UsageError for what is no such share."""
+    found = [percent / 100 for percent in numbers(texts, option)]
+    if not all(share < 1 or (share == 1 and most == "up to 100") for share in found):
+        raise UsageError(f"{option} {texts} is no list of shares in percent: give numbers above 0 and {most}.")
+    return found
+
+
+def _beside(api: float | None) -> float | None:
+    """The API's price. Raises UsageError for 0, of which nothing is a multiple."""
+    if api == 0:
+        raise UsageError("--api 0 is no price to compare with: leave it out, or give one above 0.")
+    return api
 
 
 def _draws(names: tuple[str, ...], model: str, files: list[str], *, marginal: bool) -> list[Draw]:

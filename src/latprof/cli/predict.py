@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,6 +80,9 @@ def predict(  # noqa: PLR0913 - one option each
         raise UsageError(f"{', '.join(missing)} is missing: give one operating point, or a table with --rows.")
     if not 0 <= acceptance <= 1:
         raise UsageError("--acceptance is a share: give a number from 0 to 1.")
+    _check_names(engine, precision)
+    if parallelism is not None:
+        _check_layout(parallelism, gpu or "")
     chosen = chosen_format(format_name, as_json=as_json, output=output)
     _one(row, chosen, output, calibrate, oracle, force=force)
 
@@ -106,6 +110,30 @@ def _one(
     (found,) = predictions([point], parameters, residuals)
     second = second_opinion(point, oracle) if oracle else None
     show(predict_document(point, found, parameters, tests, second), chosen, output, force=force)
+
+
+def _check_names(engine: str, precision: str | None) -> None:
+    """Raises UsageError for a name that nothing has; in a table of measurements such a name may be a note."""
+    from latprof.serving.tables import engine_named, precision_named
+
+    if engine_named(engine) is None:
+        raise UsageError(f"No engine is called {engine}: choose vllm, sglang or trtllm.")
+    if precision is not None and precision_named(precision) is None:
+        raise UsageError(f"No precision is called {precision}: choose bf16, fp8, fp4 or int4.")
+
+
+def _check_layout(layout: str, gpu: str) -> None:
+    """Raises UsageError for a layout that cannot be read, or whose GPUs are not those of --gpu."""
+    parts = re.findall(r"(tp|dp|ep|pp)([1-9]\d{0,3})", layout.casefold())
+    if not parts or "-".join(map("".join, parts)) != layout.casefold().strip():
+        raise UsageError(f"No layout is called {layout}: write it as tp8, tp8-ep8 or tp8-dp8.")
+    sizes = {name: int(count) for name, count in parts}
+    held, groups = sizes.get("tp", 1) * sizes.get("pp", 1), sizes.get("dp", 1)
+    found = re.match(r"\s*(\d+)\s*[xX×*]", gpu)
+    count = int(found[1]) if found else held
+    # Groups of attention are written beside all GPUs of the replica (tp8-dp8) or beside those of a group (tp1-dp8).
+    if ("tp" in sizes and count not in {held, held * groups}) or count % groups:
+        raise UsageError(f"--parallelism {layout} does not make up the {count} GPUs of --gpu {gpu}: give either anew.")
 
 
 def _rows(path: str, output: str | None, calibrate: str | None, *, force: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from latprof.report.document import Document
 
 __all__ = ["simulate"]
+
+_MOST_REPLICAS: Final = 10_000
+_LEAST_BUDGET: Final = 64
+_MOST_BUDGET: Final = 1_048_576
 
 Cluster = Annotated[
     str | None, typer.Option("--cluster", metavar="NAME", help="A cluster of the settings or the catalogue.")
@@ -80,6 +84,12 @@ def simulate(  # noqa: PLR0913 - one argument per option
     _check(routing, acceptance, draft_tokens)
     engineers = people_of(selection.effective) or 10 if engineers is None else engineers
     cluster.check_counts(("--engineers", engineers), ("--tp", tp), ("--dp", dp), ("--replicas", replicas))
+    if not 0 <= prefill_replicas <= _MOST_REPLICAS:
+        raise UsageError(f"--prefill-replicas {prefill_replicas} is out of range: give 0 to {_MOST_REPLICAS}.")
+    if not _LEAST_BUDGET <= batched_tokens <= _MOST_BUDGET:
+        raise UsageError(
+            f"--batched-tokens {batched_tokens} is out of range: give {_LEAST_BUDGET} to {_MOST_BUDGET}, as engines do."
+        )
     asked = {
         "gpu": gpu, "cluster_name": cluster_name, "price": price, "engineers": engineers, "calibrate": calibrate,
         "wish": (model, engine, precision, kv_precision), "fixed": (tp, dp, replicas, prefill_replicas, batched_tokens),
@@ -97,7 +107,7 @@ def _replayed(selection: Selection, conditions: Conditions, **asked: Any) -> Doc
 
     hardware = cluster.hardware_of(asked["gpu"], asked["cluster_name"], asked["price"], selection.effective)
     wish, engineers = _wish(selection, asked), asked["engineers"]
-    workload, today_bound = cluster.workload_from(selection)
+    workload = cluster.workload_from(selection)
     tests = cluster.load_tests(asked["calibrate"], wish.model.name) if asked["calibrate"] else []
     if tests:
         conditions = cluster.calibrated_by(tests, conditions, plan_for(hardware, fitted(wish, workload, engineers)))
@@ -105,7 +115,7 @@ def _replayed(selection: Selection, conditions: Conditions, **asked: Any) -> Doc
         found, refused = answers(workload, [(hardware, wish, engineers)], conditions, progress)
     if refused:
         raise Impossible(refused[0].reason, refused[0].nearest)
-    return simulation_document(found[0], workload, conditions, today_bound=today_bound, tests=tests)
+    return simulation_document(found[0], workload, conditions, tests=tests)
 
 
 def _wish(selection: Selection, asked: Mapping[str, Any]) -> Wish:
@@ -118,8 +128,8 @@ def _wish(selection: Selection, asked: Mapping[str, Any]) -> Wish:
     engine = engine_of(selection.effective, asked["cluster_name"], engine)
     return replace(
         wish_of(model, engine=engine, precision=precision, kv_precision=kv_precision),
-        tensor=tensor, data=data, replicas=replicas, prefill_replicas=max(prefill_replicas, 0),
-        max_batched_tokens=max(batched_tokens, 64), speculation=Speculation(*asked["drafts"]),
+        tensor=tensor, data=data, replicas=replicas, prefill_replicas=prefill_replicas,
+        max_batched_tokens=batched_tokens, speculation=Speculation(*asked["drafts"]),
     )  # fmt: skip
 
 

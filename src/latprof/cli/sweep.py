@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -87,6 +86,8 @@ def sweep(  # noqa: PLR0913 - one argument per option
         gap_cap=gap_cap, sessions_at_once=sessions_at_once, draws=draws, hours=hours,
         hours_per_month=hours_per_month, jobs=jobs, in_force=selection.effective,
     )  # fmt: skip
+    if budget is not None and not cluster.is_rent(budget):
+        raise UsageError(f"--budget {budget:g} is no rent per month in USD: give a number above 0.")
     settings = selection.effective
     teams = cluster.numbers(str(people_of(settings) or 10) if engineers is None else engineers, "--engineers")
     hardware = _hardware(split(gpu), split(cluster_name), settings)
@@ -102,7 +103,7 @@ def sweep(  # noqa: PLR0913 - one argument per option
     ]
     if not wishes:
         raise UsageError("Nothing to sweep: name at least one model, and GPUs or a cluster.")
-    workload, _ = cluster.workload_from(selection)
+    workload = cluster.workload_from(selection)
     asked = [(item, wish, team) for item, wish in wishes for team in teams]
     tests, conditions = _calibrated(calibrate, asked, conditions, workload)
     with cluster.replay_bar() as progress:
@@ -158,7 +159,9 @@ def _hardware(gpus: Sequence[str], names: Sequence[str], settings: Effective | N
         try:
             price = float(rent) if rent else None
         except ValueError:
-            raise UsageError(f"--gpu {text} has no rent in USD after the =: write it as 4xH200=4153.") from None
+            price = 0.0
+        if price is not None and not cluster.is_rent(price):
+            raise UsageError(f"--gpu {text} has no rent in USD after the =: write it as 4xH200=4153.")
         found.append(parse_gpus(name, price))
     return found
 
@@ -179,6 +182,6 @@ def _break_even(
             if not answer.holds_calls:
                 said[name] = f"not counted, it cuts {format_share(answer.cut_share)} of the calls"
                 continue
-            team = break_even(workload, answer.plan.hardware, wish, replace(conditions, warm_up_s=600.0))
+            team = break_even(workload, answer.plan.hardware, wish, conditions)
             said[name] = "more than 128 engineers" if team is None else f"{team} engineers" if team else "nobody"
     return said

@@ -141,12 +141,15 @@ def _owned(entry: Entry, catalogue: Catalogue, team: Team, output: float | None)
     watts = card.number("tdp_watts")
     if price is not None and price.middle and watts:
         use = None if not tps or not output else min(output / (tps * 3600 * HOURS_PER_MONTH), 1.0)
+        # Who does not know what cards draw when they rest takes them never to rest, as `latprof cost own` does.
+        idle = card.number("idle_watts")
         machine = OwnedMachine(
-            price.middle * count, tps or 1.0, watts * count, team.usd_per_kwh, life_months=team.life_months
-        )
+            price.middle * count, tps or 1.0, watts * count, team.usd_per_kwh,
+            idle_watts=count * (watts if idle is None else min(idle, watts)), life_months=team.life_months,
+        )  # fmt: skip
         remark = (
             f"{count} × {price.middle:,.0f} USD over {team.life_months:g} months, the cards alone; power at "
-            f"{team.usd_per_kwh:g} USD/kWh"
+            f"{team.usd_per_kwh:g} USD/kWh{', as under load at all hours' if idle is None else ''}"
         )
         month = machine.per_month(1.0 if use is None else use)
         yield _with_use(

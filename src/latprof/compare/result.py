@@ -144,9 +144,12 @@ def _hours(mean: float, low: float | None, high: float | None, usage: Usage) -> 
 def _today(usage: Usage, team: Team, catalogue: Catalogue) -> Today:
     zero = np.zeros(len(usage))
     mean = difference(usage.today_s, zero, usage.session)
-    kind = "exact" if usage.wall_exact_share >= 0.9 else "bound"
+    # One upper bound can be the very call that is the 99th percentile.
+    kind = "exact" if usage.wall_exact_share == 1 else "bound"
     cost, how = _cost_today(usage, team, catalogue)
-    return Today(kind, _steps(usage.today_s, usage), _hours(mean.mean_s, mean.low_s, mean.high_s, usage), cost, how)
+    # Nobody waits less than nothing, however different a few sessions are.
+    low = None if mean.low_s is None else max(mean.low_s, 0.0)
+    return Today(kind, _steps(usage.today_s, usage), _hours(mean.mean_s, low, mean.high_s, usage), cost, how)
 
 
 def _cost_today(usage: Usage, team: Team, catalogue: Catalogue) -> tuple[float | None, str]:

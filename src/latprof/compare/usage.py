@@ -94,6 +94,8 @@ def usage_of(
 
     Raises UsageError when no call has a time and token counts.
     """
+    if not len(trace):
+        raise UsageError("No call was found, so there is nothing to compare: check the paths and the filters.")
     real = of_agents(trace)
     inputs, outputs = real.numbers["input_tokens"], real.numbers["output_tokens"]
     wall = real.wall_s

@@ -21,6 +21,7 @@ from latprof.errors import UsageError
 from latprof.stats.grouping import of_agents
 from latprof.stats.quantiles import student_t_quantile
 from latprof.trace import Trace
+from latprof.units import format_share
 
 __all__ = ["WHAT_IFS", "WhatIf", "what_ifs"]
 
@@ -32,6 +33,8 @@ WHAT_IFS: Final = {
     "effort": "effort=SHARE: that share of the output tokens is generated, 0.6",
     "parallel": "parallel: single read-only tool calls in a row are asked for at once",
 }
+# Where less of the calls is known, nothing is said about all of them.
+_LEAST_KNOWN: Final = 0.5
 # Tools that change nothing: their calls can be made together.
 _READ_ONLY: Final = frozenset({"Read", "Grep", "Glob", "LS", "WebFetch", "WebSearch", "NotebookRead"})
 
@@ -134,10 +137,9 @@ def _cache(value: str, _: Trace, usage: Usage, catalogue: Catalogue) -> WhatIf:
     name = f"{share:.0%} from the cache"
     if slope is None:
         return WhatIf(name, assumption, changed, None, money, refused="these calls do not show what a token costs")
-    change = slope * (uncached - usage.uncached_tokens)
-    change = np.maximum(change, -np.nan_to_num(usage.first_s))
-    return WhatIf(
-        name, assumption, changed, _over_sessions(change, usage), money, f"{slope * 1e3:.2f} s per 1,000 tokens"
+    change = np.maximum(slope * (uncached - usage.uncached_tokens), -usage.first_s)
+    return _answered(
+        WhatIf(name, assumption, changed, None, money, f"{slope * 1e3:.2f} s per 1,000 tokens"), change, usage
     )
 
 
@@ -169,45 +171,42 @@ def _cached_price(usage: Usage, catalogue: Catalogue, share: float) -> Floats:
 def _fast(value: str, _: Trace, usage: Usage, __: Catalogue) -> WhatIf:
     """Another speed of generation: the time after the first token is divided by the factor."""
     factor = _number("fast", value, 0.01, 1000)
-    rest = np.where(np.isnan(usage.first_s), 0.0, np.maximum(usage.today_s - usage.first_s, 0.0))
-    touched = int((rest > 0).sum())
+    rest = np.maximum(usage.today_s - usage.first_s, 0.0)
     assumption = (
         f"generation is {factor:g} times as fast, the first token comes as today; what it costs more is not known"
     )
-    return WhatIf(
-        f"generation × {factor:g}", assumption, touched, _over_sessions(rest / factor - rest, usage), None,
-        "the factor is yours",
-    )  # fmt: skip
+    answer = WhatIf(f"generation × {factor:g}", assumption, len(usage), None, None, "the factor is yours")
+    return _answered(answer, rest / factor - rest, usage)
 
 
 def _effort(value: str, _: Trace, usage: Usage, catalogue: Catalogue) -> WhatIf:
     """Fewer output tokens: the time after the first token and the price of output shrink alike."""
     share = _number("effort", value, 0.01, 10)
-    rest = np.where(np.isnan(usage.first_s), 0.0, np.maximum(usage.today_s - usage.first_s, 0.0))
+    rest = np.maximum(usage.today_s - usage.first_s, 0.0)
     fewer = replace(usage, output_tokens=usage.output_tokens * share)
     assumption = f"each call generates {share:.0%} of its tokens, and no further call is needed for that"
     money = _money(usage, catalogue, lambda _: _today_usd(fewer, catalogue))
-    return WhatIf(
-        f"{share:.0%} of the output", assumption, int((rest > 0).sum()), _over_sessions(rest * (share - 1), usage),
-        money, "the share is yours",
-    )  # fmt: skip
+    answer = WhatIf(f"{share:.0%} of the output", assumption, len(usage), None, money, "the share is yours")
+    return _answered(answer, rest * (share - 1), usage)
 
 
-def _parallel(_: str, trace: Trace, usage: Usage, catalogue: Catalogue) -> WhatIf:
+def _parallel(value: str, trace: Trace, usage: Usage, catalogue: Catalogue) -> WhatIf:
     """Single read-only tool calls in a row asked for at once: the first tokens of all but the first are saved."""
+    if value:
+        raise UsageError(f"--what-if parallel={value} has no number: write it as parallel.")
     real = of_agents(trace)
     follow = np.isin(usage.rows, list(_followers(real)))
-    saved = follow & ~np.isnan(usage.first_s)
-    change = np.where(saved, -np.nan_to_num(usage.first_s), 0.0)
+    # Where no call follows so, nothing changes, whatever is known of first tokens.
+    change = np.where(follow, -usage.first_s, usage.first_s * 0) if follow.any() else np.zeros(len(usage))
     assumption = (
         "read-only tools (such as Read, Grep, Glob) that were asked for one by one in a row could be asked for at "
         "once: none needed the result of another, so this is the most that can be saved; their output is generated "
         "all the same"
     )
     paid = _money(
-        usage, catalogue, lambda prices: prices - np.where(saved, prices - _output_usd(usage, catalogue), 0.0)
+        usage, catalogue, lambda prices: prices - np.where(follow, prices - _output_usd(usage, catalogue), 0.0)
     )
-    return WhatIf("tools at once", assumption, int(saved.sum()), _over_sessions(change, usage), paid, "these calls")
+    return _answered(WhatIf("tools at once", assumption, int(follow.sum()), None, paid, "these calls"), change, usage)
 
 
 def _followers(trace: Trace) -> Iterator[int]:
@@ -229,6 +228,26 @@ def _reads(trace: Trace, row: int) -> bool:
 
 def _over_sessions(change: Floats, usage: Usage) -> Difference:
     return difference(change, np.zeros(len(usage)), usage.session)
+
+
+def _answered(answer: WhatIf, change: Floats, usage: Usage) -> WhatIf:
+    """The answer with the mean change per call, s, over the calls where it is known (not NaN).
+
+    Refused where those are fewer than half; else the others are taken to be like them, and that is said.
+    """
+    known = ~np.isnan(change)
+    part = f"the first token of {format_share(known.mean())} of these calls is known"
+    if known.mean() < _LEAST_KNOWN:
+        return replace(answer, refused=f"{part}, too few to tell its time")
+    mean = _over_known(change, np.zeros(len(usage)), known, usage)
+    if known.all():
+        return replace(answer, time=mean)
+    return replace(answer, time=mean, assumption=f"{answer.assumption}; {part}, and the others are like them")
+
+
+def _over_known(after: Floats, before: Floats, known: NDArray[np.bool_], usage: Usage) -> Difference:
+    _, members = np.unique(usage.session[known], return_inverse=True)
+    return difference(after[known], before[known], members.astype(np.int64))
 
 
 def _today_usd(usage: Usage, catalogue: Catalogue) -> Floats:
@@ -257,7 +276,4 @@ def _money(usage: Usage, catalogue: Catalogue, change: Callable[[Floats], Floats
     if after is None:
         return None
     known = ~np.isnan(before) & ~np.isnan(after)
-    if known.mean() < 0.5:
-        return None
-    _, members = np.unique(usage.session[known], return_inverse=True)
-    return difference(after[known], before[known], members.astype(np.int64))
+    return _over_known(after, before, known, usage) if known.mean() >= _LEAST_KNOWN else None

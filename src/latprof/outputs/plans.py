@@ -210,6 +210,7 @@ class _StepModel(Strict):
 
 class _Band(Strict):
     unit: str
+    kind: Literal["simulated", "exact", "bound", "estimate"]
     p10: float | None
     p50: float | None
     p90: float | None

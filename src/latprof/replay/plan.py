@@ -196,6 +196,8 @@ def _tensors(hardware: Hardware, wish: Wish) -> tuple[int, ...]:
 def _plan(hardware: Hardware, wish: Wish, precision: Precision, tensor: int) -> Plan | str:
     model = wish.model
     reason = _indivisible(model, tensor)
+    if not reason and wish.data and tensor % wish.data:
+        reason = f"{wish.data} attention groups do not divide {tensor} GPUs"
     if reason:
         return reason
     replicas = wish.replicas or hardware.count // tensor - wish.prefill_replicas

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 from itertools import accumulate
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latprof.classes import dataclass
 from latprof.errors import UsageError
+from latprof.stats.grouping import of_agents
 from latprof.trace import Trace
 
-__all__ = ["BREAK_S", "Sitting", "Turn", "Workload", "whole_sessions", "workload_of"]
+__all__ = ["BREAK_S", "Sitting", "TodayKind", "Turn", "Workload", "whole_sessions", "workload_of"]
 
 Floats = NDArray[np.float64]
+TodayKind = Literal["exact", "bound", "estimate"]
+_LESS_THAN_EXACT: Final[tuple[TodayKind, ...]] = ("bound", "estimate")
 
 # Nobody works on a session that rests this long; what comes after is another sitting, with a cold cache.
 BREAK_S: Final = 1800.0
@@ -64,12 +68,18 @@ class Sitting:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """All sittings, grouped by session; `left_out` calls lacked a time or tokens, `imputed` an end."""
+    """All sittings, grouped by session; `left_out` calls lacked a time or tokens, `imputed` an end.
+
+    `generated` calls of load generators are no team's work and not in it. `today_kinds` has the kind of the measured
+    'step_s' (exact, or bound: some are upper bounds), 'ttft_s' and 'decode_tps' (exact, or estimate: some are).
+    """
 
     sessions: tuple[tuple[Sitting, ...], ...]
     calls: int
     left_out: int
     imputed: int
+    generated: int = 0
+    today_kinds: Mapping[str, TodayKind] = field(default_factory=dict)
 
     @property
     def gap_s(self) -> float:
@@ -97,21 +107,38 @@ class _Columns:
 
 
 def workload_of(trace: Trace) -> Workload:
-    """The trace's calls as sittings.
+    """The trace's calls as sittings; load tests are none.
 
     Raises UsageError when no session has two calls with times and token counts.
     """
-    columns, usable, imputed = _columns(trace)
+    if not len(trace):
+        raise UsageError("No call was found, so there is nothing to replay: check the paths and the filters.")
+    real = of_agents(trace)
+    generated = len(trace) - len(real)
+    columns, usable, imputed = _columns(real)
     sessions = []
-    for number, members in enumerate(_by_session(trace, columns, usable)):
-        parts = [_sitting(trace, columns, part, f"session {number + 1}") for part in _parts(columns, members)]
+    for number, members in enumerate(_by_session(real, columns, usable)):
+        parts = [_sitting(real, columns, part, f"session {number + 1}") for part in _parts(columns, members)]
         sessions.append(tuple(parts))
     if not any(len(sitting.turns) > 1 for group in sessions for sitting in group):
+        beside = " beside those of load generators" if generated else ""
         raise UsageError(
-            "No session has two calls with send times and token counts, so there is nothing to replay: give logs that "
-            "hold them; latprof formats shows which do."
+            f"No session{beside} has two calls with send times and token counts, so there is nothing to replay: give "
+            "logs that hold them; latprof formats shows which do."
         )
-    return Workload(tuple(sessions), int(usable.sum()), int((~usable).sum()), int((imputed & usable).sum()))
+    left_out, without_end = int((~usable).sum()), int((imputed & usable).sum())
+    kinds = _today_kinds(real.select(usable))
+    return Workload(tuple(sessions), int(usable.sum()), left_out, without_end, generated, kinds)
+
+
+def _today_kinds(trace: Trace) -> dict[str, TodayKind]:
+    """A percentile of times some of which are upper bounds is one itself; one that takes in estimates likewise."""
+    found: dict[str, TodayKind] = {}
+    for measure, column in (("step_s", "wall_kind"), ("ttft_s", "ttft_kind"), ("decode_tps", "decode_kind")):
+        kinds = set(trace.column(column)) - {None}
+        if kinds:
+            found[measure] = next((kind for kind in _LESS_THAN_EXACT if kind in kinds), "exact")
+    return found
 
 
 def whole_sessions(trace: Trace) -> list[tuple[Sitting, list[int]]]:

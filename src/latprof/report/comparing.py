@@ -12,7 +12,7 @@ from latprof.compare.speeds import AGGREGATE
 from latprof.compare.steps import Difference, Percentile
 from latprof.report.catalogue_cells import amount_text
 from latprof.report.comparing_data import comparison_data, comparison_grid
-from latprof.report.comparing_words import conflict_words, legend_words, verdict_words
+from latprof.report.comparing_words import change_text, conflict_words, hours_text, legend_words, verdict_words
 from latprof.report.document import Cell, Column, Document, Note, Section, Table
 from latprof.units import UNKNOWN, format_count, format_counted, format_share
 
@@ -75,7 +75,7 @@ def _waiting(found: Comparison, rows: Sequence[Row]) -> Table:
         Cell("today"),
         Cell(f"{found.today.kind}, these logs"),
         *(Cell(sign + _percentiles(found.today.steps[key])) for key in keys),
-        Cell(sign + _hours(found.today.waiting.value)),
+        Cell(_at_most(sign, _hours(found.today.waiting.value))),
         Cell(UNKNOWN, minor=True),
     )
     return Table(
@@ -115,7 +115,12 @@ def _seconds(value: float | None) -> str:
 
 
 def _hours(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.1f}"
+    return UNKNOWN if value is None else hours_text(value)
+
+
+def _at_most(sign: str, text: str) -> str:
+    """With the sign of a bound, but where the text is one already, or nothing is known."""
+    return text if text == UNKNOWN or text.startswith("<") else sign + text
 
 
 def _change(change: Hours) -> str:
@@ -123,8 +128,8 @@ def _change(change: Hours) -> str:
     if change.value is None:
         return UNKNOWN
     if change.high is None:
-        return f"{change.value:+.1f}"
-    return f"{change.value:+.1f} ± {change.high - change.value:.1f}"
+        return change_text(change.value)
+    return f"{change_text(change.value)} ± {hours_text(change.high - change.value)}"
 
 
 def _left_out(found: Comparison, rows: Sequence[Row]) -> str:

@@ -8,19 +8,34 @@ from typing import Final
 import numpy as np
 
 from latprof.compare import Comparison, Row
+from latprof.compare.steps import Difference
 from latprof.units import format_count, format_counted, format_share
 
-__all__ = ["conflict_words", "legend_words", "verdict_words"]
+__all__ = ["change_text", "conflict_words", "hours_text", "legend_words", "verdict_words"]
 
 _FITS: Final = 0.05
 _KINDS: Final = {"measured": "measured", "claimed": "claimed", "estimated": "estimated", "simulated": "simulated"}
+
+
+def hours_text(value: float) -> str:
+    """2.4, 0.03 or <0.01 hours: some waiting never reads as none."""
+    if value <= 0 or value >= 0.05:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if value >= 0.005 else "<0.01"
+
+
+def change_text(value: float) -> str:
+    """-0.6 or +0.03 hours, and 0.00 for less than a hundredth either way."""
+    if abs(value) >= 0.05:
+        return f"{value:+.1f}"
+    return f"{value:+.2f}" if abs(value) >= 0.005 else "0.00"
 
 
 def verdict_words(found: Comparison, shown: Sequence[Row]) -> Iterator[str]:
     """Today, the fastest and the cheapest that hold the calls, what the budget allows, what would change it."""
     yield _today(found)
     able = [row for row in found.felt if _holds(row)]
-    surely = [row for row in able if row.change.high is not None and row.change.high < 0]
+    surely = [row for row in able if row.per_call and row.per_call.high_s is not None and row.per_call.high_s < 0]
     if not surely:
         yield _nothing_faster(able)
     else:
@@ -41,19 +56,20 @@ def _today(found: Comparison) -> str:
             "Today: the logs hold no dates, so hours per week and costs per month cannot be told; "
             "--calls-per-week gives what is missing."
         )
-    sign = "at most " if today.kind == "bound" else ""
+    waits = hours_text(today.waiting.value)
+    sign = "at most " if today.kind == "bound" and not waits.startswith("<") else ""
     low, high = today.waiting.low, today.waiting.high
-    ends = f" (95 %: {low:.1f} to {high:.1f})" if low is not None and high is not None else ""
+    ends = f" (95 %: {hours_text(low)} to {hours_text(high)})" if low is not None and high is not None else ""
     part = ""
     if usage.first_share is not None:
-        kind = "exact" if usage.first_exact_share >= 0.9 else "estimate"
+        kind = "exact" if usage.first_exact_share == 1 else "estimate"
         part = f"; {format_share(usage.first_share)} of it before the first token ({kind})"
     money = ""
     if today.cost_usd is not None:
         paid_to = found.team.paid_to if today.cost_how == "subscriptions" else ()
         how = f"{today.cost_how} of {', '.join(paid_to)}" if paid_to else today.cost_how
         money = f" It costs {today.cost_usd:,.0f} USD a month ({how})."
-    hours = f"{today.waiting.value:.1f} hours a week for the model{_of_work(found)}"
+    hours = f"{waits} hours a week for the model{_of_work(found)}"
     return f"Today an engineer waits {sign}{hours}{ends}{part}.{money}"
 
 
@@ -69,13 +85,15 @@ def _of_work(found: Comparison) -> str:
 def _fastest(found: Comparison, rows: Sequence[Row]) -> str:
     best = rows[0]
     cheap = min((row for row in rows if row.cost), key=lambda row: row.cost.usd_per_month, default=None)  # type: ignore[union-attr]
-    text = f"Verdict: of what holds at least 95 % of the calls, {_named(best)} makes it {_hours(best)}{_price(best)}."
+    text = (
+        f"Verdict: of what holds at least 95 % of the calls, {_named(best)} is fastest: {_hours(best)}{_price(best)}."
+    )
     if cheap is not None and cheap.entry.id != best.entry.id:
         text += f" The cheapest that is faster than today is {_named(cheap)}: {_hours(cheap)}{_price(cheap)}."
     if best.profile.remarks:
         text += f" (Note on that source: {'; '.join(best.profile.remarks).rstrip('.')}.)"
     rivals = [row for row in found.felt if row.entry.id == best.entry.id and row is not best]
-    slower = [row for row in rivals if row.change.value is not None and row.change.value >= 0]
+    slower = [row for row in rivals if row.per_call is not None and row.per_call.mean_s >= 0]
     if slower:
         text += f" But by {slower[0].profile.source} the same system is slower than today: {_hours(slower[0])}."
     return text
@@ -101,12 +119,20 @@ def _named(row: Row) -> str:
 def _hours(row: Row) -> str:
     change = row.change
     if row.waiting.value is None or change.value is None:
-        mean = row.per_call.mean_s if row.per_call else 0.0
-        return f"{mean:+.1f} s per call"
+        return "" if row.per_call is None else _per_call(row.per_call)
     ends = (
-        f", 95 %: {change.low:+.1f} to {change.high:+.1f}" if change.low is not None and change.high is not None else ""
+        f", 95 %: {change_text(change.low)} to {change_text(change.high)}"
+        if change.low is not None and change.high is not None
+        else ""
     )
-    return f"{row.waiting.value:.1f} hours a week ({change.value:+.1f}{ends})"
+    return f"{hours_text(row.waiting.value)} hours a week ({change_text(change.value)}{ends})"
+
+
+def _per_call(change: Difference) -> str:
+    ends = ""
+    if change.low_s is not None and change.high_s is not None:
+        ends = f" (95 %: {change.low_s:+.1f} to {change.high_s:+.1f})"
+    return f"{change.mean_s:+.1f} s per call{ends}"
 
 
 def _price(row: Row) -> str:

@@ -249,7 +249,7 @@ def depreciation_document(price: float, losses: Sequence[float], years: int, cur
     keys = [f"value_loss{loss * 100:g}" for loss in losses]
     fields = (
         Field("years", "after years", ""),
-        *(Field(key, f"-{loss:.0%} a year, {currency}") for key, loss in zip(keys, losses, strict=True)),
+        *(Field(key, f"-{loss * 100:g}% a year, {currency}") for key, loss in zip(keys, losses, strict=True)),
     )
     rows: list[dict[str, Value]] = [
         {"years": year, **{key: value_after(price, year, loss) for key, loss in zip(keys, losses, strict=True)}}

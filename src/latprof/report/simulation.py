@@ -6,21 +6,32 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from latprof.replay.calibrate import LoadTest
-from latprof.replay.outcome import today_key
 from latprof.replay.question import PACES, Answer, Conditions, Refusal, pareto
 from latprof.replay.workload import Workload
 from latprof.report.calibration_words import calibration_words
 from latprof.report.document import Cell, Column, Document, Note, Section, Table
-from latprof.report.simulation_cells import BUSY, MEASURED, band_cell, band_text, enough, faster_cell, middle
+from latprof.report.simulation_cells import (
+    BUSY,
+    MEASURED,
+    band_cell,
+    band_text,
+    enough,
+    faster_cell,
+    middle,
+    today_cell,
+)
 from latprof.report.simulation_data import answer_data, answers_grid, conditions_data, refused_data
 from latprof.report.simulation_words import (
     answer_words,
     budget_words,
+    generated_words,
     layout_words,
     refusal_text,
     rent_words,
+    step_bound_words,
     sweep_legend,
     team_words,
+    today_words,
 )
 from latprof.units import UNKNOWN, format_counted, format_share, format_value
 
@@ -53,7 +64,6 @@ _COSTS: Final = (
 )
 # Less is shown as 0 %.
 _LEAST_SHOWN: Final = 0.005
-_AT_MOST: Final = "Today's steps are upper bounds, so that their P is too. "
 _LEGEND: Final = (
     "Simulated, except today's: the median over the draws and, in brackets, p10 to p90; each draw has other sessions "
     "and other errors of the step model. Today and P come from the same calls as they were measured. Same tokens are "
@@ -66,7 +76,6 @@ def simulation_document(
     workload: Workload,
     conditions: Conditions,
     *,
-    today_bound: bool,
     tests: Sequence[LoadTest] = (),
 ) -> Document:
     """One configuration: what an engineer feels, what the cluster does, what it costs, measured rows nearby."""
@@ -77,13 +86,13 @@ def simulation_document(
         _LEGEND,
     ]
     sections = [
-        Section("Felt", (_felt(answer, conditions, today_bound=today_bound),)),
+        Section("Felt", (_felt(answer, workload, conditions),)),
         Section("Cluster", (_cluster(answer), *_nearest(answer))),
         Section("In words", tuple(Note(text) for text in words)),
     ]
-    data = {**conditions_data(workload, conditions), "answers": [answer_data(answer)], "refused": []}
+    data = {**conditions_data(workload, conditions), "answers": [answer_data(answer, workload)], "refused": []}
     data["calibrated_by_calls"] = sum(test.calls for test in tests)
-    return Document(_title(answer, conditions), tuple(sections), data, answers_grid([answer]))
+    return Document(_title(answer, conditions), tuple(sections), data, answers_grid([answer], workload))
 
 
 def sweep_document(
@@ -104,13 +113,14 @@ def sweep_document(
     )
     sections: list[Section] = []
     if found:
-        sections.append(Section("Clusters", (_sweep_table(found),)))
+        sections.append(Section("Clusters", (_sweep_table(found, workload),)))
     if refused:
         sections.append(Section("Refused", tuple(Note(refusal_text(item)) for item in refused)))
     words = [
         *budget_words(found, budget_usd),
         *team_words(found, break_even),
         *layout_words(found),
+        *generated_words(workload),
         *([f"{calibration_words(tests)} The others follow as far as they have traits in common."] if tests else []),
         *rent_words(found),
         sweep_legend(conditions, found),
@@ -118,12 +128,12 @@ def sweep_document(
     sections.append(Section("In words", tuple(Note(text) for text in words)))
     data = {
         **conditions_data(workload, conditions),
-        "answers": [answer_data(answer) for answer in found],
+        "answers": [answer_data(answer, workload) for answer in found],
         "refused": [refused_data(item) for item in refused],
         "break_even": dict(break_even or {}),
         "calibrated_by_calls": sum(test.calls for test in tests),
     }
-    return Document(title, tuple(sections), data, answers_grid(found))
+    return Document(title, tuple(sections), data, answers_grid(found, workload))
 
 
 def _title(answer: Answer, conditions: Conditions) -> str:
@@ -136,7 +146,7 @@ def _title(answer: Answer, conditions: Conditions) -> str:
     )
 
 
-def _felt(answer: Answer, conditions: Conditions, *, today_bound: bool) -> Table:
+def _felt(answer: Answer, workload: Workload, conditions: Conditions) -> Table:
     columns = (
         Column("", "left"), Column("", "left"), Column(MEASURED), Column("P"), Column(BUSY), Column("P"),
         Column("today", "right", 1),
@@ -152,11 +162,11 @@ def _felt(answer: Answer, conditions: Conditions, *, today_bound: bool) -> Table
             ]
             if all(enough(answer.outlooks[pace], name) is None for pace in PACES):
                 continue
-            today = band_cell(answer.outlooks[MEASURED], today_key(name), name)
+            today = today_cell(answer.outlooks[MEASURED], name, workload)
             rows.append((Cell(label if not number else ""), Cell(f"p{percentile}"), *cells, today))
     caption = (
         f"P: probability of being faster than today. Everyone busy: gaps of at most {conditions.gap_cap_s:g} s. "
-        f"{_AT_MOST if today_bound else ''}{_shown(answer)}"
+        f"{today_words(workload)}{_shown(answer)}"
     )
     return Table("What an engineer feels, in seconds unless it says tok/s", columns, tuple(rows), caption.strip())
 
@@ -208,7 +218,7 @@ def _nearest(answer: Answer) -> tuple[Table | Note, ...]:
     return (Table(f"Measured rows of {answer.plan.deployment.model.name} that come nearest", columns, rows),)
 
 
-def _sweep_table(found: Sequence[Answer]) -> Table:
+def _sweep_table(found: Sequence[Answer], workload: Workload) -> Table:
     models = {answer.plan.deployment.model.name for answer in found}
     any_cut = any(answer.cut_share >= _LEAST_SHOWN for answer in found)
     columns = (
@@ -247,7 +257,8 @@ def _sweep_table(found: Sequence[Answer]) -> Table:
                 Cell("●" if is_best else ""),
             )
         )
-    today = _today_words(found)
+    measured = today_cell(found[0].outlooks[MEASURED], "step_s_p50", workload).text
+    today = "" if measured == UNKNOWN else f"; today {measured}"
     title = f"Step time p50 in seconds, median [p10–p90] over the draws{today}"
     caption = (
         "P: probability that it is faster than today. reuse, each and all of a busy team: prompt tokens from the "
@@ -258,9 +269,4 @@ def _sweep_table(found: Sequence[Answer]) -> Table:
             " cut: calls that are longer than what fits, taken as far as that; P then compares shorter calls with "
             "whole ones, and above 5 % no ● is given."
         )
-    return Table(title, columns, tuple(rows), caption)
-
-
-def _today_words(found: Sequence[Answer]) -> str:
-    band = found[0].outlooks[MEASURED].bands.get(today_key("step_s_p50"))
-    return "" if band is None else f"; today {band_text(band, 's')}"
+    return Table(title, columns, tuple(rows), f"{caption} {step_bound_words(workload)}".strip())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from latprof.replay.bands import Band, Outlook, Pace
-from latprof.replay.outcome import FIGURES
+from latprof.replay.outcome import FIGURES, today_key
 from latprof.replay.question import Answer
+from latprof.replay.workload import TodayKind, Workload
 from latprof.report.document import Cell
 from latprof.units import UNKNOWN, format_share, format_value
 
@@ -21,6 +22,8 @@ __all__ = [
     "enough",
     "faster_cell",
     "middle",
+    "today_cell",
+    "today_kind",
     "value_text",
 ]
 
@@ -41,9 +44,21 @@ def chance_words(answer: Answer, pace: Pace) -> str:
     return "unknown probability" if share is None else f"probability {chance(share, answer.outlooks[pace].draws)}"
 
 
-def band_cell(outlook: Outlook, key: str, named: str | None = None) -> Cell:
-    """A band as a cell; `named` gives the unit where the key is that of today's figure."""
-    return Cell(band_text(enough(outlook, key), UNITS.get(named or key, "s")))
+def band_cell(outlook: Outlook, key: str) -> Cell:
+    """A band as a cell."""
+    return Cell(band_text(enough(outlook, key), UNITS.get(key, "s")))
+
+
+def today_kind(workload: Workload, key: str) -> TodayKind:
+    """The kind of a figure as it was measured; `key` is that of the simulated one."""
+    measure = "step_s" if key.startswith("step_") else key.rpartition("_p")[0]
+    return workload.today_kinds.get(measure, "exact")
+
+
+def today_cell(outlook: Outlook, key: str, workload: Workload) -> Cell:
+    """The figure as it was measured on the same calls, with ≤ where it is an upper bound."""
+    text = band_text(enough(outlook, today_key(key)), UNITS.get(key, "s"))
+    return Cell(f"≤ {text}" if text != UNKNOWN and today_kind(workload, key) == "bound" else text)
 
 
 def faster_cell(outlook: Outlook, key: str) -> Cell:

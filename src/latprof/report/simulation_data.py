@@ -9,7 +9,7 @@ from latprof.replay.bands import Pace
 from latprof.replay.question import PACES, Answer, Conditions, Refusal
 from latprof.replay.workload import Workload
 from latprof.report.document import Grid
-from latprof.report.simulation_cells import UNITS
+from latprof.report.simulation_cells import UNITS, today_kind
 
 __all__ = ["answer_data", "answers_grid", "conditions_data", "refused_data"]
 
@@ -33,7 +33,7 @@ def conditions_data(workload: Workload, conditions: Conditions) -> dict[str, Any
     }
 
 
-def answer_data(answer: Answer) -> dict[str, Any]:
+def answer_data(answer: Answer, workload: Workload) -> dict[str, Any]:
     """One answer with all figures of both paces."""
     plan, deployment = answer.plan, answer.plan.deployment
     return {
@@ -52,7 +52,7 @@ def answer_data(answer: Answer) -> dict[str, Any]:
         "longest_context_tokens": plan.limit_tokens,
         "engineers": answer.engineers,
         "notes": list(plan.notes),
-        "paces": {pace: _pace(answer, pace) for pace in PACES},
+        "paces": {pace: _pace(answer, pace, workload) for pace in PACES},
         "nearest_measured": [
             {name: getattr(row, name) for name in ("model", "precision", "gpu", "n_gpu", "parallelism", "engine", "isl",
              "concurrency", "ttft_ms", "tpot_ms", "date", "source")}
@@ -61,13 +61,14 @@ def answer_data(answer: Answer) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _pace(answer: Answer, pace: Pace) -> dict[str, Any]:
+def _pace(answer: Answer, pace: Pace, workload: Workload) -> dict[str, Any]:
     outlook = answer.outlooks[pace]
     return {
         "clipped_share": round(outlook.clipped_share, _DIGITS),
         "figures": {
             key: {
                 "unit": _unit(key),
+                "kind": _kind(key, workload),
                 "p10": _rounded(band.low),
                 "p50": _rounded(band.middle),
                 "p90": _rounded(band.high),
@@ -81,6 +82,10 @@ def _pace(answer: Answer, pace: Pace) -> dict[str, Any]:
 
 def _unit(key: str) -> str:
     return "USD" if key.startswith("usd_") else UNITS.get(key.removeprefix("today_"), "1")
+
+
+def _kind(key: str, workload: Workload) -> str:
+    return today_kind(workload, key.removeprefix("today_")) if key.startswith("today_") else "simulated"
 
 
 def _rounded(value: float) -> float:
@@ -97,7 +102,7 @@ def refused_data(item: Refusal) -> dict[str, Any]:
     }
 
 
-def answers_grid(found: Sequence[Answer]) -> Grid:
+def answers_grid(found: Sequence[Answer], workload: Workload) -> Grid:
     """One row per answer, pace and figure."""
     columns = (
         "cluster", "model", "precision", "layout", "engineers", "usd_per_month", "pace", "figure", "unit", "kind",
@@ -113,7 +118,6 @@ def answers_grid(found: Sequence[Answer]) -> Grid:
         for pace in PACES:
             outlook = answer.outlooks[pace]
             for key, band in {**outlook.bands, **answer.costs[pace]}.items():
-                kind = "measured" if key.startswith("today_") else "simulated"
                 ends = (_rounded(band.low), _rounded(band.middle), _rounded(band.high), band.draws)
-                rows.append((*head, pace, key, _unit(key), kind, *ends, outlook.faster.get(key)))
+                rows.append((*head, pace, key, _unit(key), _kind(key, workload), *ends, outlook.faster.get(key)))
     return Grid(columns, tuple(rows))

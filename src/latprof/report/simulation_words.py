@@ -12,11 +12,14 @@ from latprof.units import format_count, format_counted, format_share
 __all__ = [
     "answer_words",
     "budget_words",
+    "generated_words",
     "layout_words",
     "refusal_text",
     "rent_words",
+    "step_bound_words",
     "sweep_legend",
     "team_words",
+    "today_words",
 ]
 
 
@@ -36,6 +39,7 @@ def answer_words(answer: Answer, workload: Workload, conditions: Conditions) -> 
         f"{format_count(plan.capacity_tokens)} tokens."
     )
     said = [replayed]
+    said += generated_words(workload)
     if workload.left_out:
         said.append(f"{format_counted(workload.left_out, 'call')} without times or token counts were left out.")
     if workload.imputed:
@@ -47,6 +51,30 @@ def answer_words(answer: Answer, workload: Workload, conditions: Conditions) -> 
         )
     said += [f"{note[:1].upper()}{note[1:]}." for note in plan.notes]
     return " ".join(said)
+
+
+def generated_words(workload: Workload) -> list[str]:
+    """How many calls of load generators are not replayed."""
+    if not workload.generated:
+        return []
+    return [f"{format_counted(workload.generated, 'call')} of load generators, which are no team's work, are left out."]
+
+
+def step_bound_words(workload: Workload) -> str:
+    """Which way P errs where today's steps are upper bounds, else ''."""
+    bound = workload.today_kinds.get("step_s") == "bound"
+    return "Today's steps are upper bounds, so that their P is too." if bound else ""
+
+
+def today_words(workload: Workload) -> str:
+    """What today's figures are where they are not exact, with a space behind, else ''."""
+    names = {"ttft_s": "first tokens", "decode_tps": "decode speeds"}
+    estimates = [name for key, name in names.items() if workload.today_kinds.get(key) == "estimate"]
+    told = [
+        *([step_bound_words(workload)] if step_bound_words(workload) else []),
+        *([f"Today's {' and '.join(estimates)} are estimates."] if estimates else []),
+    ]
+    return "".join(f"{text} " for text in told)
 
 
 def layout_words(found: Sequence[Answer]) -> list[str]:
@@ -87,12 +115,17 @@ def _bought(found: Sequence[Answer], budget_usd: float, engineers: int) -> str:
     within = [answer for answer in within if answer.holds_calls]
     if not within:
         return f"{start} none of these."
-    best = min(within, key=lambda answer: answer.outlooks[BUSY].bands["step_s_p50"].middle)
+    best = min(within, key=_busy_step)
     busy, measured = (band_text(best.outlooks[pace].bands.get("step_s_p50"), "s") for pace in (BUSY, MEASURED))
     return (
         f"{start} at best {_named(best)}: step p50 {measured} s at the measured pace ({chance_words(best, MEASURED)} "
         f"of being faster than today), {busy} s when all are busy ({chance_words(best, BUSY)})."
     )
+
+
+def _busy_step(answer: Answer) -> float:
+    """The median step of a busy team, s; it has one where it can be faster than today."""
+    return answer.outlooks[BUSY].bands["step_s_p50"].middle
 
 
 def _named(answer: Answer) -> str:
@@ -122,7 +155,7 @@ def _budget_of(found: Sequence[Answer], engineers: int) -> str:
     ]
     if not good:
         return f"For {engineers} busy engineers no rent here that holds the calls is more likely faster than today."
-    cheapest = min(good, key=lambda answer: answer.plan.hardware.usd_per_month or 0)
+    cheapest = min(good, key=lambda answer: (answer.plan.hardware.usd_per_month or 0, _busy_step(answer)))
     return f"The least rent that is more likely faster than today for {engineers} busy engineers: {_named(cheapest)}."
 
 

@@ -14,7 +14,7 @@ from latprof.serving.hardware import WEIGHT_BYTES, Deployment, ModelCard, Precis
 from latprof.serving.parameters import Parameters, default_parameters
 from latprof.serving.protocol import protocol_of
 from latprof.serving.residual import Features, Residuals, default_residuals, features_of
-from latprof.serving.steady import Load, Mix, Steady, closed_form, mix_of, stacked
+from latprof.serving.steady import Load, Mix, Steady, closed_form, mix_of, running_streams, stacked
 from latprof.serving.tables import engine_named, gpu_named, model_named, precision_named, unknown_model
 
 __all__ = ["Point", "Prediction", "modelled", "point_of", "points_of", "predict"]
@@ -135,6 +135,13 @@ def point_of(row: Mapping[str, object]) -> Point:
     _check_fit(deployment)
     _check_division(deployment, layout)
     load = _load(row)
+    _check_room(deployment, load)
+    running = running_streams(deployment, load)
+    if running < load.concurrency:
+        waiting = (
+            f"{running:,.0f} of the {load.concurrency:,.0f} calls fit into memory at once, TTFT has the others' wait"
+        )
+        remarks = (*remarks, waiting)
     if model.guessed:
         remarks = (*remarks, f"{model.name} is not in the table: its shape is guessed from its parameters")
     return Point(deployment, load, engine.casefold().strip() or "unknown", _text(row, "model"), remarks)
@@ -254,6 +261,17 @@ def _check_fit(deployment: Deployment) -> None:
         raise UsageError(
             f"{deployment.model.name} in {deployment.precision} does not fit: {weights / 1e9:.0f} GB of weights, "
             f"{deployment.n_gpu} x {one / 1e9:.0f} GB of memory; {needed}x{deployment.gpu.name} would hold it."
+        )
+
+
+def _check_room(deployment: Deployment, load: Load) -> None:
+    """Raises UsageError when not even the whole memory beside the weights holds one call."""
+    model, each = deployment.model, deployment.kv_bytes_per_token * deployment.attention_gpus / deployment.kv_shards
+    free = deployment.n_gpu * deployment.gpu.memory_bytes - model.total_params * WEIGHT_BYTES[deployment.precision]
+    if (load.isl + load.osl) * each > free:
+        raise UsageError(
+            f"One call of {load.isl + load.osl:,.0f} tokens does not fit: beside the weights of {model.name}, "
+            f"{deployment.n_gpu} x {deployment.gpu.name} hold {free / each:,.0f}: give fewer tokens or more GPUs."
         )
 
 

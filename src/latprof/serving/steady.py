@@ -15,7 +15,7 @@ from latprof.serving.hardware import Deployment, kv_capacity_tokens
 from latprof.serving.parameters import Parameters
 from latprof.serving.step import Batch, Terms, combined_s, least_s, step_terms
 
-__all__ = ["Load", "Mix", "Steady", "closed_form", "mix_of", "stacked", "steady"]
+__all__ = ["Load", "Mix", "Steady", "closed_form", "mix_of", "running_streams", "stacked", "steady"]
 
 Floats = NDArray[np.float64]
 # Where weights leave next to nothing of the usual share of memory, engines are started with a larger share.
@@ -84,7 +84,7 @@ def mix_of(deployment: Deployment, load: Load) -> Mix:
     new = max(load.isl - load.cached, 1.0)
     osl = max(load.osl, 1.0)
     context = load.isl + osl / 2
-    running = min(load.concurrency, max(_room_tokens(deployment) / context, 1.0))
+    running = running_streams(deployment, load)
     chunks = max(1, math.ceil(new / deployment.max_batched_tokens))
     chunk = new / chunks
     gain = deployment.speculation.tokens_per_step
@@ -104,6 +104,12 @@ def mix_of(deployment: Deployment, load: Load) -> Mix:
         running=running, clients=load.concurrency, osl=osl, gain=gain, alike=float(not load.varied),
         lockstep=float(not load.varied and deployment.engine in _PREFILL_FIRST),
     )  # fmt: skip
+
+
+def running_streams(deployment: Deployment, load: Load) -> float:
+    """How many of the clients' calls fit into the KV cache at the same time, halfway through their output."""
+    context = load.isl + max(load.osl, 1.0) / 2
+    return min(load.concurrency, max(_room_tokens(deployment) / context, 1.0))
 
 
 def _carrying(rate: float, most: float) -> tuple[float, float]:

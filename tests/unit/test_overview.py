@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -52,6 +53,14 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
+
+
+@pytest.mark.parametrize(("name", "row"), [("html", ">\u00a0\u00a0Bash<"), ("md", "| \u00a0\u00a0Bash |")])
+def test_rows_that_are_part_of_another_are_set_in(name: str, row: str) -> None:
+    """Spaces at the begin of a cell are drawn, or the part of a sum would look like one more of its kind."""
+    table = Table("Time", (Column("activity", "left"),), ((Cell("tools"),), (Cell("  Bash", minor=True),)))
+    document = Document("Time", (Section("Budget", (table,)),), {}, Grid((), ()))
+    assert row in unescape(drawn(document, name))
 
 
 def test_sections_stand_in_the_order_of_reading() -> None:

@@ -57,6 +57,7 @@ def _template() -> Template:
     )
     # The drawing is escaped by its writer.
     environment.filters["drawing"] = lambda plot, width: Markup(svg(plot, width))  # noqa: S704
+    environment.filters["indented"] = _indented
     environment.filters["tied"] = lambda text: _tied(printable(text))
     environment.tests["plot"] = lambda item: isinstance(item, Plot)
     environment.tests["note"] = lambda item: isinstance(item, Note)
@@ -67,6 +68,14 @@ def _printable(value: Any) -> Any:
     from markupsafe import Markup
 
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _indented(text: str) -> Markup:
+    """Spaces at the begin say that a row is part of one above; only those that do not break are drawn."""
+    from markupsafe import Markup, escape
+
+    rest = text.lstrip(" ")
+    return Markup("&nbsp;" * (len(text) - len(rest)) + str(escape(printable(rest))))  # noqa: S704 - escaped before
 
 
 def _tied(text: str) -> Markup:

@@ -35,9 +35,15 @@ def _plot(plot: Plot, images: str) -> str:
 def _table(table: Table) -> str:
     head = "| " + " | ".join(_escape(column.title) for column in table.columns) + " |"
     rule = "|" + "|".join(" ---: " if column.align == "right" else " --- " for column in table.columns) + "|"
-    rows = ["| " + " | ".join(_escape(cell.text) for cell in row) + " |" for row in table.rows]
+    rows = ["| " + " | ".join(_cell(cell.text) for cell in row) + " |" for row in table.rows]
     caption = [f"\n{_escape(table.caption)}"] if table.caption else []
     return "\n".join([f"**{_escape(table.title)}**\n", head, rule, *rows, *caption])
+
+
+def _cell(text: str) -> str:
+    """Spaces at the begin say that a row is part of one above; only those that do not break are drawn."""
+    rest = text.lstrip(" ")
+    return "\u00a0" * (len(text) - len(rest)) + _escape(rest)
 
 
 def _escape(text: str) -> str:

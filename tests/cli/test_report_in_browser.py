@@ -15,7 +15,7 @@ from browser import Browser, browser, browser_path
 from evil_lines import evil_log
 from latprof import api
 from latprof.report import renderer
-from latprof.report.document import Document
+from latprof.report.document import Cell, Column, Document, Grid, Section, Table
 from latprof.report.overview import plots_of
 from latprof.report.renderers.base import Screen
 from report_calls import loaded
@@ -67,6 +67,18 @@ def page(document: Document, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+def table_page(folder: Path, model: str) -> Path:
+    """A page with one table of figures, of this model."""
+    heads = ("metric", "kind", "n", "coverage", "p10", "p50", "p90", "p99", "p50 95 %")
+    row = (model, "first_block_s", "bound", "30,296", "100 %", "≤ 0.72", "≤ 2.86", "≤ 4.88", "≤ 61.4", "0.94 … 3.06")
+    columns = (Column("model", "left"), *(Column(head, "left" if head in heads[:2] else "right") for head in heads))
+    table = Table("Waiting by model, in seconds", columns, (tuple(Cell(text) for text in row),))
+    document = Document("Figures", (Section("All figures", (table,)),), {}, Grid((), ()))
+    target = folder / "table.html"
+    target.write_text(renderer("html").render(document, Screen()), "utf-8")
+    return target
+
+
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 @pytest.mark.parametrize("width", [1000, 390], ids=["wide", "phone"])
 def test_all_plots_are_shown_and_nothing_is_fetched(
@@ -89,6 +101,24 @@ def test_no_text_is_cut_or_leaves_its_drawing(tab: Browser, page: Path, width: i
     tab.open(page, width=width)
     assert tab.value(OUTSIDE) == []
     assert tab.value(CUT) == []
+
+
+def test_one_long_name_does_not_push_the_figures_away(tab: Browser, tmp_path: Path) -> None:
+    """Where there is room for the figures, a name without spaces breaks; it does not make its column as wide."""
+    target = table_page(tmp_path, "meta/llama-2-70b-chat:" + "02e509c789964a7ea8736978a43525956ef40397be9033ab" * 3)
+    tab.open(target)
+    assert tab.value("(([box]) => box.scrollWidth - box.clientWidth)(document.querySelectorAll('.scroll'))") == 0
+
+
+def test_a_table_that_goes_on_beyond_the_edge_shows_it(tab: Browser, tmp_path: Path) -> None:
+    """The edge is shaded where columns lie behind it, without a script, and no shade is printed."""
+    target = table_page(tmp_path, "claude-opus-5-5")
+    shade = "getComputedStyle(document.querySelector('.scroll')).backgroundImage"
+    tab.open(target, width=360, script=False)
+    assert tab.value("(([box]) => box.scrollWidth > box.clientWidth)(document.querySelectorAll('.scroll'))") is True
+    assert "gradient" in tab.value(shade)
+    tab.media(printed=True)
+    assert tab.value(shade) == "none"
 
 
 def test_dark_colours_follow_the_system_and_the_button(tab: Browser, page: Path) -> None:

@@ -147,6 +147,20 @@ def test_paper_is_light_and_has_no_buttons(tab: Browser, page: Path, tmp_path: P
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_open_tables_are_printed_whole(tab: Browser, page: Path) -> None:
+    """On paper nothing scrolls, so no row may lie outside its box."""
+    tab.open(page)
+    tab.value("document.querySelectorAll('.tools button')[1].click()")
+    tab.value("""(() => { const body = document.querySelector('details tbody');
+        for (let more = 0; more < 60; more += 1) body.append(body.rows[0].cloneNode(true)); })()""")
+    cut = """[...document.querySelectorAll('.scroll')].filter((box) =>
+        box.querySelector('table').getBoundingClientRect().bottom > box.getBoundingClientRect().bottom + 1)
+        .map((box) => box.getAttribute('aria-label'))"""
+    assert len(tab.value(cut)) == 1
+    tab.media(printed=True)
+    assert tab.value(cut) == []
+
+
 def test_values_appear_under_the_pointer(tab: Browser, page: Path) -> None:
     """The words of the shape under the pointer, which without scripts the browser itself would show."""
     tab.open(page)

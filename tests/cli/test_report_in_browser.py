@@ -161,6 +161,19 @@ def test_open_tables_are_printed_whole(tab: Browser, page: Path) -> None:
     assert tab.value(cut) == []
 
 
+def test_words_and_bounds_stay_whole_on_paper(tab: Browser, tmp_path: Path) -> None:
+    """Beside a long name there is little room: no word breaks in its middle, and ≤ stays with its number."""
+    target = table_page(tmp_path, "meta/llama-2-70b-chat:" + "02e509c789964a7ea8736978a43525956ef40397be9033ab" * 3)
+    tab.open(target, width=717)
+    tab.media(printed=True)
+    broken = tab.value("""[...document.querySelectorAll('td')].slice(1, -1).filter((cell) => {
+        const range = document.createRange(); range.selectNodeContents(cell);
+        return new Set([...range.getClientRects()].map((box) => box.top)).size > 1;
+    }).map((cell) => cell.textContent)""")
+    assert broken == []
+    assert tab.value("document.documentElement.scrollWidth") == 717
+
+
 def test_values_appear_under_the_pointer(tab: Browser, page: Path) -> None:
     """The words of the shape under the pointer, which without scripts the browser itself would show."""
     tab.open(page)

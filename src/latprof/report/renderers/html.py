@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RENDERER"]
 
-_UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|s|h|min|tok/s)(?!\w))")
+_UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|s|h|min|tok/s)(?!\w))|(?<=[≤≥]) (?=\d)")
 
 
 def _render(document: Document, _: Screen) -> str:
@@ -72,14 +72,14 @@ def _printable(value: Any) -> Any:
 
 def _indented(text: str) -> Markup:
     """Spaces at the begin say that a row is part of one above; only those that do not break are drawn."""
-    from markupsafe import Markup, escape
+    from markupsafe import Markup
 
     rest = text.lstrip(" ")
-    return Markup("&nbsp;" * (len(text) - len(rest)) + str(escape(printable(rest))))  # noqa: S704 - escaped before
+    return Markup("&nbsp;" * (len(text) - len(rest))) + _tied(printable(rest))  # noqa: S704 - our own text
 
 
 def _tied(text: str) -> Markup:
-    """A number and its unit stay on one line."""
+    """A number, its sign and its unit stay on one line."""
     from markupsafe import Markup, escape
 
     return Markup(_UNIT.sub("&nbsp;", str(escape(text))))  # noqa: S704 - escaped before

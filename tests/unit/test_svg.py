@@ -295,3 +295,18 @@ def test_a_very_long_name_is_cut_in_one_go() -> None:
         shown = fitted(text, 100, 12)
         assert text_width(shown, 12) <= 100
         assert shown == text or text_width(shown[:-1] + text[0] + "…", 12) > 100
+
+
+def test_a_band_covers_only_neighbours_with_intervals_and_one_alone_is_an_upright() -> None:
+    """Over a place without an interval nothing is drawn, and the only place with one is not left out."""
+    count = 20
+    ends = [(None, None) if i in {2, 3, 5, 6} else (0.5, 1.5) for i in range(count)]
+    line = Line("median", "middle", (1.0,) * count, tuple(ends), (8,) * count)
+    names = tuple(f"day {i}" for i in range(count))
+    drawing = parsed(svg(plot(Lines("day", names, tuple(map(float, range(count))), Axis("wait", "s"), (line,))), WIDE))
+    areas = [len(item.attrib["points"].split()) for item in drawing.iter(f"{SVG}polygon")]
+    # Days 0 and 1, day 4 alone, days 7 to 19; each day of a band has two corners.
+    assert areas == [4, 26]
+    uprights = [item for item in drawing.iter(f"{SVG}line") if item.attrib["class"] == "stroke middle"]
+    heights = [abs(float(item.attrib["y1"]) - float(item.attrib["y2"])) for item in uprights]
+    assert sum(height > 0 for height in heights) == 1

@@ -123,7 +123,7 @@ def trend_plot(subject: Subject, tz: tzinfo, drift: Drift | None = None) -> Plot
     bounded = any(None not in row.intervals[0.5] for row in shown)
     lines = (
         Line(
-            "median, band: its 95 % interval" if bounded else "median", "middle", tuple(_median(row) for row in picked),
+            "median with its 95 % interval" if bounded else "median", "middle", tuple(_median(row) for row in picked),
             tuple((None, None) if row is None else row.intervals[0.5] for row in picked),
             tuple(_count(row) for row in picked),
         ),

@@ -267,24 +267,28 @@ def _draw_marks(canvas: Canvas, figure: Lines, x: Scale, ends: tuple[float, floa
 
 
 def _draw_line(canvas: Canvas, figure: Lines, line: Line, x: Scale, y: Scale, *, bars: bool) -> None:
-    for run in _runs(line):
-        if line.ends and not bars:
-            band = [i for i in run if None not in line.ends[i]]
-            upper = [(x(figure.at[i]), y(line.ends[i][1] or 0.0)) for i in band]
-            lower = [(x(figure.at[i]), y(line.ends[i][0] or 0.0)) for i in reversed(band)]
+    bands = [] if bars else list(_runs([None not in ends for ends in line.ends]))
+    for band in bands:
+        upper = [(x(figure.at[i]), y(line.ends[i][1] or 0.0)) for i in band]
+        lower = [(x(figure.at[i]), y(line.ends[i][0] or 0.0)) for i in reversed(band)]
+        if len(band) > 1:
             canvas.path(upper + lower, f"area {line.role}", closed=True)
+    for run in _runs([value is not None for value in line.values]):
         if len(run) > 1:
             canvas.path(((x(figure.at[i]), y(line.values[i] or 0.0)) for i in run), f"stroke {line.role}")
+    # A band needs two places: an interval with none beside it is an upright.
+    alone = {band[0] for band in bands if len(band) == 1}
     for index, value in enumerate(line.values):
         if value is not None:
-            _point(canvas, figure, line, (x(figure.at[index]), index), y, bars=bars)
+            spot = (x(figure.at[index]), index)
+            _point(canvas, figure, line, spot, y, 3.4 if bars else 2.4, whiskers=bars or index in alone)
 
 
-def _runs(line: Line) -> Iterator[list[int]]:
-    """Neighbouring places that have a value."""
+def _runs(known: Sequence[bool]) -> Iterator[list[int]]:
+    """Neighbouring places of which something is known."""
     run: list[int] = []
-    for index, value in enumerate(line.values):
-        if value is not None:
+    for index, is_known in enumerate(known):
+        if is_known:
             run.append(index)
         elif run:
             yield run
@@ -293,7 +297,9 @@ def _runs(line: Line) -> Iterator[list[int]]:
         yield run
 
 
-def _point(canvas: Canvas, figure: Lines, line: Line, place: tuple[float, int], y: Scale, *, bars: bool) -> None:
+def _point(
+    canvas: Canvas, figure: Lines, line: Line, place: tuple[float, int], y: Scale, radius: float, *, whiskers: bool
+) -> None:
     at, index = place
     value = line.values[index] or 0.0
     low, high = line.ends[index] if line.ends else (None, None)
@@ -303,9 +309,9 @@ def _point(canvas: Canvas, figure: Lines, line: Line, place: tuple[float, int], 
         interval = f" (95 % {format_value(low, unit)} to {_with_unit(high, unit)})"
     count = f", n {format_count(line.counts[index])}" if line.counts else ""
     canvas.group(f"{figure.labels[index]}: {line.name} {_with_unit(value, figure.axis.unit)}{interval}{count}")
-    if bars and low is not None and high is not None:
+    if whiskers and low is not None and high is not None:
         canvas.line(at, y(low), at, y(high), f"stroke {line.role}")
-    canvas.dot(at, y(value), 3.4 if bars else 2.4, f"dot {line.role}")
+    canvas.dot(at, y(value), radius, f"dot {line.role}")
     canvas.end_group()
 
 

@@ -98,7 +98,20 @@ def test_few_calls_are_named_not_hidden(run: Run) -> None:
     log.answer(3, "msg_a", text())
     shown = run("analyze", "-", stdin=log.data()).stdout.decode()
     assert "1 call, 1 session, 1 file" in shown
-    assert "Too few calls for any percentile: user (1)." in shown
+    assert "Too few calls for any percentile (p50 needs 6): user (1)." in shown
+    one_each = [line for line in shown.splitlines() if "Too few calls" in line]
+    assert len(one_each) == len(set(one_each)) == 2
+    assert "How to read the tables" not in shown
+    assert "bounds stand instead" not in shown
+
+
+def test_what_a_percentile_needs_is_that_of_the_easiest_asked_for(run: Run) -> None:
+    """p99 takes 300 calls, p90 takes 30."""
+    log = Log()
+    log.prompt(0)
+    log.answer(3, "msg_a", text())
+    shown = run("analyze", "-", "--percentiles", "99,90", stdin=log.data()).stdout.decode()
+    assert "Too few calls for any percentile (p90 needs 30): user (1)." in shown
 
 
 @pytest.mark.parametrize("arguments", [("--nope",), ("analyze", "--nope"), ("nope",), ("analyze", "--by")])

@@ -10,15 +10,15 @@ from latprof.metrics import Metric, metric
 from latprof.model import PROBLEMS, Kind
 from latprof.report.document import NO_DATA, Analysis, Cell, Column, Document, Grid, Note, Section, Table, heading
 from latprof.report.machine import analysis_data, analysis_grid, rounded
-from latprof.stats import Method, MetricRow, Summary, best_rows, is_of_method
+from latprof.stats import Method, MetricRow, Summary, best_rows, is_of_method, min_calls
 from latprof.units import UNKNOWN, format_count, format_counted, format_instant, format_share, format_value
 
 __all__ = [
-    "LEGEND",
     "analysis_title",
     "bounded",
     "build_document",
     "is_shown",
+    "legend_of",
     "problem_section",
     "shown_groupings",
     "table_sections",
@@ -43,7 +43,7 @@ _TABLES_BY: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
 }
 # Where one of these is the first of several keys, its rows stand together.
 _OWNERS: Final = frozenset({"agent", "engineer", "host"})
-LEGEND: Final = (
+_LEGEND: Final = (
     "How to read the tables: estimates come from a model of many calls (latprof explain shows it), pooled ones lean "
     "on other groups of their model; ≤ and ≥ mark bounds, the true value lies on that side; coverage is the share of "
     "the group's calls that have such a value; n<30 means refused, needs 30 calls; – means no interval, too few "
@@ -62,7 +62,7 @@ def build_document(analysis: Analysis, *, list_problems: bool = False) -> Docume
     Only a whole analysis has anything for programs.
     """
     sections = list(table_sections(analysis))
-    legend = (Note(LEGEND),) if sections else ()
+    legend = legend_of(sections)
     sections.append(Section("In words", (*(Note(text) for text in analysis.notes), *legend)))
     if analysis.problems:
         sections.append(problem_section(analysis, list_problems=list_problems))
@@ -105,6 +105,12 @@ def table_sections(analysis: Analysis) -> tuple[Section, ...]:
     return tuple(section for summary in analysis.summaries for section in _grouping(summary, analysis))
 
 
+def legend_of(sections: Iterable[Section]) -> tuple[Note, ...]:
+    """How tables are read, where there is one."""
+    found = any(isinstance(item, Table) for section in sections for item in section.items)
+    return (Note(_LEGEND),) if found else ()
+
+
 def analysis_title(analysis: Analysis, team: str | None = None) -> str:
     """How much was read, of which agents, from when to when; with the team's name before it."""
     span = ""
@@ -127,9 +133,11 @@ def _grouping(summary: Summary, analysis: Analysis) -> Iterable[Section]:
     tables = [
         _table(title.format(name), summary, keys, quantiles) for title, keys in _TABLES.items() if title in chosen
     ]
-    shown = tuple(table if table.rows else Note(table.caption) for table in tables if table.rows or table.caption)
-    if shown:
-        yield Section(f"By {name}", shown)
+    full = tuple(table for table in tables if table.rows)
+    # Tables of one grouping that are empty are so for the same groups.
+    empty = dict.fromkeys(table.caption for table in tables if table.caption and not table.rows)
+    if full or empty:
+        yield Section(f"By {name}", (*full, *map(Note, empty)))
 
 
 def _table(title: str, summary: Summary, keys: Sequence[str], quantiles: Sequence[float]) -> Table:
@@ -149,7 +157,7 @@ def _table(title: str, summary: Summary, keys: Sequence[str], quantiles: Sequenc
         key=lambda row: (_owner_order(summary, row, sums), _group_order(summary, row), keys.index(row.metric)),
     )
     rows = tuple(_cells(row, by, quantiles, previous) for row, previous in zip(wanted, [None, *wanted], strict=False))
-    return Table(title, columns, rows, _too_few(summary, keys))
+    return Table(title, columns, rows, _too_few(summary, keys, quantiles))
 
 
 def _says_something(row: MetricRow) -> bool:
@@ -157,8 +165,8 @@ def _says_something(row: MetricRow) -> bool:
     return any(value is not None for value in row.quantiles.values())
 
 
-def _too_few(summary: Summary, keys: Sequence[str]) -> str:
-    """Names of the groups that have calls, but too few for any percentile of these metrics."""
+def _too_few(summary: Summary, keys: Sequence[str], quantiles: Sequence[float]) -> str:
+    """Names of the groups that have calls, but too few for any percentile of these metrics, and how many it takes."""
     calls = {tuple(row.group.values()): row.calls for row in summary.rows if row.metric in keys}
     shown = {tuple(row.group.values()) for row in summary.rows if row.metric in keys and _says_something(row)}
     names = [
@@ -166,7 +174,11 @@ def _too_few(summary: Summary, keys: Sequence[str]) -> str:
         for group, count in calls.items()
         if group not in shown
     ]
-    return f"Too few calls for any percentile: {'; '.join(names)}." if names else ""
+    if not names:
+        return ""
+    easiest = min(quantiles, key=min_calls)
+    need = f"{_percentile(easiest)} needs {format_count(min_calls(easiest))}"
+    return f"Too few calls for any percentile ({need}): {'; '.join(names)}."
 
 
 def _percentile(probability: float) -> str:

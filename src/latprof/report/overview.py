@@ -11,7 +11,7 @@ from typing import Any, Final
 from latprof.change import Drift
 from latprof.classes import dataclass
 from latprof.metrics import metric
-from latprof.report.build import LEGEND, analysis_title, problem_section, table_sections
+from latprof.report.build import analysis_title, legend_of, problem_section, table_sections
 from latprof.report.document import Analysis, Cell, Column, Document, Note, Plot, Section, Table
 from latprof.report.machine import analysis_data, analysis_grid
 from latprof.report.plots import by_model, context_plots, heat_plot, spread_plots, subjects, trend_plot
@@ -123,7 +123,7 @@ def _drivers(analysis: Analysis, trace: Trace, drift: Drift | None) -> Iterator[
 def _tables(analysis: Analysis) -> Iterator[Section]:
     found = table_sections(analysis)
     if found:
-        yield Section("All figures", (Note(LEGEND), *(item for section in found for item in section.items)))
+        yield Section("All figures", (*legend_of(found), *(item for section in found for item in section.items)))
 
 
 def _glance(analysis: Analysis, trace: Trace) -> Section:

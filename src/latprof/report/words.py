@@ -59,7 +59,7 @@ def describe(
     agents = trace.counts("agent")
     told = _of_each(trace, agents, method) if len(agents) > 1 else _times(trace, rows, waiting)
     trap = _trap(trace, rows) if method in {"best", "as-logged"} else ""
-    notes = [*told, trap, _refused(groups), _left_out(trace)]
+    notes = [*told, trap, _refused(groups, rows, method), _left_out(trace)]
     return tuple(note for note in notes if note)
 
 
@@ -105,10 +105,15 @@ def _share(trace: Trace, waiting: Waiting | None) -> str:
     )
 
 
-def _refused(groups: Sequence[Group]) -> str:
+def _refused(groups: Sequence[Group], rows: _Rows, method: Method) -> str:
     """Models whose first token could not be estimated, and why."""
     shown = [f"{group.model}: {group.refused}" for group in groups if group.refused]
-    return f"Not estimated, bounds stand instead: {'; '.join(shown)}." if shown else ""
+    bounds = any(
+        kind == "bound" and is_told(metric(key), kind, method) and row.quantiles.get(0.5) is not None
+        for (key, kind), row in rows.items()
+    )
+    instead = ", bounds stand instead" if bounds else ""
+    return f"Not estimated{instead}: {'; '.join(shown)}." if shown else ""
 
 
 def _median(row: MetricRow | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -114,12 +115,30 @@ def test_what_a_percentile_needs_is_that_of_the_easiest_asked_for(run: Run) -> N
     assert "Too few calls for any percentile (p90 needs 30): user (1)." in shown
 
 
-@pytest.mark.parametrize("arguments", [("--nope",), ("analyze", "--nope"), ("nope",), ("analyze", "--by")])
-def test_wrong_words_are_one_sentence_too(run: Run, arguments: tuple[str, ...]) -> None:
-    """Mistakes that the option parser finds end the same way."""
+@pytest.mark.parametrize(
+    ("arguments", "end"),
+    [
+        (("--nope",), "; see latprof --help."),
+        (("nope",), "; see latprof --help."),
+        (("analize",), "? See latprof --help."),
+        (("analyze", "--nope"), "; see latprof analyze --help."),
+        (("analyze", "--by"), "; see latprof --help."),
+        (("hardware", "nope"), "; see latprof hardware --help."),
+        (("simulate", "x"), "; see latprof simulate --help."),
+    ],
+)
+def test_wrong_words_are_one_sentence_too(run: Run, arguments: tuple[str, ...], end: str) -> None:
+    """Mistakes that the option parser finds end the same way, with the help of the command that was meant."""
     done = run(*arguments)
     assert done.returncode == 2
-    assert "latprof --help" in one_line(done.stderr)
+    assert one_line(done.stderr).endswith(end)
+
+
+def test_the_help_names_every_key_of_a_grouping(run: Run) -> None:
+    """What --by takes is what its help says."""
+    shown = " ".join(run("analyze", "--help").stdout.decode().split())
+    listed = shown.partition("Group by ")[2].partition("; several")[0]
+    assert set(re.sub(r" \(.*?\)", "", listed).split(", ")) == set(BY_KEYS)
 
 
 def test_a_folder_without_logs_is_nothing_readable(run: Run, tmp_path: Path) -> None:

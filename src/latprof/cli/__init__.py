@@ -127,7 +127,9 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(describe())
             sys.exit(2)
-        _fail(f"{describe().rstrip('.')}; see latprof --help.", 2)
+        asked = getattr(getattr(error, "ctx", None), "command_path", None) or "latprof"
+        said = describe().rstrip(".")
+        _fail(f"{said}{' See' if said.endswith('?') else '; see'} {asked} --help.", 2)
 
 
 def _check_folder() -> None:

@@ -32,8 +32,8 @@ def analyze(  # noqa: PLR0913 - one argument per option
         list[str] | None,
         typer.Option(
             metavar="KEY",
-            help="Group by trigger, model, provider, project, session, agent, version, effort, speed, load, "
-            "context, part (main or sub-agent), day, hour, weekday; several with commas. [trigger; model]",
+            help="Group by trigger, model, provider, project, session, engineer, host, agent, version, effort, speed, "
+            "load, context, part (main or sub-agent), day, hour, weekday; several with commas. [trigger; model]",
         ),
     ] = None,
     percentiles: Annotated[

@@ -43,7 +43,9 @@ def merge(  # noqa: PLR0913 - one argument per option
     anonymize: Anonymize = False,  # noqa: FBT002
     salt: Salt = None,
     coarse_times: CoarseTimes = None,
-    as_json: drawing.AsJson = False,  # noqa: FBT002
+    as_json: Annotated[  # noqa: FBT002 - typer's way
+        bool, typer.Option("--json", help="Say what was merged as JSON; the calls stay in the file's format.")
+    ] = False,
     force: options.Force = False,  # noqa: FBT002
 ) -> None:
     """Make one file of many people's exports and logs.

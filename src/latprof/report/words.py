@@ -109,8 +109,8 @@ def _refused(groups: Sequence[Group], rows: _Rows, method: Method) -> str:
     """Models whose first token could not be estimated, and why."""
     shown = [f"{group.model}: {group.refused}" for group in groups if group.refused]
     bounds = any(
-        kind == "bound" and is_told(metric(key), kind, method) and row.quantiles.get(0.5) is not None
-        for (key, kind), row in rows.items()
+        row.kind == "bound" and is_told(metric(row.metric), row.kind, method) and row.quantiles.get(0.5) is not None
+        for row in rows.values()
     )
     instead = ", bounds stand instead" if bounds else ""
     return f"Not estimated{instead}: {'; '.join(shown)}." if shown else ""

@@ -109,6 +109,18 @@ def test_a_users_file_joins(run: Run, tmp_path: Path) -> None:
     assert b"1 file fine" in run("catalogue", "validate", str(path)).stdout
 
 
+def test_a_file_of_the_settings_that_an_option_names_too_counts_once(run: Run, tmp_path: Path) -> None:
+    """Also by another way of writing its place: its facts would stand twice, as if two sources agreed."""
+    (tmp_path / "mine.toml").write_text(MINE, encoding="utf-8")
+    (tmp_path / "latprof.toml").write_text('catalogue = ["mine.toml"]\n', encoding="utf-8")
+    shown = [
+        json.loads(run("catalogue", "show", "our gateway", "--json", *more).stdout)["entries"][0]["facts"]
+        for more in ((), ("--catalogue", "mine.toml"), ("--catalogue", f"../{tmp_path.name}/mine.toml"))
+    ]
+    assert shown[0]
+    assert len(shown[0]) == len(shown[1]) == len(shown[2])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

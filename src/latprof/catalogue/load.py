@@ -30,7 +30,7 @@ def own_files() -> list[Path]:
 
 
 def load_catalogue(files: Sequence[str | Path] = (), *, today: date | None = None) -> Catalogue:
-    """Our catalogue with the user's files laid over it, the last file winning.
+    """Our catalogue with the user's files laid over it, each once, the last file winning.
 
     A file's entry with a known id adds to it: what it sets replaces what was set, its facts come first; with
     `replace = true` it takes its place. `today` decides what is past its age.
@@ -41,9 +41,17 @@ def load_catalogue(files: Sequence[str | Path] = (), *, today: date | None = Non
     building = _Building(day)
     for path in own_files():
         building.add(_own_tables(path), "")
-    for given in files:
+    for given in _each_once(files):
         building.add(read_tables(given), str(given))
     return building.done()
+
+
+def _each_once(files: Sequence[str | Path]) -> list[str | Path]:
+    """A file that is given twice, as by the settings and by an option, stands where it is given last."""
+    found: dict[Path, str | Path] = {}
+    for given in reversed(files):
+        found.setdefault(Path(given).expanduser().resolve(), given)
+    return list(reversed(found.values()))
 
 
 def read_tables(given: str | Path) -> dict[str, Any]:

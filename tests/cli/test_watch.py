@@ -65,6 +65,15 @@ def test_filters_are_those_of_other_commands(run: Run, running: Path) -> None:
     assert run("watch", str(running), "--once", "--since", "2026-01-01").returncode == 2
 
 
+def test_a_session_without_an_id_is_named_by_its_agent(run: Run, tmp_path: Path) -> None:
+    """No blank stands where the id would be."""
+    source = Path(__file__).parents[2] / "fixtures" / "openrouter" / "synthetic-generations" / "input"
+    log = min(source.iterdir())
+    (tmp_path / log.name).write_bytes(log.read_bytes())
+    (line,) = run("watch", str(tmp_path), "--once", "--plain").stdout.decode().splitlines()
+    assert line.split(" ", 1)[1].startswith("openrouter: ")
+
+
 def test_nothing_runs(run: Run, running: Path) -> None:
     """Quiet logs are no error."""
     os.utime(running / "a.jsonl", (T0, T0))

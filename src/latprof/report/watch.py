@@ -111,8 +111,8 @@ def _name(row: Row) -> str:
     """The project's folder and the begin of the session's id, which is enough to tell sessions apart."""
     standing = row.standing
     folder = PurePath(standing.project.replace("\\", "/")).name if standing.project else row.agent
-    thread = " sub-agent" if standing.agent_id is not None else ""
-    return f"{folder} {standing.session_id[:_SHORT_ID]}{thread}"
+    thread = "sub-agent" if standing.agent_id is not None else ""
+    return " ".join(part for part in (folder, standing.session_id[:_SHORT_ID], thread) if part)
 
 
 def _doing(row: Row) -> str:

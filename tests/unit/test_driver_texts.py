@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from latprof.report import renderer
@@ -25,6 +27,16 @@ def test_the_table_cuts_neither_side(name: str) -> None:
     assert sum(LEVEL in line for line in shown.splitlines()) >= 1
     # In words and in the table.
     assert shown.count(AGAINST) >= 2
+
+
+@pytest.mark.parametrize(("intervals", "said"), [(0, None), (1, "Of 1 comparisons"), (3, "Of 3 comparisons")])
+def test_chance_is_spoken_of_where_something_was_compared(intervals: int, said: str | None) -> None:
+    """Without an interval nothing can look clear."""
+    effects = [EFFECT] * intervals + [replace(EFFECT, interval=None)]
+    shown = " ".join(renderer("table").render(drivers_document(effects, (), (), ()), Screen(width=160)).split())
+    assert "does not prove the cause." in shown
+    assert ("look clear by chance" in shown) == (said is not None)
+    assert said is None or said in shown
 
 
 def test_a_narrow_table_breaks_them() -> None:

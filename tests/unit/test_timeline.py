@@ -382,6 +382,9 @@ def test_few_calls_are_refused_with_the_number_that_is_needed() -> None:
     (effect,) = [e for e in effects(trace_of(made(1), made(2))) if (e.factor, e.metric) == ("attempt", "ttft_s")]
     assert (effect.difference, effect.interval) == (None, None)
     assert effect.refused == "needs 6 calls on both sides, has 0 and 2"
+    many = trace_of(*(made(number) for number in range(1, 1202)))
+    (effect,) = [e for e in effects(many) if (e.factor, e.metric) == ("attempt", "ttft_s")]
+    assert effect.refused == "needs 6 calls on both sides, has 0 and 1,201"
 
 
 def test_days_of_two_agents_with_one_model_are_kept_apart() -> None:

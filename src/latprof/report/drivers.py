@@ -32,9 +32,9 @@ _LEGEND: Final = (
     "Differences of medians inside groups of calls that are alike in agent, model and size of input (where these are "
     "not what is compared), averaged over the groups. Intervals are 95 % and come from resampling sessions; none is "
     "given with fewer than five sessions on a side. The error of the estimates themselves is not in the intervals. A "
-    "difference goes together with something; it does not prove the cause. Of {} comparisons about {} may look clear "
-    "by chance."
+    "difference goes together with something; it does not prove the cause."
 )
+_CHANCE: Final = " Of {} comparisons about {} may look clear by chance."
 
 
 def drivers_document(
@@ -67,7 +67,7 @@ def _words(effects: Sequence[Effect]) -> Iterable[Note]:
     for item in sorted(clear, key=lambda item: -_size(item)):
         yield Note(effect_in_words(item))
     tried = sum(1 for item in effects if item.interval is not None)
-    yield Note(_LEGEND.format(tried, format_value(tried * 0.05, "1")))
+    yield Note(_LEGEND + (_CHANCE.format(format_count(tried), format_value(tried * 0.05, "1")) if tried else ""))
 
 
 def _size(item: Effect) -> float:

@@ -209,7 +209,7 @@ def _effect(values: Measure, item: Comparison, strata: Ints, sessions: Ints) -> 
 
 def _why_refused(n: int, n_against: int) -> str:
     if min(n, n_against) < _MIN_CALLS:
-        return f"needs {_MIN_CALLS} calls on both sides, has {n} and {n_against}"
+        return f"needs {_MIN_CALLS} calls on both sides, has {n:,} and {n_against:,}"
     return f"no model and size of input has {_MIN_CALLS} calls on both sides"
 
 

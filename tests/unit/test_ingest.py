@@ -142,8 +142,11 @@ def test_without_paths_the_agents_folders_are_searched(tmp_path: Path, monkeypat
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.delenv("CLAUDE_CONFIG_DIR", raising=False)
-    with pytest.raises(NothingReadable, match="No agent logs found"):
+    with pytest.raises(NothingReadable, match="No agent logs found") as error:
         find([], formats())
+    named = str(error.value).partition("places of ")[2].partition(":")[0].split(", ")
+    assert len(named) == len(set(named)) > 10
+    assert {"Claude Code", "Kilo Code", "Qwen Code"} <= set(named)
     for folder in (".claude", "moved"):
         target = tmp_path / folder / "projects" / "p"
         target.mkdir(parents=True)

@@ -197,9 +197,11 @@ def places_of(item: Format) -> list[str]:
 
 
 def _no_roots(formats: Sequence[Format]) -> str:
-    titles = ", ".join(item.title for item in formats if item.roots and not item.refusal)
+    # Kinds of one agent's logs are told apart in brackets or behind a comma.
+    whole = [item.title for item in formats if item.roots and not item.refusal]
+    titles = dict.fromkeys(title.partition(" (")[0].partition(",")[0] for title in whole)
     moved = (f"{name}={os.environ[name]}" for item in formats for name in item.env_roots if os.environ.get(name))
-    where = ", ".join([f"the usual places of {titles}", *dict.fromkeys(moved)])
+    where = ", ".join([f"the usual places of {', '.join(titles)}", *dict.fromkeys(moved)])
     return f"No agent logs found in {where}: give the folder with the logs, for example `latprof analyze DIR`."
 
 

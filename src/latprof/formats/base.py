@@ -231,12 +231,13 @@ class InParts(NamedTuple):
     """How several processes read one large file.
 
     `part` gives what the lines say that begin from one offset on and before another (None: up to the end), as bytes for
-    `joined`; None for a file that has to be read whole. `joined` takes all parts of a file in their order and gives
-    what `resume` would from nothing; None where they do not fit together, as when the file changed meanwhile.
+    `joined`; None for a file that has to be read whole. `joined` takes all parts of a file in their order, going
+    through them once, and gives what `resume` would from nothing; None where they do not fit together, as when the
+    file changed meanwhile.
     """
 
     part: Callable[[Source, int, int | None], bytes | None]
-    joined: Callable[[Source, Sequence[bytes]], Grown | None]
+    joined: Callable[[Source, Iterable[bytes]], Grown | None]
 
 
 @dataclass(frozen=True, slots=True)

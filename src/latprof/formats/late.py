@@ -96,7 +96,7 @@ class _Joined:
 
     module: str
 
-    def __call__(self, source: Source, parts: Sequence[bytes]) -> Grown | None:
+    def __call__(self, source: Source, parts: Iterable[bytes]) -> Grown | None:
         in_parts = declared(self.module).in_parts
         return None if in_parts is None else in_parts.joined(source, parts)
 

@@ -98,7 +98,7 @@ def _folders(roots: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(root[1:] + "/" for root in roots if root.startswith("~/.") and "*" not in root)
 
 
-def joined_source(source: Source, claimed: Format, parts: Sequence[bytes]) -> Chunk | None:
+def joined_source(source: Source, claimed: Format, parts: Iterable[bytes]) -> Chunk | None:
     """What `read_source` gives, from all parts that the format read; None where they do not fit together."""
     whole = None if claimed.in_parts is None else claimed.in_parts.joined(source, parts)
     return None if whole is None else _chunk(source, claimed, whole.told or _collected(whole.items, claimed.name))

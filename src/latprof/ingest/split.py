@@ -54,8 +54,8 @@ class Split:
 
     def entry(self) -> Entry | None:
         """What the parts say together; None where they do not fit together."""
-        parts = [self._parts[order.begin] for order in self.orders]
-        self._parts = {}
+        # Each is let go of when it is in its place.
+        parts = (self._parts.pop(order.begin) for order in self.orders)
         chunk = joined_source(self.source, self.format, parts)
         return None if chunk is None else settled_entry(chunk, self.looks)
 

@@ -8,7 +8,7 @@ Newer versions write a line per request and the duration of blocks, which make b
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -123,7 +123,7 @@ def _part(source: Source, begin: int, end: int | None) -> bytes | None:
     return part_of(source, begin, end)
 
 
-def _joined(source: Source, parts: Sequence[bytes]) -> Grown | None:
+def _joined(source: Source, parts: Iterable[bytes]) -> Grown | None:
     """What they say together."""
     from latprof.formats.claude_code.in_parts import joined
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import marshal
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 from latprof.formats.base import Source
@@ -87,29 +87,30 @@ def _line_start(stream: Any, offset: int, size: int) -> int:
     return size
 
 
-def joined(path: str, parts: Sequence[bytes]) -> tuple[Decoded, Any] | None:
+def joined(path: str, parts: Iterable[bytes]) -> tuple[Decoded, Any] | None:
     """What the lines of a file say, from all of its parts in their order, and what keeps them where that is compiled.
 
     None for parts that do not fit together, as those of a file that changed while they were read.
     """
-    decoded, known = Decoded(path), [marshal.loads(part) for part in parts]  # noqa: S302 - from processes of ours
-    compiled = all(isinstance(lines, bytes) for *_, lines, _ in known)
-    kept, rows = kept_of(path) if compiled else None, []
-    behind = 0
-    for start, stop, end, count, lines, problems in known:
+    decoded, kept, rows, behind = Decoded(path), kept_of(path), [], 0
+    for part in parts:
+        start, stop, end, count, lines, problems = marshal.loads(part)  # noqa: S302 - made by a process of ours
         # Behind a line without its end nothing can be but the end of the file.
-        if start != behind or (decoded.end < start < stop):
+        if start != behind or decoded.end < start < stop:
             return None
         behind = stop
-        if kept is not None:
+        if isinstance(lines, bytes):
+            if kept is None:
+                return None
             kept.join(lines, decoded.count)
         else:
             rows += [(row[0] + decoded.count, *row[1:]) for row in lines]
         decoded.problems += [Problem(kind, path, line + decoded.count, text) for kind, line, text in problems]
         decoded.count += count
         decoded.end = end if count else decoded.end
-    if rows:
-        from latprof.formats.claude_code.rows import unpacked
+    if kept is not None:
+        return None if rows else (decoded, kept)
+    from latprof.formats.claude_code.rows import unpacked
 
-        decoded.lines = unpacked(rows)
-    return decoded, kept
+    decoded.lines = unpacked(rows)
+    return decoded, None

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from damaged_lines import damaged, usual_lines
 from latprof.formats import Format, Source, formats
-from latprof.formats.claude_code import reading, table
+from latprof.formats.claude_code import reading
 from latprof.formats.late import declared
 from latprof.model import Call, Problem
 
+compiled = pytest.mark.skipif(not reading.is_compiled(), reason="not compiled here")
 ROOT = Path(__file__).resolve().parents[2]
 DIVIDED = [item for item in formats() if item.in_parts is not None]
 FILES = [
@@ -45,13 +46,10 @@ def test_there_is_a_format_that_is_read_in_parts() -> None:
     assert len(FILES) > 10
 
 
+@compiled
 @pytest.mark.parametrize(("item", "path"), FILES, ids=lambda value: value.name)
-@pytest.mark.parametrize("way", ["compiled", "python"])
-def test_parts_say_what_the_whole_says(item: Format, path: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_say_what_the_whole_says(item: Format, path: Path) -> None:
     """Divided in two to nine at random, the numbers of lines in problems included."""
-    if way == "python":
-        monkeypatch.setattr(reading, "_lines_of", None)
-        monkeypatch.setattr(table, "_calls_of", None)
     chance = random.Random(7)  # noqa: S311 - places
     data = path.read_bytes()
     whole = list(item.read(Source.from_bytes(data, str(path))))
@@ -60,6 +58,14 @@ def test_parts_say_what_the_whole_says(item: Format, path: Path, way: str, monke
         assert in_parts(item, data, str(path), cuts) == whole
 
 
+def test_without_compiled_code_files_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would not pay."""
+    monkeypatch.setattr(reading, "_lines_of", None)
+    item, path = FILES[0]
+    assert in_parts(item, path.read_bytes(), str(path), [100]) is None
+
+
+@compiled
 @pytest.mark.parametrize("item", DIVIDED, ids=lambda item: item.name)
 def test_what_was_read_in_parts_can_be_read_on_from(item: Format) -> None:
     """As if it had been read at once."""
@@ -91,6 +97,7 @@ def logs(draw: st.DrawFn) -> tuple[bytes, list[int]]:
     return data, draw(st.lists(st.sampled_from(near) if near else st.integers(1, 9), max_size=6))
 
 
+@compiled
 @given(logs())
 def test_lines_of_any_kind(log: tuple[bytes, list[int]]) -> None:
     """Whatever the lines are, and also right before, at and behind the end of one."""
@@ -99,6 +106,7 @@ def test_lines_of_any_kind(log: tuple[bytes, list[int]]) -> None:
     assert in_parts(item, data, "log.jsonl", cuts) == list(item.read(Source.from_bytes(data, "log.jsonl")))
 
 
+@compiled
 @pytest.mark.parametrize("item", DIVIDED, ids=lambda item: item.name)
 def test_parts_of_different_states_of_a_file_are_refused(item: Format) -> None:
     """Else a line would be missing, or be there twice."""

@@ -46,12 +46,15 @@ class _Span(io.RawIOBase):
         return int(self._file.readinto(room[: min(len(room), left)]))
 
 
-def part_of(source: Source, begin: int, end: int | None, *, compiled: bool = True) -> bytes | None:
+def part_of(source: Source, begin: int, end: int | None) -> bytes | None:
     """What the lines say that begin from one offset on and before another, or up to the file's end.
 
     None for a file that can only be read whole, as packed ones, and where compiled code has no place for a line.
+    Without such code it does not pay: to send the lines as objects takes nearly as long as to decode them.
     """
-    decoded, kept = Decoded(source.path), kept_of(source.path) if compiled else None
+    decoded, kept = Decoded(source.path), kept_of(source.path)
+    if kept is None:
+        return None
     try:
         with source.open() as stream:
             if not can_be_entered(stream):
@@ -62,14 +65,8 @@ def part_of(source: Source, begin: int, end: int | None, *, compiled: bool = Tru
             decode_stream(_Span(getattr(stream, "raw", stream), start, stop), decoded, kept)
     except (OSError, NoPlaceError):
         return None
-    if kept is None:
-        from latprof.formats.claude_code.rows import packed
-
-        lines: Any = packed(decoded.lines)
-    else:
-        lines = kept.state()
     problems = [(item.kind, item.line, item.detail) for item in decoded.problems]
-    found: Any = (start, stop, start + decoded.end, decoded.count, lines, problems)
+    found: Any = (start, stop, start + decoded.end, decoded.count, kept.state(), problems)
     return marshal.dumps(found)
 
 
@@ -88,29 +85,19 @@ def _line_start(stream: Any, offset: int, size: int) -> int:
 
 
 def joined(path: str, parts: Iterable[bytes]) -> tuple[Decoded, Any] | None:
-    """What the lines of a file say, from all of its parts in their order, and what keeps them where that is compiled.
+    """What all parts of a file say, in their order, and what keeps its lines.
 
     None for parts that do not fit together, as those of a file that changed while they were read.
     """
-    decoded, kept, rows, behind = Decoded(path), kept_of(path), [], 0
+    decoded, kept, behind = Decoded(path), kept_of(path), 0
     for part in parts:
         start, stop, end, count, lines, problems = marshal.loads(part)  # noqa: S302 - made by a process of ours
         # Behind a line without its end nothing can be but the end of the file.
         if start != behind or decoded.end < start < stop:
             return None
         behind = stop
-        if isinstance(lines, bytes):
-            if kept is None:
-                return None
-            kept.join(lines, decoded.count)
-        else:
-            rows += [(row[0] + decoded.count, *row[1:]) for row in lines]
+        kept.join(lines, decoded.count)
         decoded.problems += [Problem(kind, path, line + decoded.count, text) for kind, line, text in problems]
         decoded.count += count
         decoded.end = end if count else decoded.end
-    if kept is not None:
-        return None if rows else (decoded, kept)
-    from latprof.formats.claude_code.rows import unpacked
-
-    decoded.lines = unpacked(rows)
-    return decoded, None
+    return decoded, kept
